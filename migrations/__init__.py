@@ -1,0 +1,1 @@
+"""Numbered SQL migrations: forward only, one transaction each, checksummed."""

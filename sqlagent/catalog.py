@@ -1,0 +1,45 @@
+"""Which tables and functions exist, and the logical types of their columns.
+
+Pure data, filled from `sqlite_master` and `PRAGMA table_xinfo` by the engine; the rewriter and the
+planner read it and never see an engine.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Column(NamedTuple):
+    """A column: `type` is its logical type (see `sqlagent.types`), None where nothing is declared."""
+
+    name: str
+    type: str | None
+    not_null: bool = False
+
+
+class Table(NamedTuple):
+    """A table or view of the file. `kind` is 'table', 'view' or 'virtual'; `sql` is a view's SELECT.
+
+    `key` is the INTEGER PRIMARY KEY that is the rowid ('rowid' where there is none, None for
+    WITHOUT ROWID tables).
+    """
+
+    name: str
+    kind: str
+    columns: tuple[Column, ...]
+    key: str | None = "rowid"
+    sql: str | None = None
+
+    def column(self, name: str) -> Column | None:
+        lowered = name.lower()
+        return next((c for c in self.columns if c.name.lower() == lowered), None)
+
+
+class Catalog(NamedTuple):
+    """The tables by lower-case name, as of `version` (SQLite's schema_version)."""
+
+    version: int
+    tables: dict[str, Table]
+
+    def table(self, name: str) -> Table | None:
+        return self.tables.get(name.lower())

@@ -1,0 +1,199 @@
+"""`sqlagent import SOURCE FILE --into TABLE`: data files into tables, text files into documents."""
+
+import glob
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from .import_documents import Indexer, documents_of
+from .import_rows import load_rows, reader_of, table_exists
+from .options import Parser, UsageError, check_file
+from .progress import Progress
+from .session import Session
+
+EXAMPLES = """\
+examples:
+  sqlagent import people.csv agent.db --into people
+  sqlagent import 'logs/*.parquet' agent.db --into logs --replace
+  sqlagent import memories.jsonl agent.db --into memories
+  sqlagent import handbook/ agent.db --into documents --collection handbook
+
+A table that does not exist is made with the file's columns; else columns are matched by name.
+A folder or pattern of text files goes into documents, each under its path in the folder as uri;
+one that is there already is skipped, unless --replace or --append says otherwise.
+Each data file, and each batch of documents, is one transaction. What cannot be read is reported,
+noted in sqlagent_import_rejects, and does not stop the rest; the exit status is then 1.
+"""
+
+# A file of ours emptied by --replace would be every agent's memory gone.
+_KEPT = """
+    agents sessions states state_versions snapshots snapshot_versions memories memory_strength
+    memory_vectors documents chunks chunk_vectors vectors collections entities relations
+"""
+
+
+class Import(NamedTuple):
+    """What to load, into which table, and how."""
+
+    sources: list[str]
+    table: str
+    existing: str = ""  # 'replace', 'append' or '' for the table's own default
+    collection: str | None = None  # None: the default one
+    encoding: str | None = None
+
+
+class _Done:
+    """What has been loaded so far: it is told at the end, also after Ctrl-C."""
+
+    def __init__(self, session: Session) -> None:
+        self.rows = 0
+        self.files = 0
+        self.rejects: list[tuple[str, str]] = []
+        self._session = session
+
+    def reject(self, source: str, reason: str) -> None:
+        """Notes a file that was not loaded."""
+        self.rejects.append((source, reason))
+        self._session.say(f"not imported: {source}: {reason}")
+
+    def record(self) -> None:
+        """Writes the rejects into their table, where there is one."""
+        if self.rejects and table_exists(self._session, "sqlagent_import_rejects"):
+            sql = "INSERT INTO sqlagent_import_rejects (source, reason) VALUES (?, ?)"
+            for source, reason in self.rejects:
+                self._session.rows(sql, [source, reason])
+
+
+def main(argv: Sequence[str]) -> int:
+    """The command; returns the exit status. Errors: UsageError, sqlagent.Error."""
+    made = Parser(
+        prog="sqlagent import",
+        usage="sqlagent import SOURCE [SOURCE …] FILE --into TABLE [options]",
+        description="Loads files into a database.",
+        epilog=EXAMPLES,
+    )
+    add = made.add_argument
+    add("sources", nargs="+", metavar="SOURCE", help="csv, tsv, parquet, json, jsonl; or a folder")
+    add("file", metavar="FILE", help="the database file; made if there is none")
+    add("--into", metavar="TABLE", required=True, help="a table, or documents")
+    how = made.add_mutually_exclusive_group()
+    how.add_argument("--replace", action="store_true", help="in place of what is there")
+    how.add_argument("--append", action="store_true", help="besides what is there")
+    add("--collection", metavar="NAME", help="of the documents")
+    add("--encoding", metavar="NAME", help="of text files (default: UTF-8)")
+    options = made.parse_intermixed_args(list(argv))
+    existing = "replace" if options.replace else "append" if options.append else ""
+    wanted = Import(options.sources, options.into, existing, options.collection, options.encoding)
+    _check(wanted)
+    new = not check_file(options.file)
+    session = Session(options.file)
+    try:
+        if new:
+            session.say(f"created {options.file}")
+        return 0 if load(session, wanted) else 1
+    finally:
+        session.close()
+
+
+def load(session: Session, wanted: Import) -> bool:
+    """Loads it all and says what is in; whether nothing was rejected.
+
+    Errors: UsageError when a source names nothing; KeyboardInterrupt, once it has said what stays.
+    """
+    _check(wanted)
+    found = [(source, _paths(source)) for source in wanted.sources]
+    done = _Done(session)
+    try:
+        if _as_documents(wanted, found):
+            _load_documents(session, wanted, found, done)
+        else:
+            _load_tables(session, wanted, [path for _, paths in found for path in paths], done)
+    finally:
+        done.record()
+    return not done.rejects
+
+
+def _check(wanted: Import) -> None:
+    table = wanted.table.lower()
+    own = table in _KEPT.split() or table.startswith("sqlagent_")
+    if wanted.existing == "replace" and own and table != "documents":
+        raise UsageError(
+            f'"{table}" is a table of the engine, which --replace would empty',
+            f"Delete what should go: DELETE FROM {table} WHERE …",
+        )
+    if wanted.collection is not None and table != "documents":
+        raise UsageError(f'a collection is of documents, not of "{table}"')
+
+
+def _paths(source: str) -> list[Path]:
+    """The files and folders that a source stands for. Errors: UsageError when there are none."""
+    path = Path(source)
+    if path.exists():
+        return [path]
+    if any(mark in source for mark in "*?["):
+        matches = sorted(Path(match) for match in glob.glob(source, recursive=True))
+        if matches:
+            return matches
+        raise UsageError(f'nothing matches "{source}"')
+    raise UsageError(f'no such file or folder: "{source}"')
+
+
+def _as_documents(wanted: Import, found: list[tuple[str, list[Path]]]) -> bool:
+    """Text files to be indexed, or rows? A data file into documents is rows of documents."""
+    paths = [path for _, paths in found for path in paths]
+    data = [path for path in paths if path.is_file() and reader_of(path)]
+    if wanted.table.lower() == "documents" and len(data) < len(paths):
+        return True
+    for path in paths:
+        if path not in data:
+            kind = "a folder" if path.is_dir() else "no csv, tsv, parquet, json or jsonl file"
+            raise UsageError(f'"{path}" is {kind}', "Text files go --into documents.")
+    return False
+
+
+def _load_tables(session: Session, wanted: Import, paths: list[Path], done: _Done) -> None:
+    import sqlagent
+
+    empty_first = wanted.existing == "replace"
+    if empty_first and wanted.table.lower() == "documents":
+        raise UsageError("--replace would empty documents", "Import the text files themselves.")
+    try:
+        with Progress(len(paths), "files") as progress:
+            for path in paths:
+                progress.begin(str(path))
+                try:
+                    done.rows += load_rows(session, path, wanted.table, empty_first=empty_first)
+                    done.files += 1
+                    empty_first = False
+                except (sqlagent.Error, UsageError) as error:
+                    done.reject(str(path), str(error))
+                progress.step()
+    finally:
+        _tell(session, done.rows, "row", done.files, wanted.table)
+
+
+def _load_documents(
+    session: Session, wanted: Import, found: list[tuple[str, list[Path]]], done: _Done
+) -> None:
+    files = [entry for source, paths in found for entry in documents_of(source, paths)]
+    if not files:
+        raise UsageError(f'no text files in "{wanted.sources[0]}"')
+    existing = wanted.existing or "skip"
+    indexer = Indexer(session, wanted.collection, existing, wanted.encoding)
+    try:
+        with Progress(len(files), "documents") as progress:
+
+            def step(uri: str) -> None:
+                progress.begin(uri)
+                progress.step()
+
+            indexer.add(files, done.reject, step)
+    finally:
+        _tell(session, indexer.indexed, "document", None, f"collection {indexer.collection}")
+        if indexer.skipped:
+            session.say(f"{indexer.skipped:,} were there already (--replace indexes them afresh)")
+
+
+def _tell(session: Session, count: int, what: str, files: int | None, into: str) -> None:
+    of = "" if files is None else f" of {files:,} file{'' if files == 1 else 's'}"
+    session.say(f"imported {count:,} {what}{'' if count == 1 else 's'}{of} into {into}")

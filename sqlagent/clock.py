@@ -1,0 +1,20 @@
+"""Time: the one place where the clock is read, in the file's form."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+
+def now() -> str:
+    """The time now in UTC as the file keeps it: `YYYY-MM-DD HH:MM:SS.SSS`."""
+    seconds = time.time()
+    millis = int(seconds * 1000) % 1000
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds)) + f".{millis:03d}"
+
+
+def text(value: datetime) -> str:
+    """A datetime as the file keeps it; one without a zone is UTC."""
+    if value.tzinfo is not None:
+        value = value.astimezone(UTC).replace(tzinfo=None)
+    return value.isoformat(" ", "milliseconds")

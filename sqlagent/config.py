@@ -1,0 +1,95 @@
+"""Settings: what `SET name = value` can say, with defaults and checks; listed by `sqlagent_settings`."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from sqlagent.errors import ProgrammingError, nearest
+
+
+class Setting(NamedTuple):
+    """A setting: its default, what it may be, and what it does."""
+
+    default: Any
+    values: tuple[str, ...] | type
+    description: str
+
+
+SETTINGS: dict[str, Setting] = {
+    "dialect": Setting(
+        "duckdb",
+        ("duckdb", "sqlite", "postgres"),
+        "what a text means where dialects differ (5/2, LIKE and case, NULL order)",
+    ),
+    "route": Setting("auto", ("auto", "sqlite", "duckdb"), "which engine runs reads"),
+    "embedding_model": Setting(
+        "minilm",
+        str,
+        "the model of embed(), recall() and search(): 'minilm', 'none' for words alone, or "
+        "'sentence-transformers:NAME' with the extra [models]",
+    ),
+    "result_cache": Setting(True, bool, "whether results of analytical reads may be kept"),
+    "statement_timeout_ms": Setting(
+        0, int, "a statement that runs longer is interrupted; 0 is no limit"
+    ),
+    "synchronous": Setting(
+        "full",
+        ("full", "normal"),
+        "'full' waits for the disk at each commit; 'normal' may lose the last commits to a power cut",
+    ),
+    "memory_limit_mb": Setting(
+        1024, int, "how much memory DuckDB may use before it spills to disk, in MB"
+    ),
+    "search_cache_mb": Setting(
+        512, int, "how much memory the search indexes of recent agents and collections may take"
+    ),
+    "recall_vector_weight": Setting(0.7, float, "weight of meaning in recall(), 0..1"),
+    "recall_words_weight": Setting(0.3, float, "weight of words in recall(), 0..1"),
+    "recall_strength_weight": Setting(
+        0.05, float, "how far a memory's strength may move its score, 0..1"
+    ),
+    "search_alpha": Setting(0.5, float, "weight of meaning in search(), 0 words alone .. 1"),
+}
+
+
+def defaults() -> dict[str, Any]:
+    """A fresh set of settings."""
+    return {name: setting.default for name, setting in SETTINGS.items()}
+
+
+def check(name: str, value: Any) -> tuple[str, Any]:
+    """The setting's own name and the value in its type; ProgrammingError where it cannot be."""
+    key = name.lower()
+    setting = SETTINGS.get(key)
+    if setting is None:
+        raise ProgrammingError(
+            f'unknown setting "{name}"',
+            hint=nearest(key, SETTINGS) or "SELECT * FROM sqlagent_settings lists them",
+            sqlstate="42704",
+        )
+    kind = setting.values
+    if value is None:
+        return key, setting.default
+    if isinstance(kind, tuple):
+        text = str(value).lower()
+        if text in kind:
+            return key, text
+        wanted = "one of " + ", ".join(kind)
+    elif kind is bool:
+        truth = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
+        if str(value).lower() in truth:
+            return key, truth[str(value).lower()]
+        wanted = "on or off"
+    elif kind is str:
+        if isinstance(value, str):
+            return key, value
+        wanted = "a text"
+    else:
+        try:
+            number = kind(value) if not isinstance(value, bool) else None
+        except (TypeError, ValueError):
+            number = None
+        if number is not None and number >= 0 and number == number:
+            return key, number
+        wanted = "a whole number from 0" if kind is int else "a number from 0"
+    raise ProgrammingError(f"{key} is {wanted}, not {value!r}", sqlstate="22023")

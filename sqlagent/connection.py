@@ -1,0 +1,256 @@
+"""The connection: text is parsed, rewritten, planned and run, in that order.
+
+A text seen before is a dictionary look-up away from its runner (`sqlagent.run`), which holds the plan.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from sqlagent import config, errors
+from sqlagent.cursor import Cursor
+from sqlagent.engines import sqlite as lite
+from sqlagent.errors import (
+    BusyError,
+    Error,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+)
+
+PLANS_MAX = 2000
+Runner = Callable[["Connection", Cursor, Any], None]
+
+
+def connect(
+    path: str | os.PathLike[str],
+    *,
+    read_only: bool = False,
+    timeout: float = 30.0,
+    autocommit: bool = True,
+    **settings: Any,
+) -> Connection:
+    """Open the SQLite file `path`, creating and migrating it; ':memory:' keeps nothing.
+
+    `timeout` is how many seconds a statement waits for another writer. With `autocommit=False` the first
+    write opens a transaction that lasts until `commit()` or `rollback()` (PEP 249's way); without, each
+    statement commits unless BEGIN opened one. `settings` are those of SET. An ordinary SQLite file gets
+    our tables beside its own, after a copy whose name is in `Connection.messages`.
+
+    Raises OperationalError where the file cannot be opened or is not SQLite, MigrationError where its
+    schema is newer, edited, or has a table under a name that we need; the file is then as it was.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise InterfaceError(f"a path is text, not {type(path).__name__}")
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout >= 0:
+        raise InterfaceError(f"timeout is a number of seconds from 0, not {timeout!r}")
+    return Connection(os.fspath(path), read_only, float(timeout), autocommit, settings)
+
+
+class Connection:
+    """A connection to one file; threads may share it.
+
+    `messages` are notices for the user, such as the copy made before an upgrade.
+    """
+
+    Warning = errors.Warning
+    Error = errors.Error
+    InterfaceError = errors.InterfaceError
+    DatabaseError = errors.DatabaseError
+    DataError = errors.DataError
+    OperationalError = errors.OperationalError
+    IntegrityError = errors.IntegrityError
+    InternalError = errors.InternalError
+    ProgrammingError = errors.ProgrammingError
+    NotSupportedError = errors.NotSupportedError
+
+    def __init__(
+        self,
+        path: str,
+        read_only: bool,
+        timeout: float,
+        autocommit: bool,
+        settings: dict[str, Any],
+    ) -> None:
+        self.closed = True
+        self.settings = config.defaults()
+        for name, value in settings.items():
+            key, checked = config.check(name, value)
+            self.settings[key] = checked
+        self.autocommit = autocommit
+        self.messages: list[str] = []
+        self.running: dict[int, Any] = {}  # what interrupt() must reach, by id
+        self.txn: Any = None  # the writer's handle while a transaction is open
+        self.txn_lock = threading.RLock()
+        self.txn_failed = False  # under the dialect of PostgreSQL, until ROLLBACK
+        self.plans: dict[str, Runner] = {}
+        self.database = lite.attach(path, read_only=read_only, timeout=timeout)
+        try:
+            from sqlagent.open import prepare
+
+            prepare(self)
+        except BaseException:
+            lite.release(self.database)
+            raise
+        self.closed = False
+
+    # Statements -----------------------------------------------------------------------------------
+
+    def execute(self, sql: str, parameters: Any = ()) -> Cursor:
+        """Run one statement; returns a cursor with its rows."""
+        cursor = Cursor(self)
+        runner = self.plans.get(sql)
+        if runner is None:
+            runner = self._runner(sql)
+        runner(self, cursor, parameters)
+        return cursor
+
+    def executemany(self, sql: str, parameters: Iterable[Any]) -> Cursor:
+        """Run one writing statement for each set of parameters, all in one transaction."""
+        cursor = Cursor(self)
+        self._run_many(cursor, sql, parameters)
+        return cursor
+
+    def cursor(self) -> Cursor:
+        """A new cursor."""
+        self._check()
+        return Cursor(self)
+
+    def _run(self, cursor: Cursor, sql: str, parameters: Any) -> None:
+        cursor._reset()
+        (self.plans.get(sql) or self._runner(sql))(self, cursor, parameters)
+
+    def _run_many(self, cursor: Cursor, sql: str, parameters: Iterable[Any]) -> None:
+        from sqlagent.run import run_many
+
+        cursor._reset()
+        self._check()
+        run_many(self, cursor, sql, parameters)
+
+    def _runner(self, sql: str) -> Runner:
+        """Parse, rewrite and plan a text, and keep what runs it."""
+        self._check()
+        if not isinstance(sql, str):
+            raise ProgrammingError(f"a statement is text, not {type(sql).__name__}")
+        from sqlagent.run import runner_for
+
+        runner, keep = runner_for(self, sql)
+        if keep:
+            if len(self.plans) >= PLANS_MAX:
+                for old in list(self.plans)[: PLANS_MAX // 2]:
+                    self.plans.pop(old, None)
+            self.plans[sql] = runner
+        return runner
+
+    # Transactions ---------------------------------------------------------------------------------
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open."""
+        return self.txn is not None
+
+    def begin(self) -> None:
+        """Open a transaction, and take the writer for it; raises BusyError after the timeout."""
+        with self.txn_lock:
+            if self.txn is not None:
+                raise ProgrammingError(
+                    "a transaction is open already", hint="Use SAVEPOINT.", sqlstate="25001"
+                )
+            if self.database.read_only:
+                handle = self.database.checkout()
+                handle.execute("BEGIN")
+                self.txn = handle
+            else:
+                self.txn = self.database.hold()
+            self.txn_failed = False
+
+    def commit(self) -> None:
+        """Make the transaction durable; does nothing where none is open."""
+        self._check()
+        self._end("COMMIT")
+
+    def rollback(self) -> None:
+        """Undo the transaction; does nothing where none is open."""
+        self._check()
+        self._end("ROLLBACK")
+
+    def _end(self, verb: str) -> None:
+        with self.txn_lock:
+            handle = self.txn
+            if handle is None:
+                return
+            if self.txn_failed:
+                verb = "ROLLBACK"
+            try:
+                if handle.in_transaction:
+                    handle.execute(verb)
+            except Exception as error:
+                translated = lite.translate(error)
+                if handle.in_transaction and not isinstance(translated, BusyError):
+                    handle.execute("ROLLBACK")
+                if not handle.in_transaction:
+                    self._let_go(handle)
+                raise translated from None
+            self._let_go(handle)
+
+    def _let_go(self, handle: Any) -> None:
+        self.txn = None
+        self.txn_failed = False
+        handle.owner = None
+        if self.database.read_only:
+            self.database.give_back(handle)
+        else:
+            self.database.let_go()
+        for service in self.database.services.values():
+            forget = getattr(service, "transaction_ended", None)
+            if forget is not None:
+                forget()
+
+    # Life -----------------------------------------------------------------------------------------
+
+    def interrupt(self) -> None:
+        """End what this connection's other threads are running; they get an InterruptedError."""
+        for running in list(self.running.values()):
+            running.interrupt()
+
+    def close(self) -> None:
+        """Close the connection; an open transaction is rolled back. Closing twice is no error."""
+        if self.closed:
+            return
+        try:
+            self._end("ROLLBACK")
+        except Error:
+            pass  # what could not be rolled back is rolled back by closing
+        self.closed = True
+        self.plans = _Closed()
+        lite.release(self.database)
+
+    def _check(self) -> None:
+        if self.closed:
+            raise InterfaceError("the connection is closed")
+
+    def __enter__(self) -> Connection:
+        self._check()
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        """Commit, or roll back after an exception; the connection stays open, as sqlite3's does."""
+        if not self.closed:
+            self._end("COMMIT" if kind is None else "ROLLBACK")
+
+    def __del__(self) -> None:
+        if not getattr(self, "closed", True):
+            try:
+                self.close()
+            except (Error, OperationalError, ImportError, AttributeError, TypeError):
+                pass  # the interpreter is going down
+
+    def __repr__(self) -> str:
+        return f"<sqlagent.Connection {self.database.path!r}{' closed' if self.closed else ''}>"
+
+
+class _Closed(dict[str, Runner]):
+    """The plans of a closed connection: none is found, so that planning says why."""

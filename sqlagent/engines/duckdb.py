@@ -1,0 +1,198 @@
+"""DuckDB as the engine of analytics: one instance in memory a file and process, over fresh columns.
+
+It never opens the live file: its rows come by `sqlagent.sync`. Only text that the planner made from a
+parse tree reaches it, and the files that a statement names are checked once more before it runs.
+(duckdb is imported with this module.)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from sqlagent.engines import duck_functions
+from sqlagent.engines.duck_errors import translate
+from sqlagent.engines.duck_result import DuckResult
+from sqlagent.errors import InterfaceError, NotSupportedError
+from sqlagent.sync.replicas import Replicas
+
+if TYPE_CHECKING:
+    import apsw
+
+    from sqlagent.engines.sqlite import Database
+    from sqlagent.functions import Function
+    from sqlagent.plan.plans import Duck
+
+ATTEMPTS = 3
+__all__ = ["DuckEngine", "DuckResult"]
+
+
+class DuckEngine:
+    """The DuckDB side of a `Database`. Safe for threads: each statement has a cursor of its own."""
+
+    def __init__(self, database: Database, *, memory_mb: int | None = None) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._running: set[duckdb.DuckDBPyConnection] = set()
+        self._closed = False
+        config: dict[str, Any] = {
+            "threads": os.cpu_count() or 1,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "temp_directory": str(_spill(database.folder)),
+        }
+        if memory_mb is not None:
+            config["memory_limit"] = f"{memory_mb}MB"
+        self._root = duckdb.connect(":memory:", config=config)
+        self._root.execute("SET GLOBAL TimeZone = 'UTC'")  # not known before ICU is there
+        self._root.execute("CREATE SCHEMA columns")
+        self.replicas = Replicas(database, self._root.cursor())
+
+    # Running ------------------------------------------------------------------------------------
+
+    def run(
+        self,
+        plan: Duck,
+        values: Sequence[Any] = (),
+        *,
+        timeout_s: float | None = None,
+        started: Callable[[Callable[[], None]], None] | None = None,
+    ) -> DuckResult:
+        """Run a plan over columns that hold all that was committed before. Close the result.
+
+        `values` are in the plan's positional order. `started` is given a callable that interrupts
+        this statement only.
+        """
+        self._check_files(plan, values)
+        for attempt in range(ATTEMPTS):
+            self.replicas.fresh(plan.tables)
+            try:
+                return self._start(self._cursor(), plan.sql, values, timeout_s, started)
+            except Exception:
+                # Another thread may have dropped a copy between the two steps, to make it anew.
+                if attempt == ATTEMPTS - 1 or self.replicas.has(plan.tables):
+                    raise
+        raise AssertionError("unreachable")
+
+    def run_private(
+        self,
+        plan: Duck,
+        values: Sequence[Any],
+        connection: apsw.Connection,
+        *,
+        timeout_s: float | None = None,
+        started: Callable[[Callable[[], None]], None] | None = None,
+    ) -> DuckResult:
+        """Run a plan inside a transaction: over TEMP tables of what `connection` sees, its own writes too."""
+        self._check_files(plan, values)
+        cursor = self._cursor()
+        try:
+            self.replicas.private(plan.tables, connection, cursor)
+        except BaseException as error:
+            self._finish(cursor)
+            cursor.close()
+            raise translate(error, plan.sql) from None
+        return self._start(cursor, plan.sql, values, timeout_s, started)
+
+    def explain(self, plan: Duck, values: Sequence[Any] = (), analyze: bool = False) -> str:
+        """DuckDB's own plan of a statement, as text."""
+        self._check_files(plan, values)
+        self.replicas.fresh(plan.tables)
+        sql = f"EXPLAIN {'ANALYZE ' if analyze else ''}{plan.sql}"
+        result = self._start(self._cursor(), sql, values, None, None)
+        return "\n".join(str(row[-1]) for row in result.rows())
+
+    def register(
+        self, functions: Mapping[str, Function], context_factory: Callable[[], Any]
+    ) -> None:
+        """Make our functions known to every statement; `context_factory()` is a call's context."""
+        with self._lock:
+            duck_functions.register(self._root, functions, context_factory)
+
+    def _start(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        sql: str,
+        values: Sequence[Any],
+        timeout_s: float | None,
+        started: Callable[[Callable[[], None]], None] | None,
+    ) -> DuckResult:
+        if started is not None:
+            started(cursor.interrupt)
+        return DuckResult(cursor, sql, values, lambda: self._finish(cursor), timeout_s)
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        with self._lock:
+            if self._closed:
+                raise InterfaceError("the connection is closed")
+            cursor = self._root.cursor()
+            self._running.add(cursor)
+            return cursor
+
+    def _finish(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        with self._lock:
+            self._running.discard(cursor)
+
+    def _check_files(self, plan: Duck, values: Sequence[Any]) -> None:
+        """Refuse a file that is a live SQLite file: opening it would drop SQLite's locks."""
+        for name in plan.files:
+            paths = values[name] if isinstance(name, int) else name
+            for path in [paths] if isinstance(paths, str) else paths:
+                live = self._database.protected(str(path))
+                if live is not None:
+                    raise NotSupportedError(
+                        f'"{os.path.basename(live)}" is open here: DuckDB must not open it too',
+                        hint="Query its tables by name",
+                    )
+
+    # Columns ------------------------------------------------------------------------------------
+
+    def sync(self) -> dict[str, int]:
+        """Bring every copy up to date and keep large ones on disk: {table: rows}."""
+        self.replicas.fresh(self.replicas.names())
+        self.replicas.save()
+        return {name: rows for name, rows, _, _ in self.replicas.status()}
+
+    def rebuild(self) -> None:
+        """Forget all columns, on disk too; each table is read again at its next use."""
+        self.replicas.rebuild()
+
+    def status(self) -> list[tuple[str, int, int, int]]:
+        """Of each copy: table, rows, log entry it is at, bytes of its values."""
+        return self.replicas.status()
+
+    # Ending -------------------------------------------------------------------------------------
+
+    def interrupt(self) -> None:
+        """Interrupt every statement that runs."""
+        with self._lock:
+            for cursor in self._running:
+                cursor.interrupt()
+
+    def close(self) -> None:
+        """Interrupt what runs, and free the instance and its connection to the file."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            for cursor in self._running:
+                cursor.interrupt()
+        self.replicas.close()
+        self._root.close()
+
+
+def _spill(folder: str | None) -> Path:
+    """Where DuckDB spills: in the derived folder, or in the system's temporary one."""
+    if folder is not None:
+        place = Path(folder) / "spill"
+        with contextlib.suppress(OSError):
+            place.mkdir(parents=True, exist_ok=True)
+            return place / str(os.getpid())
+    return Path(tempfile.gettempdir()) / f"sqlagent-spill-{os.getpid()}"

@@ -1,0 +1,70 @@
+"""The catalog of a file, read from SQLite."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlagent.catalog import Catalog, Column, Table
+from sqlagent.types import logical
+
+if TYPE_CHECKING:
+    from sqlagent.engines.sqlite import Database, Handle
+
+QUERY = """
+SELECT t.name, t.type, t.wr, c.name, c.type, c."notnull", c.pk, c.hidden,
+  (SELECT m.sql FROM sqlite_master m WHERE m.type = 'view' AND m.name = t.name)
+FROM pragma_table_list AS t, pragma_table_xinfo(t.name) AS c
+WHERE t.schema = 'main' AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+ORDER BY t.name, c.cid
+"""
+# What the file keeps as text or bytes, and we know to be more.
+VECTORS = {"vectors", "memory_vectors", "chunk_vectors"}
+
+
+def version(handle: Handle) -> int:
+    """SQLite's schema cookie."""
+    return int(handle.execute("PRAGMA schema_version").fetchall()[0][0])
+
+
+def read_catalog(handle: Handle) -> Catalog:
+    """The tables and views of the file, as the connection's snapshot has them."""
+    found: dict[str, list[tuple[object, ...]]] = {}
+    number = version(handle)
+    for row in handle.execute(QUERY):
+        found.setdefault(str(row[0]), []).append(row)
+    return Catalog(number, {name.lower(): _table(name, rows) for name, rows in found.items()})
+
+
+def _table(name: str, rows: list[tuple[object, ...]]) -> Table:
+    kind, without_rowid = str(rows[0][1]), bool(rows[0][2])
+    columns = tuple(
+        Column(str(r[3]), _type(name, str(r[3]), r[4]), bool(r[5]) or bool(r[6]))
+        for r in rows
+        if r[7] != 1
+    )
+    keys = [r for r in rows if r[6]]
+    key: str | None = "rowid"
+    if kind == "view" or without_rowid:
+        key = None
+    elif len(keys) == 1 and str(keys[0][4]).upper() == "INTEGER":
+        key = str(keys[0][3])
+    sql = None
+    if kind == "view" and rows[0][8]:
+        text = str(rows[0][8])
+        at = text.upper().find(" AS")
+        sql = text[at + 3 :].strip()
+    return Table(name, "virtual" if kind == "shadow" else kind, columns, key, sql)
+
+
+def _type(table: str, column: str, declared: object) -> str | None:
+    kind = logical(str(declared) if declared else None)
+    return "FLOAT[]" if kind == "BLOB" and column == "vector" and table in VECTORS else kind
+
+
+def catalog(database: Database) -> Catalog:
+    """The catalog of the file now; kept until the schema changes."""
+    with database.read() as handle:
+        kept = database.known_catalog
+        if kept is None or kept.version != version(handle):
+            kept = database.known_catalog = read_catalog(handle)
+        return kept

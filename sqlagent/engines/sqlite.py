@@ -1,0 +1,416 @@
+"""SQLite through APSW: the file, a pool of readers, and one writer with group commit.
+
+One `Database` for each file and process, shared by every connection on it. Readers are checked out for
+the length of one statement. Writers queue: whoever finds the writer free leads, runs all that waits in
+one transaction, commits once, and wakes the others (leader and followers), so a lone client pays no
+hand-over and a hundred share one fsync. A user's transaction holds the writer until it ends.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import apsw
+
+from sqlagent.engines.sqlite_errors import translate
+from sqlagent.errors import BusyError, Error, InterfaceError, OperationalError
+
+READERS_MAX = 16
+BATCH_MAX = 256
+CACHE_KB = 512
+_numbers = iter(range(1, 1 << 62))
+_live: dict[str, Database] = {}
+_live_lock = threading.Lock()
+
+
+class Handle(apsw.Connection):
+    """An APSW connection with what we keep beside it."""
+
+    functions_ready = False
+    owner: Any = None
+    seen = 0  # SQLite's data_version when the schema was last looked at
+    like = True
+
+
+class Ticket:
+    """A piece of work that waits for the writer."""
+
+    __slots__ = ("done", "error", "finished", "result", "work")
+
+    def __init__(self, work: Callable[[Handle], Any]) -> None:
+        self.work = work
+        self.done = threading.Lock()
+        self.done.acquire()
+        self.finished = False
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+
+class Database:
+    """A file, open in this process."""
+
+    def __init__(self, path: str, *, read_only: bool = False, timeout: float = 30.0) -> None:
+        self.memory = path == ":memory:"
+        self.path = (
+            f"file:/sqlagent-{os.getpid()}-{next(_numbers)}?vfs=memdb"
+            if self.memory
+            else os.path.abspath(path)
+        )
+        self.read_only = read_only
+        self.timeout = timeout
+        self.users = 0
+        self.closed = False
+        self.services: dict[str, Any] = {}  # what hangs on the file: columns, search indexes
+        self.known_catalog: Any = None
+        self.lock = threading.RLock()
+        self._writer: Handle | None = None
+        self._writing = threading.Lock()
+        self._queue: deque[Ticket] = deque()
+        self.pool: deque[Handle] = deque()
+        self._readers = 0
+        self._returned = threading.Condition()
+        self.synchronous = "full"
+        self.held = False  # a user's transaction has the writer
+
+    @property
+    def folder(self) -> str | None:
+        """Where derived files are; None for a database in memory."""
+        return None if self.memory else self.path + ".d"
+
+    # Opening ------------------------------------------------------------------------------------
+
+    def open(self, *, write: bool = False) -> Handle:
+        """A new connection to the file, the caller's to close."""
+        flags = apsw.SQLITE_OPEN_URI if self.memory else 0
+        if self.read_only:
+            flags |= apsw.SQLITE_OPEN_READONLY
+        else:
+            flags |= apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+        try:
+            handle = Handle(self.path, flags=flags, statementcachesize=256)
+            handle.set_busy_timeout(int(self.timeout * 1000))
+            handle.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
+            handle.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 0)
+            handle.execute(f"PRAGMA cache_size = -{8 * CACHE_KB if write else CACHE_KB}")
+            handle.execute("PRAGMA case_sensitive_like = ON")
+            if write:
+                handle.execute(f"PRAGMA synchronous = {self.synchronous}")
+                handle.execute("PRAGMA foreign_keys = ON").fetchall()
+            elif not self.read_only and not self.memory:
+                handle.execute("PRAGMA query_only = ON")
+        except apsw.Error as error:
+            raise translate(error) from None
+        return handle
+
+    def writer(self) -> Handle:
+        """The writer's connection; only for whoever holds the writer."""
+        if self._writer is None:
+            if self.read_only:
+                raise OperationalError(
+                    "the connection is read-only", sqlstate="25006",
+                    hint="Connect without read_only=True to write.",
+                )  # fmt: skip
+            self._writer = self.open(write=True)
+            self._writer.set_busy_handler(BusyWait(self.timeout))
+        return self._writer
+
+    # Reading ------------------------------------------------------------------------------------
+
+    def checkout(self) -> Handle:
+        """A reader from the pool, a new one, or one that another thread gives back."""
+        try:
+            return self.pool.pop()
+        except IndexError:
+            pass
+        with self._returned:
+            if self.closed:
+                raise InterfaceError("the connection is closed")
+            if self._readers < READERS_MAX:
+                self._readers += 1
+            else:
+                end = time.monotonic() + self.timeout
+                while True:
+                    try:
+                        return self.pool.pop()
+                    except IndexError:
+                        self._returned.wait(0.01)
+                        if time.monotonic() > end:
+                            raise BusyError(
+                                f"all {READERS_MAX} readers are in use",
+                                hint="Fetch or close the cursors that are still open.",
+                            ) from None
+        try:
+            return self.open()
+        except BaseException:
+            self._readers -= 1
+            raise
+
+    def give_back(self, handle: Handle) -> None:
+        """Return a reader to the pool."""
+        handle.owner = None
+        if self.closed:
+            handle.close()
+        else:
+            self.pool.append(handle)
+
+    @contextmanager
+    def read(self) -> Iterator[Handle]:
+        """A pooled reader, not in a transaction."""
+        handle = self.checkout()
+        try:
+            yield handle
+        finally:
+            if handle.in_transaction:
+                handle.execute("ROLLBACK")
+            self.give_back(handle)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Handle]:
+        """A reader in a read transaction: all its statements see the same commit.
+
+        A database in memory has one lock for all, so there a transaction reads with its own handle.
+        """
+        if self.memory and self.held and self._writer is not None:
+            yield self._writer
+            return
+        with self.read() as handle:
+            handle.execute("BEGIN")
+            yield handle
+
+    # Writing ------------------------------------------------------------------------------------
+
+    def write(self, work: Callable[[Handle], Any], timeout: float | None = None) -> Any:
+        """Run `work(connection)` in a durable transaction, alone or with others; its result.
+
+        An error in it undoes what it did and is raised here; the others of its batch are not touched.
+        """
+        ticket = Ticket(work)
+        self._queue.append(ticket)
+        deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
+        while not ticket.finished:
+            if self._writing.acquire(blocking=False):
+                try:
+                    if not ticket.finished:
+                        self._lead()
+                finally:
+                    self._writing.release()
+                    self._wake_next()
+                continue
+            try:
+                woken = ticket.done.acquire(timeout=max(0.0, deadline - time.monotonic()))
+            except BaseException:  # Ctrl-C: what no leader has taken yet is not run
+                self._withdraw(ticket)
+                raise
+            if not woken:
+                if not self._withdraw(ticket):
+                    ticket.done.acquire()  # a leader has it: its outcome is near
+                    continue
+                raise BusyError(
+                    f"the writer was busy for {self.timeout:g} s",
+                    hint="Another connection of this process holds a transaction open.",
+                )
+        if ticket.error is not None:
+            raise ticket.error
+        return ticket.result
+
+    def _withdraw(self, ticket: Ticket) -> bool:
+        try:
+            self._queue.remove(ticket)
+        except ValueError:
+            return False
+        return True
+
+    def _wake_next(self) -> None:
+        """Wake the first that waits: it leads next, unless somebody was faster."""
+        try:
+            self._queue[0].done.release()
+        except (IndexError, RuntimeError):  # nobody waits, or it is awake already
+            pass
+
+    def _lead(self) -> None:
+        """Run what waits as one transaction."""
+        batch: list[Ticket] = []
+        try:
+            while len(batch) < BATCH_MAX:
+                batch.append(self._queue.popleft())
+        except IndexError:
+            pass
+        if not batch:
+            return
+        failure: BaseException | None = None
+        try:
+            writer = self.writer()
+            writer.execute("BEGIN IMMEDIATE")
+            alone = len(batch) == 1
+            for ticket in batch:
+                if not alone:
+                    writer.execute("SAVEPOINT one")
+                try:
+                    ticket.result = ticket.work(writer)
+                except BaseException as error:
+                    ticket.error = error
+                    if alone or not writer.in_transaction:
+                        raise
+                    writer.execute("ROLLBACK TO one")
+                if not alone:
+                    writer.execute("RELEASE one")
+            writer.execute("COMMIT")
+        except BaseException as error:
+            failure = error
+            if self._writer is not None and self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+        for ticket in batch:
+            if failure is not None and ticket.error is None:
+                ticket.result, ticket.error = None, self._lost(failure)
+            elif ticket.error is not None:
+                ticket.error = translate(ticket.error)
+            ticket.finished = True
+            try:
+                ticket.done.release()
+            except RuntimeError:  # the leader's own, or woken already
+                pass
+
+    @staticmethod
+    def _lost(failure: BaseException) -> BaseException:
+        error = translate(failure)
+        if isinstance(error, Error):  # each waiter raises its own
+            return type(error)(
+                error.message, detail=error.detail, hint=error.hint, sqlstate=error.sqlstate
+            )
+        return error
+
+    def hold(self, timeout: float | None = None) -> Handle:
+        """Take the writer for a transaction of several statements, and begin it."""
+        if not self._writing.acquire(timeout=self.timeout if timeout is None else timeout):
+            raise BusyError(
+                f"the writer was busy for {self.timeout:g} s",
+                hint="Another connection of this process holds a transaction open.",
+            )
+        try:
+            writer = self.writer()
+            writer.execute("BEGIN IMMEDIATE")
+            self.held = True
+            return writer
+        except BaseException as error:
+            self._writing.release()
+            self._wake_next()
+            raise translate(error) from None
+
+    def hold_bare(self) -> Handle:
+        """Take the writer without beginning a transaction; `let_go` gives it back."""
+        if not self._writing.acquire(timeout=self.timeout):
+            raise BusyError(f"the writer was busy for {self.timeout:g} s")
+        try:
+            return self.writer()
+        except BaseException:
+            self.let_go()
+            raise
+
+    def let_go(self) -> None:
+        """Give the writer back after COMMIT or ROLLBACK."""
+        self.held = False
+        self._writing.release()
+        self._wake_next()
+
+    # Ending -------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close every connection to the file; the last one of the process folds the WAL in."""
+        with self._returned:
+            self.closed = True
+        for service in list(self.services.values()):
+            service.close()
+        self.services.clear()
+        while self.pool:
+            self.pool.pop().close()
+        with self._writing:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+
+    # Guarding -----------------------------------------------------------------------------------
+
+    def protected(self, path: str) -> str | None:
+        """The live SQLite file of this process that a path or glob would open, or None.
+
+        A second SQLite library, or any descriptor of ours that is closed, drops POSIX locks.
+        """
+        return protected(path)
+
+
+class BusyWait:
+    """A busy handler that waits in short, growing, uneven steps until the timeout."""
+
+    def __init__(self, timeout: float) -> None:
+        self.timeout = timeout
+        self.since = 0.0
+
+    def __call__(self, tries: int) -> bool:
+        now = time.monotonic()
+        if tries == 0:
+            self.since = now
+        if now - self.since > self.timeout:
+            return False
+        step = min(0.02, 0.0002 * 2 ** min(tries, 7))
+        time.sleep(step * (0.5 + (hash((now, tries)) & 1023) / 1024))
+        return True
+
+
+def protected(path: str) -> str | None:
+    """See `Database.protected`; for every file that this process has open."""
+    text = path[7:] if path.startswith("file://") else path.removeprefix("file:")
+    text = os.path.expanduser(text.split("?")[0]) if path.startswith("file:") else path
+    import glob
+
+    names = [text]
+    if glob.has_magic(text):
+        names += glob.glob(text, recursive=True)
+    for name in names:
+        try:
+            seen = os.stat(name)
+        except (OSError, ValueError):
+            continue
+        for database in list(_live.values()):
+            for suffix in ("", "-wal", "-shm"):
+                try:
+                    own = os.stat(database.path + suffix)
+                except OSError:
+                    continue
+                if (own.st_dev, own.st_ino) == (seen.st_dev, seen.st_ino):
+                    return database.path
+    return None
+
+
+def attach(path: str, *, read_only: bool, timeout: float) -> Database:
+    """The process's Database for a file, made at the first use; `release` undoes it."""
+    if path == ":memory:":
+        database = Database(path, timeout=timeout)
+        database.users = 1
+        return database
+    real = os.path.realpath(path)
+    key = f"{real}{'?ro' if read_only else ''}"
+    with _live_lock:
+        found = _live.get(key)
+        if found is None:
+            found = Database(real, read_only=read_only, timeout=timeout)
+            _live[key] = found
+        found.users += 1
+        return found
+
+
+def release(database: Database) -> None:
+    """A connection is done with the file; the last one closes it."""
+    with _live_lock:
+        database.users -= 1
+        if database.users > 0:
+            return
+        for key, value in list(_live.items()):
+            if value is database:
+                del _live[key]
+    database.close()

@@ -1,0 +1,56 @@
+"""Our functions on an APSW connection: scalars as SQLite functions, tables as virtual tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sqlagent.context import Context
+from sqlagent.errors import ProgrammingError
+from sqlagent.functions import Function, complete, functions, invoke
+
+if TYPE_CHECKING:
+    from sqlagent.engines.sqlite import Database, Handle
+
+
+def ensure(handle: Handle, database: Database) -> None:
+    """Give a connection all functions of ours, once."""
+    if handle.functions_ready:
+        return
+    from sqlagent.vtables import table_function
+
+    def context() -> Context:
+        owner = handle.owner
+        settings = owner.settings if owner is not None else {}
+        return Context(database, settings, handle)
+
+    for function in functions().values():
+        if function.kind == "table":
+            table_function.register(handle, function, context)
+        elif function.kind == "scalar":
+            body = refused(function) if function.writes else called(function, context)
+            handle.create_scalar_function(
+                function.name, body, deterministic=function.deterministic and not function.writes
+            )
+    handle.functions_ready = True
+
+
+def called(function: Function, context: Callable[[], Context]) -> Callable[..., Any]:
+    """The body as SQLite calls it."""
+
+    def call(*values: Any) -> Any:
+        return invoke(function, context(), complete(function, values))
+
+    return call
+
+
+def refused(function: Function) -> Callable[..., Any]:
+    """A function that writes cannot run inside a reader's statement: it would meet a stale snapshot."""
+
+    def refuse(*_: Any) -> Any:
+        raise ProgrammingError(
+            f"{function.name} writes, and stands where only reading is possible",
+            hint=f"SELECT {function.name}(…) or SELECT {function.name}(…) FROM table",
+        )
+
+    return refuse

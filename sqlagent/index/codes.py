@@ -1,0 +1,394 @@
+"""`BinaryCodes`: one bit a dimension, for collections of vectors too many to hold as floats.
+
+A bit says on which side of the mean a vector lies. Vectors with few differing bits are near, so
+the codes (48 MB for 1,000,000 vectors of 384 dimensions) choose some hundred candidates, and these
+are compared by the floats that the caller fetches. Nothing is trained: what is appended is found
+at once. The bits lie word by word, 64 of each row together, and a part of the words decides which
+rows the others are read for.
+"""
+
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import codefile
+from .rank import distances
+from .rows import Doubles, Floats, Ids, Mask, Slots
+from .vectors import unit
+
+Words = NDArray[np.uint64]
+Fetch = Callable[[Ids], Floats]
+
+_BLOCK: Final = 32_768  # rows: what numpy works on stays in the processor's cache
+_SAMPLE: Final = 31  # every so manieth row tells where the cut between near and far lies
+_SURVIVORS: Final = 16_384  # rows whose other words are read
+_WHOLE: Final = 50_000  # up to so many rows, every word of each is read
+_MEAN_ROWS: Final = 65_536
+
+
+class Tail:
+    """What was appended after the base: shared by snapshots, only added to, under the lock."""
+
+    def __init__(self, words: int) -> None:
+        self.lock = threading.Lock()
+        self.used = 0
+        self.ids: Ids = np.zeros(0, np.int64)
+        self.words: Words = np.zeros((words, 0), np.uint64)
+        self.lengths: Floats = np.zeros(0, np.float32)
+
+    def add(self, ids: Ids, words: Words, lengths: Floats) -> int:
+        start, end = self.used, self.used + len(ids)
+        if end > len(self.ids):
+            room = max(1024, 2 * end)
+            # Readers keep the arrays that they hold; what they may see of them is the same.
+            self.ids = _wider(self.ids, room)
+            self.words = _wider(self.words, room)
+            self.lengths = _wider(self.lengths, room)
+        self.ids[start:end] = ids
+        self.words[:, start:end] = words
+        self.lengths[start:end] = lengths
+        self.used = end
+        return start
+
+
+class Base(NamedTuple):
+    """The rows in the order of their ids, perhaps mapped from a file."""
+
+    ids: Ids
+    words: Words
+    lengths: Floats  # of x - mean; empty under cosine
+
+
+class BinaryCodes:
+    """A snapshot: `append` and `remove` return the next one and leave this one as it is."""
+
+    __slots__ = ("alive", "base", "count", "mean", "metric", "tail")
+
+    def __init__(self, base: Base, tail: Tail, alive: Mask, mean: Floats, metric: str) -> None:
+        self.base, self.tail, self.alive, self.mean, self.metric = base, tail, alive, mean, metric
+        self.count = int(np.count_nonzero(alive))
+
+    @classmethod
+    def build(
+        cls, batches: Iterable[tuple[Ids, Floats]], dimensions: int, metric: str = "cosine"
+    ) -> "BinaryCodes":
+        """Codes of the batches (ids, float32 matrix); the mean is that of the first 65,536 rows.
+
+        Raises ValueError for another number of dimensions, NaN or infinity.
+        """
+        if metric not in ("cosine", "l2", "ip"):
+            raise ValueError(f"expected a metric in cosine, l2, ip, not {metric!r}")
+        parts: list[tuple[Ids, Words, Floats]] = []
+        waiting: list[tuple[Ids, Floats]] = []
+        mean: Floats | None = None
+        for ids, matrix in batches:
+            ranked = _ranked(matrix, dimensions, metric)
+            waiting.append((np.asarray(ids, np.int64), ranked))
+            if mean is None and sum(len(i) for i, _ in waiting) < _MEAN_ROWS:
+                continue
+            if mean is None:
+                mean = _mean(waiting, dimensions)
+            parts += [(i, *_encode(m, mean, metric)) for i, m in waiting]
+            waiting.clear()
+        if mean is None:
+            mean = _mean(waiting, dimensions)
+        parts += [(i, *_encode(m, mean, metric)) for i, m in waiting]
+        base = _merged(parts, _width(dimensions))
+        alive = np.ones(len(base.ids), np.bool_)
+        return cls(base, Tail(_width(dimensions)), alive, mean, metric)
+
+    def __len__(self) -> int:
+        return self.count
+
+    @property
+    def dimensions(self) -> int:
+        return len(self.mean)
+
+    @property
+    def ids(self) -> Ids:
+        return self._all_ids()[self.alive]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held, those mapped from a file counted too."""
+        tail = self.tail.ids.nbytes + self.tail.words.nbytes + self.tail.lengths.nbytes
+        return sum(part.nbytes for part in self.base) + tail + self.alive.nbytes
+
+    def append(self, ids: Ids, matrix: Floats) -> "BinaryCodes":
+        """The next snapshot with these rows; an id that is there already gets the new vector."""
+        ids = np.asarray(ids, np.int64)
+        _, last = np.unique(ids[::-1], return_index=True)
+        keep = np.sort(len(ids) - 1 - last)
+        ranked = _ranked(matrix, self.dimensions, self.metric)[keep]
+        words, lengths = _encode(ranked, self.mean, self.metric)
+        old = self._positions(ids)
+        if self.metric == "cosine":
+            lengths = np.zeros(len(keep), np.float32)
+        with self.tail.lock:
+            start = len(self.base.ids) + self.tail.add(ids[keep], words, lengths)
+        alive = np.zeros(start + len(keep), np.bool_)
+        alive[: len(self.alive)] = self.alive
+        alive[old] = False
+        alive[start:] = True
+        return BinaryCodes(self.base, self.tail, alive, self.mean, self.metric)
+
+    def remove(self, ids: Iterable[int]) -> "BinaryCodes":
+        """The next snapshot without these ids; those that are not there do not matter."""
+        alive = self.alive.copy()
+        alive[self._positions(_as_ids(ids))] = False
+        return BinaryCodes(self.base, self.tail, alive, self.mean, self.metric)
+
+    def search(
+        self,
+        query: Floats,
+        k: int,
+        *,
+        fetch: Fetch,
+        rerank: int = 200,
+        allowed: "frozenset[int] | Ids | None" = None,
+    ) -> tuple[Ids, Doubles]:
+        """The k nearest ids and their exact distances, nearest first.
+
+        `rerank` candidates (at least 4 k) are compared by the floats of `fetch(ids)`, a float32
+        matrix in the order of ids. A filter that lets no more rows through is answered exactly.
+        The distance is 1 - cosine, the Euclidean one, or minus the inner product.
+        """
+        if k < 0:
+            raise ValueError(f"expected k of at least 0, not {k}")
+        query = np.asarray(query, np.float32)
+        ranked = _ranked(query[None], self.dimensions, self.metric)[0]
+        want = max(rerank, 4 * k) * (1 if self.metric == "cosine" else 2)
+        if k == 0 or not self.count:
+            return np.zeros(0, np.int64), np.zeros(0)
+        if allowed is None:
+            at = self._near(ranked, want, self.alive if self.count < len(self.alive) else None)
+        else:
+            inside = self._positions(_as_ids(allowed))
+            at = inside if len(inside) <= want else self._near_of(ranked, want, inside)
+        ids = self._all_ids()[at]
+        found = distances(fetch(ids), query, self.metric)
+        order = np.lexsort((ids, found))[:k]
+        return ids[order], found[order]
+
+    def save(self, path: str | Path, token: str = "") -> None:
+        """Writes the living rows to a file that replaces another at once, whole or not at all."""
+        at = np.flatnonzero(self.alive)
+        ids = self._all_ids()[at]
+        order = np.argsort(ids)
+        at = at[order]
+        lengths = self._gather_lengths(at)
+        head = codefile.Head(self.dimensions, len(at), self.metric, token)
+        words = (self._gather(word, at) for word in range(_width(self.dimensions)))
+        codefile.write(Path(path), head, [self.mean, ids[order], lengths, *words])
+
+    @classmethod
+    def load(cls, path: str | Path, token: str | None = None) -> "BinaryCodes":
+        """Maps a file that `save` wrote. Raises ValueError when it is missing, damaged, of
+        another version, or written with another token than the one expected."""
+        head, body = codefile.read(Path(path), token)
+        width = _width(head.dimensions)
+        mean, ids, lengths, words = codefile.split(head, body, width)
+        base = Base(ids, words, lengths)
+        alive = np.ones(head.count, np.bool_)
+        return cls(base, Tail(width), alive, np.array(mean), head.metric)
+
+    def _all_ids(self) -> Ids:
+        late = len(self.alive) - len(self.base.ids)
+        return np.concatenate((self.base.ids, self.tail.ids[:late])) if late else self.base.ids
+
+    def _positions(self, ids: Ids) -> Slots:
+        """Where these ids live."""
+        wanted = np.unique(ids)
+        n = len(self.base.ids)
+        found = np.zeros(0, np.intp)
+        if n and len(wanted):
+            at = np.minimum(np.searchsorted(self.base.ids, wanted), n - 1)
+            found = at[self.base.ids[at] == wanted]
+        late = self.tail.ids[: len(self.alive) - n]
+        if len(late):
+            found = np.concatenate((found, n + np.flatnonzero(np.isin(late, wanted))))
+        return found[self.alive[found]]
+
+    def _parts(self) -> list[tuple[int, Words]]:
+        n = len(self.base.ids)
+        late = len(self.alive) - n
+        parts = [(0, self.base.words)] if n else []
+        return [*parts, (n, self.tail.words[:, :late])] if late else parts
+
+    def _scan(self, code: Words, words: range) -> NDArray[Any]:
+        """In how many bits of these words each row differs from a code."""
+        out = np.empty(len(self.alive), np.uint8 if len(words) <= 3 else np.uint16)
+        mixed = np.empty(_BLOCK, np.uint64)
+        bits = np.empty(_BLOCK, np.uint8)
+        for offset, matrix in self._parts():
+            for start in range(0, matrix.shape[1], _BLOCK):
+                end = min(start + _BLOCK, matrix.shape[1])
+                target = out[offset + start : offset + end]
+                x, c = mixed[: end - start], bits[: end - start]
+                for number, word in enumerate(words):
+                    np.bitwise_xor(matrix[word, start:end], code[word], out=x)
+                    if number == 0:
+                        np.bitwise_count(x, out=target)
+                    else:
+                        np.bitwise_count(x, out=c)
+                        np.add(target, c, out=target)
+        return out
+
+    def _gather(self, word: int, at: Slots) -> Words:
+        """One word of the rows at sorted or unsorted positions."""
+        n = len(self.base.ids)
+        if len(self.alive) == n:
+            return self.base.words[word].take(at)
+        late = at >= n
+        out = np.empty(len(at), np.uint64)
+        out[~late] = self.base.words[word].take(at[~late])
+        out[late] = self.tail.words[word].take(at[late] - n)
+        return out
+
+    def _gather_lengths(self, at: Slots) -> Floats:
+        if self.metric == "cosine":
+            return np.zeros(0, np.float32)
+        late = len(self.alive) - len(self.base.ids)
+        return np.concatenate((self.base.lengths, self.tail.lengths[:late]))[at]
+
+    def _differ(self, code: Words, at: Slots, words: range) -> NDArray[Any]:
+        total = np.zeros(len(at), np.uint16)
+        for word in words:
+            total += np.bitwise_count(self._gather(word, at) ^ code[word])
+        return total
+
+    def _near(self, ranked: Floats, want: int, ok: Mask | None) -> Slots:
+        """Some more than `want` positions that seem nearest, of all (or of those that are ok)."""
+        code = self._code(ranked)
+        width = len(code)
+        if self.metric != "cosine" or len(self.alive) <= _WHOLE or width <= 3:
+            at = np.arange(len(self.alive)) if ok is None else np.flatnonzero(ok)
+            differ = self._scan(code, range(width))
+            return self._best(ranked, differ if ok is None else differ[at], at, want)
+        first = range(max(3, width // 4))
+        coarse = self._scan(code, first)
+        sample, step = coarse[::_SAMPLE], _SAMPLE
+        if ok is not None:
+            sample = sample[ok[::_SAMPLE]]
+        below = np.cumsum(np.bincount(sample, minlength=1)) * step
+        cut = int(np.searchsorted(below, max(_SURVIVORS, 8 * want)))
+        at = np.flatnonzero(coarse <= cut)
+        at = at if ok is None else at[ok[at]]
+        while len(at) < want and cut < 64 * len(first):
+            cut += 4
+            at = np.flatnonzero(coarse <= cut)
+            at = at if ok is None else at[ok[at]]
+        differ = coarse[at] + self._differ(code, at, range(len(first), width))
+        return self._best(ranked, differ, at, want)
+
+    def _near_of(self, ranked: Floats, want: int, inside: Slots) -> Slots:
+        if len(inside) * 16 > len(self.alive):
+            ok = np.zeros(len(self.alive), np.bool_)
+            ok[inside] = True
+            return self._near(ranked, want, ok)
+        inside = np.sort(inside)
+        code = self._code(ranked)
+        return self._best(ranked, self._differ(code, inside, range(len(code))), inside, want)
+
+    def _code(self, ranked: Floats) -> Words:
+        """Inner products rank by the angle to the query itself, the others to query - mean."""
+        mean = np.zeros_like(self.mean) if self.metric == "ip" else self.mean
+        return _bits(ranked[None], mean)[:, 0]
+
+    def _best(self, ranked: Floats, differ: NDArray[Any], at: Slots, want: int) -> Slots:
+        if len(at) <= want:
+            return at
+        if self.metric == "cosine":
+            return at[np.argpartition(differ, want)[:want]]
+        # The share of differing bits estimates the angle between x - mean and the query's side.
+        angle = np.cos(np.pi * np.arange(self.dimensions + 1) / self.dimensions)
+        near = angle.astype(np.float32)[differ]
+        lengths = self._gather_lengths(at)
+        if self.metric == "ip":
+            return at[np.argpartition(-lengths * near, want)[:want]]
+        reach = np.float32(2.0 * np.linalg.norm(ranked - self.mean))
+        return at[np.argpartition(lengths * (lengths - reach * near), want)[:want]]
+
+
+def _width(dimensions: int) -> int:
+    return (dimensions + 63) // 64
+
+
+def _as_ids(ids: "Iterable[int] | Ids") -> Ids:
+    if isinstance(ids, np.ndarray):
+        return ids.astype(np.int64, copy=False)
+    return np.fromiter(ids, np.int64)
+
+
+def _wider(array: NDArray[Any], room: int) -> NDArray[Any]:
+    out = np.zeros((*array.shape[:-1], room), array.dtype)
+    out[..., : array.shape[-1]] = array
+    return out
+
+
+def _ranked(matrix: Floats, dimensions: int, metric: str) -> Floats:
+    """The rows as they are ranked: of length one under cosine."""
+    matrix = np.asarray(matrix, np.float32)
+    if matrix.ndim != 2 or matrix.shape[1] != dimensions:
+        raise ValueError(f"expected {dimensions} dimensions, not {matrix.shape[-1]}")
+    if not np.isfinite(matrix).all():
+        raise ValueError("expected finite numbers in a vector, found NaN or infinity")
+    return unit(matrix) if metric == "cosine" else matrix
+
+
+def _mean(parts: list[tuple[Ids, Floats]], dimensions: int) -> Floats:
+    rows = sum(len(matrix) for _, matrix in parts)
+    total = np.zeros(dimensions)
+    for _, matrix in parts:
+        total += matrix.sum(axis=0, dtype=np.float64)
+    return (total / max(1, rows)).astype(np.float32)
+
+
+def _bits(matrix: Floats, mean: Floats) -> Words:
+    """Codes as (words, rows). The bytes of a row are dealt out to its words in turn, so that the
+    words that are read first know of every part of the vector."""
+    width = _width(len(mean))
+    packed = np.zeros((len(matrix), 8 * width), np.uint8)
+    bits = np.packbits(matrix > mean, axis=1)
+    packed[:, : bits.shape[1]] = bits
+    dealt = np.ascontiguousarray(packed.reshape(-1, 8, width).transpose(2, 0, 1))
+    return dealt.view(np.uint64)[:, :, 0]
+
+
+def _encode(matrix: Floats, mean: Floats, metric: str) -> tuple[Words, Floats]:
+    words = np.empty((_width(len(mean)), len(matrix)), np.uint64)
+    lengths = np.zeros(0 if metric == "cosine" else len(matrix), np.float32)
+    for start in range(0, len(matrix), 8192):
+        part = matrix[start : start + 8192]
+        words[:, start : start + 8192] = _bits(part, mean)
+        if metric != "cosine":
+            lengths[start : start + 8192] = np.linalg.norm(part - mean, axis=1)
+    return words, lengths
+
+
+def _merged(parts: list[tuple[Ids, Words, Floats]], width: int) -> Base:
+    """One base in the order of ids; of rows with one id the last counts."""
+    if not parts:
+        return Base(np.zeros(0, np.int64), np.zeros((width, 0), np.uint64), np.zeros(0, np.float32))
+    ids = np.concatenate([part[0] for part in parts])
+    lengths = np.concatenate([part[2] for part in parts])
+    words = np.empty((width, len(ids)), np.uint64)
+    start = 0
+    for part in parts:
+        words[:, start : start + len(part[0])] = part[1]
+        start += len(part[0])
+    parts.clear()
+    if (np.diff(ids) > 0).all():
+        return Base(ids, words, lengths)
+    order = np.argsort(ids, kind="stable")
+    ids = ids[order]
+    order = order[np.append(ids[1:] != ids[:-1], True)]
+    for word in words:
+        word[: len(order)] = word[order]
+    ids = ids[np.append(ids[1:] != ids[:-1], True)]
+    kept = np.ascontiguousarray(words[:, : len(order)])
+    return Base(ids, kept, lengths[order] if len(lengths) else lengths)

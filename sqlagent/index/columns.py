@@ -1,0 +1,159 @@
+"""Rows turned into arrays: one `Batch` is what an index is built from or grows by."""
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .rows import Doubles, Floats, Ids, Mask, Row
+from .vectors import checked, unit
+from .words import is_name, name_key, terms
+
+_LENGTH_CAP: Final = math.log(400.0)
+
+
+class Columns(NamedTuple):
+    """What is known of each row, besides its words and vector; element i is row (or slot) i."""
+
+    ids: Ids
+    created: Doubles
+    session: NDArray[np.int64]  # 0: none
+    speaker: NDArray[np.int32]  # 0: none
+    length: Floats
+    tokens: Floats
+    prior: Floats
+    has_vector: Mask
+
+    def take(self, index: "NDArray[np.intp]") -> "Columns":
+        return Columns(*(column[index] for column in self))
+
+    @property
+    def nbytes(self) -> int:
+        return sum(column.nbytes for column in self)
+
+
+class Postings(NamedTuple):
+    """Which term stands in which row, and how often; one element a pair."""
+
+    term: NDArray[np.int64]
+    row: NDArray[np.int64]
+    count: Floats
+
+
+class Codes:
+    """Names to numbers from 0 on, in the order they were met. Callers hold the store's lock."""
+
+    def __init__(self, known: Iterable[str] = ()) -> None:
+        self.of = {name: code for code, name in enumerate(known)}
+
+    def add(self, name: str) -> int:
+        return self.of.setdefault(name, len(self.of))
+
+    def add_all(self, names: list[str]) -> list[int]:
+        of = self.of
+        for name in names:
+            if name not in of:
+                of[name] = len(of)
+        return list(map(of.__getitem__, names))
+
+
+class Batch(NamedTuple):
+    columns: Columns
+    postings: Postings
+    matrix: Floats | None  # the vectors of the rows that have one, in their order
+
+
+def concat(first: Columns, second: Columns) -> Columns:
+    return Columns(*map(np.concatenate, zip(first, second, strict=True)))
+
+
+def count_terms(term: NDArray[np.int64], row: NDArray[np.int64], rows: int) -> Postings:
+    """Repeats of a term in a row counted, in the order of the terms, then of the rows."""
+    key = term * max(rows, 1) + row
+    key.sort()
+    first = np.ones(len(key), np.bool_)
+    np.not_equal(key[1:], key[:-1], out=first[1:])
+    starts = np.flatnonzero(first)
+    count = np.diff(np.append(starts, len(key))).astype(np.float32)
+    term, row = np.divmod(key[starts], max(rows, 1))
+    return Postings(term, row, count)
+
+
+def batch_of(
+    rows: Iterable[Row],
+    dimensions: int | None,
+    metric: str,
+    words: bool,
+    vocabulary: Codes,
+    sessions: Codes,
+    speakers: Codes,
+) -> tuple[Batch, int | None]:
+    """The rows as arrays, and the dimensions of their vectors (taken from the first if None).
+
+    Raises ValueError before anything is kept, when a vector has other dimensions or a number in
+    it that is not finite. Of rows with one id the last counts.
+    """
+    unique = list({row.id: row for row in rows}.values())
+    blobs = [row.vector for row in unique if row.vector is not None]
+    matrix = None
+    if blobs:
+        if dimensions is None:
+            dimensions = max(1, len(blobs[0]) // 4)
+        matrix = checked(blobs, dimensions)
+        if metric == "cosine":
+            matrix = unit(matrix)
+    postings, tokens = _words(unique, vocabulary) if words else _no_words(len(unique))
+    n = len(unique)
+    columns = Columns(
+        np.fromiter((row.id for row in unique), np.int64, n),
+        np.fromiter((row.created_at for row in unique), np.float64, n),
+        np.fromiter((_code(sessions, row.session, str) for row in unique), np.int64, n),
+        np.fromiter((_code(speakers, row.speaker, _speaker) for row in unique), np.int32, n),
+        np.fromiter((_length(row.text) for row in unique), np.float32, n),
+        tokens,
+        np.fromiter((min(1.0, max(0.0, row.prior)) for row in unique), np.float32, n),
+        np.fromiter((row.vector is not None for row in unique), np.bool_, n),
+    )
+    return Batch(columns, postings, matrix), dimensions
+
+
+def _words(rows: list[Row], vocabulary: Codes) -> tuple[Postings, Floats]:
+    sizes: list[int] = []
+    flat: list[str] = []
+    for row in rows:
+        found = terms(row.text)
+        sizes.append(len(found))
+        flat += found
+    counts = np.fromiter(sizes, np.int64, len(sizes))
+    term = np.array(vocabulary.add_all(flat), np.int64)
+    row_of = np.repeat(np.arange(len(rows)), counts)
+    return count_terms(term, row_of, len(rows)), counts.astype(np.float32)
+
+
+def _no_words(rows: int) -> tuple[Postings, Floats]:
+    none = np.zeros(0, np.int64)
+    return Postings(none, none, np.zeros(0, np.float32)), np.zeros(rows, np.float32)
+
+
+def _code(codes: Codes, name: str | None, key: Callable[[str], str]) -> int:
+    """Code 0 is that of no name at all: every `Codes` of sessions and speakers begins with ''."""
+    return codes.add(key(name)) if name else 0
+
+
+def _speaker(name: str) -> str:
+    return name_key(name) if is_name(name) else ""
+
+
+def _length(text: str) -> float:
+    return min(1.0, math.log1p(len(text)) / _LENGTH_CAP)
+
+
+def reranked(order: "NDArray[np.intp]", base: int = 0) -> "NDArray[np.intp]":
+    """Where each element goes when a sequence is put in this order."""
+    place = np.empty(len(order), np.intp)
+    place[order] = np.arange(base, base + len(order))
+    return place
+
+

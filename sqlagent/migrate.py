@@ -1,0 +1,182 @@
+"""Migrations: the schema of a file, brought forward one numbered `.sql` at a time.
+
+Each runs in one transaction together with its row in `sqlagent_migrations`, so a crash leaves a file
+between two versions, never within one. The checksum of what ran is kept: an edited migration, a file
+that a newer version made, and a file whose history has a gap are refused, and left as they were.
+Before an existing file is changed a copy is made beside it, and named.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlagent.errors import MigrationError
+
+if TYPE_CHECKING:
+    import apsw
+
+TABLE = """CREATE TABLE IF NOT EXISTS sqlagent_migrations (
+  version INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  checksum TEXT NOT NULL,
+  applied_at TIMESTAMP NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now'))
+)"""
+
+
+class Migration(NamedTuple):
+    """One numbered file of `migrations/`."""
+
+    version: int
+    name: str
+    sql: str
+    checksum: str
+
+
+def sha256(data: bytes) -> str:
+    """The hexadecimal SHA-256, without hashlib, whose import costs a third of our start."""
+    try:
+        from _sha256 import sha256 as digest
+    except ImportError:
+        from hashlib import sha256 as digest
+    return str(digest(data).hexdigest())
+
+
+def known() -> list[Migration]:
+    """The migrations of this version, in order."""
+    import sqlagent.migrations as package
+
+    folder = next(iter(package.__path__))
+    found = []
+    for name in sorted(n for n in os.listdir(folder) if n.endswith(".sql")):
+        with open(os.path.join(folder, name), "rb") as file:
+            data = file.read()
+        found.append(Migration(int(name[:4]), name, data.decode("utf-8"), sha256(data)))
+    return found
+
+
+def applied(connection: apsw.Connection) -> list[tuple[int, str, str]]:
+    """(version, name, checksum) of what the file has had; empty for a file that is not ours."""
+    row = connection.execute(
+        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'sqlagent_migrations'"
+    ).fetchone()
+    if row is None:
+        return []
+    return [
+        (int(v), str(n), str(c))
+        for v, n, c in connection.execute(
+            "SELECT version, name, checksum FROM sqlagent_migrations ORDER BY version"
+        )
+    ]
+
+
+def pending(connection: apsw.Connection, migrations: list[Migration]) -> list[Migration]:
+    """What is still to run; raises MigrationError where the file's history is not ours."""
+    have = applied(connection)
+    newest = migrations[-1].version
+    if have and have[-1][0] > newest:
+        raise MigrationError(
+            f"the file has schema version {have[-1][0]}, this sqlagent knows {newest}",
+            hint="Open it with the newer sqlagent that made it: pip install --upgrade sqlagent",
+        )
+    for (version, name, checksum), migration in zip(have, migrations, strict=False):
+        if version != migration.version:
+            raise MigrationError(
+                f"migration {migration.version} is missing from the file, which has {version}",
+                hint="Restore the copy that was made before the upgrade.",
+            )
+        if checksum != migration.checksum:
+            raise MigrationError(
+                f"migration {name} was edited after it ran on this file",
+                detail=f"it ran with checksum {checksum[:12]}, now it is {migration.checksum[:12]}",
+                hint="Migrations are forward only: put the change into a new one.",
+            )
+    return migrations[len(have) :]
+
+
+def taken_names(connection: apsw.Connection, migrations: list[Migration]) -> list[str]:
+    """Names of ours that an ordinary file already uses for something else."""
+    import re
+
+    ours = {
+        name.lower()
+        for m in migrations
+        for name in re.findall(
+            r"(?mi)^CREATE (?:UNIQUE |VIRTUAL )?(?:TABLE|INDEX|VIEW|TRIGGER) (\w+)", m.sql
+        )
+    }
+    names = connection.execute("SELECT name FROM sqlite_master").fetchall()
+    return sorted(n for (n,) in names if n.lower() in ours or n.lower().startswith("sqlagent_"))
+
+
+def copy_before(connection: apsw.Connection, path: str, version: int) -> str:
+    """A copy of the file as it is, by the backup API, beside it; returns its path."""
+    import apsw
+
+    number, target = 0, f"{path}.before-v{version}"
+    while os.path.exists(target):
+        number += 1
+        target = f"{path}.before-v{version}.{number}"
+    partial = target + ".partial"
+    copy = apsw.Connection(partial)
+    try:
+        with copy.backup("main", connection, "main") as backup:
+            while not backup.done:
+                backup.step(1000)
+    except BaseException:
+        copy.close()
+        os.unlink(partial)
+        raise
+    copy.close()
+    os.replace(partial, target)
+    return target
+
+
+def upgrade(
+    connection: apsw.Connection, path: str | None, say: Callable[[str], None]
+) -> list[Migration]:
+    """Bring the file to this version; `path` None makes no copy. Returns what ran.
+
+    The caller holds no transaction. Two processes may call it at once: the second finds nothing to do.
+    """
+    migrations = known()
+    todo = pending(connection, migrations)
+    if not todo:
+        return []
+    ours = bool(applied(connection))
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if not ours and tables != (0,):
+        taken = taken_names(connection, migrations)
+        if taken:
+            raise MigrationError(
+                f'the file has a table "{taken[0]}" of its own, a name that sqlagent needs',
+                detail="taken: " + ", ".join(taken),
+                hint="Rename it, or ATTACH the file to an agent's own file.",
+            )
+    if path is not None and tables != (0,):
+        version = todo[0].version - 1
+        say(f"a copy of the file as it was is in {copy_before(connection, path, version)}")
+    ran = []
+    for migration in todo:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if migration in pending(connection, migrations):  # another process may have been first
+                connection.execute(TABLE)
+                connection.execute(migration.sql).fetchall()
+                connection.execute(
+                    "INSERT INTO sqlagent_migrations (version, name, checksum) VALUES (?, ?, ?)",
+                    (migration.version, migration.name, migration.checksum),
+                )
+                ran.append(migration)
+            connection.execute("COMMIT")
+        except BaseException as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            if type(error).__module__.startswith("apsw") and type(error).__name__ == "SQLError":
+                raise MigrationError(
+                    f"migration {migration.name} does not run: {error}",
+                    hint="The file is as it was before it.",
+                ) from error
+            raise
+    return ran

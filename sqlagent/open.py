@@ -1,0 +1,100 @@
+"""Opening a file: is it SQLite, is it ours, is its schema of this version."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import apsw
+
+from sqlagent import migrate
+from sqlagent.engines.sqlite import Handle, _live, translate
+from sqlagent.errors import MigrationError, OperationalError
+
+if TYPE_CHECKING:
+    from sqlagent.connection import Connection
+
+_hooked = False
+
+
+def prepare(connection: Connection) -> None:
+    """Create or migrate the connection's file; leaves it as it was where that cannot be done."""
+    database = connection.database
+    path = database.path
+    database.synchronous = connection.settings["synchronous"]
+    _guard_stdlib()
+    if database.memory:
+        with database.lock:
+            handle = database.writer()
+            handle.execute("PRAGMA journal_mode = MEMORY").fetchall()
+            migrate.upgrade(handle, None, connection.messages.append)
+        return
+    if os.path.isdir(path):
+        raise OperationalError(f'"{path}" is a folder, not a file', sqlstate="58P01")
+    if not os.path.isdir(os.path.dirname(path)):
+        raise OperationalError(
+            f'the folder of "{path}" does not exist', sqlstate="58P01", hint="Create it first."
+        )
+    if database.read_only and not os.path.exists(path):
+        raise OperationalError(
+            f'"{path}" does not exist', sqlstate="58P01",
+            hint="A read-only connection does not create it.",
+        )  # fmt: skip
+    with database.lock:
+        handle = database.checkout()
+        try:
+            if not _is_current(handle):
+                if database.read_only:
+                    raise MigrationError(
+                        "the file has not this version's schema, and is opened read-only",
+                        hint="Open it once without read_only=True.",
+                    )
+                _upgrade(connection)
+        except apsw.Error as error:
+            raise translate(error) from None
+        finally:
+            database.give_back(handle)
+
+
+def _is_current(handle: Handle) -> bool:
+    migrations = migrate.known()
+    return bool(migrate.applied(handle)) and not migrate.pending(handle, migrations)
+
+
+def _upgrade(connection: Connection) -> None:
+    database = connection.database
+    handle = database.hold_bare()
+    try:
+        mode = handle.execute("PRAGMA journal_mode").fetchall()[0][0]
+        migrate.pending(handle, migrate.known())  # refuse before anything is touched
+        ran = migrate.upgrade(handle, database.path, connection.messages.append)
+        if ran and mode != "wal":
+            handle.execute("PRAGMA journal_mode = WAL").fetchall()
+    finally:
+        database.let_go()
+
+
+def _guard_stdlib() -> None:
+    """Refuse a second SQLite library on a live file of ours, as far as Python can see one.
+
+    Python's sqlite3 in this process would drop the POSIX locks of ours when it closes the file.
+    """
+    global _hooked
+    if _hooked:
+        return
+    _hooked = True
+    import sys
+
+    def watch(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "sqlite3.connect" and _live and arguments:
+            from sqlagent.engines.sqlite import protected
+
+            name = arguments[0]
+            text = os.fsdecode(name) if isinstance(name, str | bytes | os.PathLike) else ""
+            if text and protected(text) is not None:
+                raise OperationalError(
+                    f'"{text}" is open here: a second SQLite library in one process loses rows',
+                    hint="Use the sqlagent connection, or open it from another process.",
+                )
+
+    sys.addaudithook(watch)

@@ -1,0 +1,108 @@
+"""Tokens → sqlglot's tree. The module as a whole is imported lazily: it imports sqlglot.
+
+Before sqlglot reads the text, what it would misread is spelled apart: parameters become `:p1`, E'' and
+$$ strings plain ones, blobs and SQLite's time functions calls of names that start with `sq_`, which
+no dialect of sqlglot reinterprets.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from sqlglot import exp, parse_one
+from sqlglot.errors import ParseError, SqlglotError
+
+from sqlagent.errors import ProgrammingError
+from sqlagent.parse.lexer import Token, quote, quote_name, unquote
+from sqlagent.parse.parameters import Numbering, edited
+
+# sqlglot logs what it cannot parse and passes it on as text; here that is an error.
+logging.getLogger("sqlglot").setLevel(logging.ERROR)
+
+TIME_FUNCTIONS = frozenset(("strftime", "date", "datetime", "time", "julianday", "unixepoch"))
+_KEPT = TIME_FUNCTIONS | {"total", "printf", "range", "generate_series"}
+
+
+def parse(sql: str, tokens: list[Token], numbering: Numbering, dialect: str) -> exp.Expr:
+    """The tree of one statement in `dialect`; what only SQLite spells is understood in any of them.
+
+    Raises ProgrammingError with the place of a syntax error.
+    """
+    edits = _edits(tokens, numbering)
+    first, last = tokens[0].start, tokens[-1].start + len(tokens[-1].text)
+    text = edited(sql[:last], edits)
+    try:
+        tree = _parse(text, dialect)
+    except SqlglotError as error:
+        if dialect != "sqlite":
+            try:
+                return _adopt(_parse(text, "sqlite"), tokens, dialect)
+            except SqlglotError:
+                pass
+        raise _syntax_error(error, sql, text, edits, first) from None
+    return tree
+
+
+def _parse(text: str, dialect: str) -> exp.Expr:
+    tree = parse_one(text, dialect=dialect)
+    if isinstance(tree, exp.Command):
+        raise ParseError(f"{tree.name} is not known")
+    return tree
+
+
+def _adopt(tree: exp.Expr, tokens: list[Token], dialect: str) -> exp.Expr:
+    """A tree read as SQLite's, given the meanings that the user's dialect has."""
+    explicit = any(t.upper == "NULLS" for t in tokens)
+    for node in tree.find_all(exp.Div, exp.Ordered):
+        if isinstance(node, exp.Div) and dialect == "duckdb":
+            node.set("typed", False)
+            node.set("safe", False)
+        elif isinstance(node, exp.Ordered) and not explicit:
+            node.set("nulls_first", dialect == "postgres" and bool(node.args.get("desc")))
+    return tree
+
+
+def _edits(tokens: list[Token], numbering: Numbering) -> list[tuple[int, int, str]]:
+    edits = []
+    for place, token in enumerate(tokens):
+        kind, text, start = token
+        new = None
+        if kind == "param":
+            new = f":p{numbering.of[start]}"
+        elif kind == "string" and text[0] != "'":
+            new = quote(unquote(token))
+        elif kind == "quoted" and text[0] == "`":
+            new = quote_name(token.name)
+        elif kind == "blob":
+            new = f"sq_blob('{text[2:-1]}')"
+        elif kind == "word" and tokens[place + 1 : place + 2] and tokens[place + 1].text == "(":
+            if text.lower() in _KEPT and (place == 0 or tokens[place - 1].text != "."):
+                new = f"sq_{text.lower()}"
+        if new is not None:
+            edits.append((start, start + len(text), new))
+    return edits
+
+
+def _syntax_error(
+    error: SqlglotError, sql: str, text: str, edits: list[tuple[int, int, str]], first: int
+) -> ProgrammingError:
+    details = getattr(error, "errors", None)
+    if not details or details[0].get("line") is None:
+        return ProgrammingError("syntax error", sql=sql, position=first)
+    detail = details[0]
+    word = detail.get("highlight") or ""
+    line_start = 0
+    for _ in range(detail["line"] - 1):
+        line_start = text.find("\n", line_start) + 1
+    position = line_start + max(0, detail["col"] - len(word))
+    shift = 0
+    for start, end, new in sorted(edits):
+        if start + shift >= position:
+            break
+        shift += len(new) - (end - start)
+    place = position - shift
+    description = detail.get("description") or ""
+    if place + len(word) >= len(sql.rstrip(" ;\n\t")) and "missing" in description:
+        return ProgrammingError("the statement ends too early", sql=sql, position=place)
+    near = sql[place : place + len(word)] or word
+    return ProgrammingError(f'syntax error at or near "{near}"', sql=sql, position=place)

@@ -1,0 +1,36 @@
+"""The words and functions that a plain statement may use, because both engines read them alike."""
+
+from __future__ import annotations
+
+# Words that open a section of a statement, and the section's name.
+SECTIONS = {
+    "SELECT": "select", "FROM": "from", "JOIN": "from", "WHERE": "where", "ON": "where",
+    "ORDER": "order", "LIMIT": "limit", "OFFSET": "limit", "SET": "set", "VALUES": "values",
+    "RETURNING": "select", "INTO": "from", "UPDATE": "from",
+}  # fmt: skip
+READ_WORDS = frozenset(SECTIONS) - {"SET", "VALUES", "RETURNING", "INTO", "UPDATE"} | frozenset(
+    "ALL AND OR NOT NULL IS IN BETWEEN AS INNER CROSS LEFT OUTER BY ASC DESC EXISTS CASE WHEN "
+    "THEN ELSE END TRUE FALSE NULLS FIRST LAST".split()
+)
+WRITE_WORDS = READ_WORDS | frozenset(
+    "INSERT REPLACE UPDATE DELETE INTO VALUES SET RETURNING DEFAULT IGNORE ABORT FAIL "
+    "ROLLBACK CONFLICT DO NOTHING CURRENT_TIMESTAMP".split()
+)
+# Words that make an expression true or false: SQLite gives 1 and 0 for them, DuckDB booleans.
+TRUTH_WORDS = frozenset("AND OR NOT IS IN BETWEEN EXISTS TRUE FALSE".split())
+COMPARISONS = frozenset(("=", "==", "<>", "!=", "<", "<=", ">", ">="))
+ARITHMETIC = frozenset("+-*")
+OTHER_OPERATORS = frozenset("(),.;")
+
+# The same result on both engines for every argument of the types that they are written for.
+READ_FUNCTIONS = frozenset("coalesce ifnull nullif abs length trim ltrim rtrim replace substr".split())
+# Writes always run on SQLite, so its own spellings are meant.
+WRITE_FUNCTIONS = READ_FUNCTIONS | frozenset(
+    "strftime date time datetime julianday unixepoch lower upper json json_array json_object "
+    "json_set json_insert json_replace json_remove json_patch json_quote random randomblob "
+    "zeroblob hex char last_insert_rowid changes instr".split()
+)
+# Declared types whose comparisons need a pass: text, numbers and times are not the same thing.
+PLAIN_TYPES = frozenset(("BIGINT", "DOUBLE", "VARCHAR", "JSON", "UUID", "BLOB"))
+NUMBERS = frozenset(("BIGINT", "DOUBLE"))
+TEXTS = frozenset(("VARCHAR", "JSON", "UUID"))

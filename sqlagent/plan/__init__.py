@@ -1,0 +1,135 @@
+"""Plan: a statement becomes the plan of what runs it. Importing this imports no parser and no engine.
+
+`plan(sql, catalog, settings, protected)` decides a plain statement from its tokens; only what is not
+plain is parsed, rewritten and routed (`sqlagent.plan.route`, which imports sqlglot).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from sqlagent.errors import ProgrammingError
+from sqlagent.parse.lexer import Token, lex, statements
+from sqlagent.parse.parameters import Numbering, edited
+from sqlagent.parse.plain import TableCall, plain
+from sqlagent.plan import calls
+from sqlagent.plan.ddl import ddl
+from sqlagent.plan.plans import Explain, Lite, Plan
+from sqlagent.plan.simple import simple, wrong
+
+if TYPE_CHECKING:
+    from sqlagent.catalog import Catalog
+
+Protected = Callable[[str], str | None]
+PLAIN = "a plain statement on the file's own tables"
+
+
+def plan(
+    sql: str, catalog: Catalog, settings: Mapping[str, Any], protected: Protected
+) -> Plan:
+    """What `sql`, one statement, becomes.
+
+    `settings` has 'dialect' (duckdb, sqlite, postgres) and 'route' (auto, sqlite, duckdb);
+    `protected(path)` is the live SQLite file that a path or glob would touch, or None.
+    Raises ProgrammingError for what is wrong, NotSupportedError for what no engine here can do.
+    """
+    parts = statements(lex(sql))
+    if not parts:
+        raise ProgrammingError("the statement is empty", sql=sql, position=0)
+    if len(parts) > 1:
+        raise ProgrammingError(
+            "expected one statement, not several", sql=sql, position=parts[1][0].start,
+            hint="run them one by one, or with executescript",
+        )  # fmt: skip
+    return Plan(sql, _run(sql, parts[0], catalog, settings, protected))
+
+
+def _run(
+    sql: str,
+    tokens: list[Token],
+    catalog: Catalog,
+    settings: Mapping[str, Any],
+    protected: Protected,
+) -> Any:
+    if tokens[0].upper == "EXPLAIN":
+        return _explain(sql, tokens, catalog, settings, protected)
+    found = simple(sql, tokens) or ddl(sql, tokens, catalog) or calls.direct(sql, tokens)
+    if found is None:
+        found = _plain(sql, tokens, catalog, settings)
+    if found is None:
+        from sqlagent.plan.route import route
+
+        found = route(sql, tokens, catalog, settings, protected)
+    return found
+
+
+def _plain(
+    sql: str, tokens: list[Token], catalog: Catalog, settings: Mapping[str, Any]
+) -> Lite | None:
+    numbering = Numbering(sql, tokens)
+
+    def bind(of: list[Token], place: int, in_from: bool) -> TableCall | None:
+        return calls.in_place(sql, of, place, in_from)
+
+    reads = settings.get("route", "auto") != "duckdb"
+    found = plain(tokens, catalog, settings.get("dialect", "duckdb"), reads, bind)
+    if found is None:
+        return None
+    text, slots = sql, None
+    if found.edits:
+        # An edit may move parameters: number them all.
+        marks = [
+            (t.start, t.start + len(t.text), f"?{numbering.of[t.start]}")
+            for t in tokens
+            if t.kind == "param" and not any(s <= t.start < e for s, e, _ in found.edits)
+        ]
+        edits = [(s, e, _numbered(x, tokens, s, e, numbering)) for s, e, x in found.edits]
+        text, slots = edited(sql, marks + edits), tuple(numbering.slots)
+    writes = tokens[0].upper != "SELECT"
+    return Lite(text, slots, writes, found.functions, found.tables, why=PLAIN)
+
+
+def _numbered(text: str, tokens: list[Token], start: int, end: int, numbering: Numbering) -> str:
+    """An edit's text, in which `{n}` stands for the parameter token at offset n."""
+    for token in tokens:
+        if token.kind == "param" and start <= token.start < end:
+            text = text.replace(f"\0{token.start}\0", f"?{numbering.of[token.start]}")
+    return text
+
+
+def _explain(
+    sql: str,
+    tokens: list[Token],
+    catalog: Catalog,
+    settings: Mapping[str, Any],
+    protected: Protected,
+) -> Any:
+    """`EXPLAIN [ANALYZE] [(FORMAT json, ANALYZE)] statement`; EXPLAIN QUERY PLAN is SQLite's own."""
+    if tokens[1:] and tokens[1].upper == "QUERY":
+        return Lite(sql, why="SQLite's own explanation")
+    place, analyze, format = 1, False, "text"
+    if tokens[place:] and tokens[place].upper in ("ANALYZE", "ANALYSE"):
+        analyze, place = True, place + 1
+    if tokens[place:] and tokens[place].text == "(" and tokens[place + 1 :]:
+        inner = tokens[place + 1].upper
+        if inner in ("FORMAT", "ANALYZE", "ANALYSE"):
+            while place < len(tokens) and tokens[place].text != ")":
+                word = tokens[place].upper
+                analyze = analyze or word in ("ANALYZE", "ANALYSE")
+                if word == "FORMAT" and place + 1 < len(tokens):
+                    place += 1
+                    format = tokens[place].text.strip("'").lower()
+                place += 1
+            place += 1
+    if place >= len(tokens):
+        raise wrong(sql, tokens, place, "a statement to explain")
+    if format not in ("text", "json"):
+        raise ProgrammingError(
+            f'expected the format text or json, not "{format}"', sql=sql, position=tokens[0].start
+        )
+    start = tokens[place].start
+    # Spaces in place of the prefix keep every position where the user sees it.
+    inner_sql = " " * start + sql[start:]
+    inner_plan = _run(inner_sql, tokens[place:], catalog, settings, protected)
+    return Explain(inner_plan, analyze, format)

@@ -1,0 +1,228 @@
+"""What SQLite says exactly as DuckDB does. Everything that is not listed here is not alike.
+
+Each entry was measured on both engines over the types that it is allowed for; `tests/test_differential.py`
+repeats it. Known to differ, so left out: round, lower and upper (ASCII only), greatest and least
+(NULL), casts from text (0 or an error), `->>` without its pass, sums of a mix, json_extract.
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from sqlagent.functions import functions
+from sqlagent.rewrite.context import Context
+from sqlagent.rewrite.infer import kind
+from sqlagent.rewrite.times import COMPARISONS, operands
+
+AGGREGATES = (exp.AggFunc, exp.Window, exp.Group, exp.Having, exp.Distinct, exp.SetOperation)
+_STRUCTURE = (
+    exp.Select, exp.From, exp.Where, exp.Column, exp.Identifier, exp.Table, exp.Alias,
+    exp.Literal, exp.Null, exp.Boolean, exp.Paren, exp.And, exp.Or, exp.Not, exp.Is, exp.Exists,
+    exp.Subquery, exp.Case, exp.If, exp.Order, exp.Offset, exp.Placeholder, exp.Tuple,
+    exp.CTE, exp.With, exp.Coalesce, exp.Nullif, exp.Having, exp.Union, exp.Except,
+    exp.Intersect, exp.Filter, exp.WindowSpec, exp.Var, exp.DataType, exp.DataTypeParam,
+    exp.Insert, exp.Update, exp.Delete, exp.Schema, exp.Returning, exp.OnConflict, exp.Values,
+    exp.Escape, exp.Ordered, exp.JSONPath, exp.JSONPathRoot, exp.JSONPathKey,
+    exp.JSONPathSubscript, exp.JSONExtractScalar, exp.JSONExtract, exp.Extract, exp.Year,
+    exp.Month, exp.Day, exp.Interval, exp.CurrentTimestamp, exp.CurrentDate, exp.Div, exp.IntDiv,
+    exp.TimestampTrunc, exp.DateTrunc, exp.Array, exp.Kwarg, exp.PropertyEQ, exp.HexString,
+    exp.Create, exp.RowNumber, exp.Rank, exp.DenseRank, exp.Lag, exp.Lead, exp.FirstValue,
+    exp.LastValue, exp.Ntile, exp.CumeDist, exp.PercentRank, exp.Count, exp.Like, exp.ILike,
+)  # fmt: skip
+_NUMERIC = (exp.Exp, exp.Ln, exp.Sqrt, exp.Pow, exp.Sin, exp.Cos, exp.Abs, exp.Sign)
+_TEXTUAL = (exp.Length, exp.Replace, exp.Substring, exp.StrPosition)
+_NUMBERS = frozenset(("BIGINT", "DOUBLE", "HUGEINT", "NULL", None))
+_TEXTS = frozenset(("VARCHAR", "JSON", "UUID", "NULL", None))
+_CALLS = frozenset(
+    "json_array_length json_valid sq_strftime sq_date sq_datetime sq_time sq_julianday "
+    "sq_unixepoch sq_blob sq_total now get_current_timestamp hex".split()
+) - {"hex"}  # hex(5) is of the number on DuckDB, of the text on SQLite
+# SQLite's alone: they force its route.
+SQLITE_CALLS = frozenset(
+    "last_insert_rowid changes total_changes sqlite_version sqlite_source_id randomblob zeroblob "
+    "snippet highlight bm25 likely unlikely likelihood json_set json_insert json_replace "
+    "json_remove json_patch sqlite_compileoption_used char unhex typeof hex glob".split()
+) - {"typeof", "hex", "unhex", "glob"}
+# Writes always run on SQLite, so these of its own are meant there.
+_WRITE_CALLS = SQLITE_CALLS | frozenset(
+    "json json_array json_object json_quote json_extract json_type random hex typeof lower upper "
+    "round max min sq_printf format instr substr unicode quote soundex printf json_group_array "
+    "json_group_object lower upper iif ifnull".split()
+)
+_WRITE_CLASSES = (
+    exp.Lower, exp.Upper, exp.Round, exp.Rand, exp.Max, exp.Min, exp.GroupConcat, exp.Hex,
+    exp.Unicode, exp.JSONObject, exp.JSONArray, exp.Trim, exp.Concat, exp.JSONSet, exp.ParseJSON,
+    exp.JSONType, exp.Glob, exp.Match,
+)  # fmt: skip
+
+
+def doubts(tree: exp.Expr, context: Context, writes: bool) -> list[str]:
+    """Why SQLite might not say `tree` as DuckDB does: empty where it does."""
+    found: list[str] = []
+    for node in tree.walk():
+        reason = _doubt(node, context, writes)
+        if reason is not None:
+            found.append(reason)
+    return found
+
+
+def _doubt(node: exp.Expr, context: Context, writes: bool) -> str | None:
+    if isinstance(node, (exp.And, exp.Or, exp.Column, exp.Identifier)):
+        return None
+    if isinstance(node, COMPARISONS) or isinstance(node, (exp.Between, exp.In)):
+        return _comparison(node, context)
+    if isinstance(node, exp.Anonymous):
+        return _call(node, writes)
+    if isinstance(node, (exp.Add, exp.Sub, exp.Mul, exp.Neg)):
+        return _arithmetic(node, context, writes)
+    if isinstance(node, exp.Mod):
+        both = (kind(node.this, context), kind(node.expression, context))
+        return None if both == ("BIGINT", "BIGINT") else "% of what may not be integers"
+    if isinstance(node, exp.DPipe):
+        kinds = {kind(node.this, context), kind(node.expression, context)}
+        return None if writes or kinds <= _TEXTS | {"BIGINT"} else "|| of what may not be texts"
+    if isinstance(node, exp.Cast):
+        return _cast(node, context, writes)
+    if writes and isinstance(node, _WRITE_CLASSES):
+        return None
+    if isinstance(node, exp.TableAlias):
+        derived = isinstance(node.parent, exp.Subquery | exp.Values | exp.Table)
+        return "column aliases of a source" if node.columns and derived else None
+    if isinstance(node, exp.Star):
+        return "* EXCLUDE or REPLACE" if any(node.args.values()) else None
+    if isinstance(node, (exp.Join, exp.Group, exp.Distinct, exp.Limit, exp.Window)):
+        return _clause(node, context)
+    if isinstance(node, exp.Trim):
+        return "trim of given characters" if node.args.get("expression") else None
+    if isinstance(node, _NUMERIC):
+        inner = kind(node.this, context)
+        return None if inner in _NUMBERS else f"{node.key}() of what may be no number"
+    if isinstance(node, _TEXTUAL):
+        inner = kind(node.this, context)
+        return None if inner in _TEXTS and len(node.args) <= 4 else f"{node.key}() of no text"
+    if isinstance(node, (exp.Sum, exp.Avg, exp.Min, exp.Max, exp.GroupConcat)):
+        return _aggregate(node, context)
+    if isinstance(node, (exp.Floor, exp.Ceil)):
+        return None if kind(node.this, context) == "DOUBLE" else f"{node.key}() of no DOUBLE"
+    if type(node) in _EXACT:
+        return _select(node) if isinstance(node, exp.Select) else None
+    return f"{_spelled(node)} is DuckDB's"
+
+
+_EXACT = frozenset(_STRUCTURE)
+
+
+def _spelled(node: exp.Expr) -> str:
+    return f"{node.sql_name().lower()}()" if isinstance(node, exp.Func) else node.key
+
+
+def _select(node: exp.Expr) -> str | None:
+    for word in ("qualify", "sample", "laterals", "pivots", "match", "cluster", "sort", "hint"):
+        if node.args.get(word):
+            return f"{word.upper()} is DuckDB's"
+    return None
+
+
+def _comparison(node: exp.Expr, context: Context) -> str | None:
+    if isinstance(node, exp.In) and (node.args.get("unnest") or node.args.get("field")):
+        return "IN over a list"
+    assigns = isinstance(node.parent, (exp.Update, exp.OnConflict))
+    if assigns and node.arg_key == "expressions":
+        return None
+    kinds = {kind(side, context) for side in operands(node)} - {None, "NULL"}
+    if kinds & {"TIMESTAMP", "DATE"}:
+        return None  # the pass for times sees to them
+    if any(k is not None and k.startswith("DECIMAL") for k in kinds):
+        declared = {k for s in operands(node) if (k := kind(s, context)) and _is_decimal_column(s, k)}
+        return "a comparison of decimals" if declared or len(kinds) > 2 else None
+    if "BOOLEAN" in kinds and len(kinds) > 1:
+        return "a comparison of a truth value with another"
+    if kinds & {"VARCHAR", "JSON", "UUID"} and kinds & {"BIGINT", "DOUBLE", "HUGEINT"}:
+        sides = operands(node)
+        literal = [s for s in sides if isinstance(s, exp.Literal) and s.is_string]
+        numbers = all(
+            kind(s, context) in ("BIGINT", "DOUBLE") or s in literal and _is_number(s.name)
+            for s in sides
+        )
+        # A column's numeric affinity makes a number of the literal, as DuckDB does.
+        if not (numbers and any(isinstance(s, exp.Column) for s in sides)):
+            return "a comparison of a text with a number"
+    return None
+
+
+def _is_decimal_column(node: exp.Expr, found: str) -> bool:
+    return found.startswith("DECIMAL") and not isinstance(node, exp.Literal)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _arithmetic(node: exp.Expr, context: Context, writes: bool) -> str | None:
+    sides = [node.this] if isinstance(node, exp.Neg) else [node.this, node.expression]
+    kinds = [kind(s, context) for s in sides]
+    if "INTERVAL" in kinds:
+        return None
+    if kinds == ["DATE", "BIGINT"] or "TIMESTAMP" in kinds or "DATE" in kinds:
+        return "arithmetic with times"
+    if isinstance(node, exp.Neg) or writes:
+        return None
+    decimals = [k for k in kinds if k is not None and k.startswith("DECIMAL")]
+    if decimals and "DOUBLE" not in kinds:
+        return "arithmetic with decimals"
+    return None if set(kinds) <= _NUMBERS | set(decimals) else "arithmetic with what is no number"
+
+
+def _cast(node: exp.Expr, context: Context, writes: bool) -> str | None:
+    if isinstance(node, exp.TryCast):
+        return "TRY_CAST is DuckDB's"
+    to, given = kind(node, context), kind(node.this, context)
+    if to in ("TIMESTAMP", "DATE") or to == given or isinstance(node.this, exp.Array):
+        return None
+    alike = {"VARCHAR": ("BIGINT", "JSON", "UUID"), "DOUBLE": ("BIGINT",), "BIGINT": ("BOOLEAN",)}
+    if given in alike.get(to or "", ()):
+        return None
+    if writes and to in ("VARCHAR", "DOUBLE", "BLOB") or writes and given != "DOUBLE":
+        return None
+    return f"CAST to {node.args['to'].sql('duckdb')}"
+
+
+def _clause(node: exp.Expr, context: Context) -> str | None:
+    if isinstance(node, exp.Join):
+        word = node.method or (node.kind if node.kind in ("SEMI", "ANTI", "POSITIONAL") else "")
+        return f"{word} JOIN" if word and word != "NATURAL" else None
+    if isinstance(node, exp.Group):
+        words = [k for k, v in node.args.items() if v and k != "expressions"]
+        odd = any(isinstance(e, (exp.Rollup, exp.Cube, exp.GroupingSets)) for e in node.expressions)
+        ordinal = any(isinstance(e, exp.Literal) for e in node.expressions)
+        return "GROUP BY ALL, ROLLUP or CUBE" if words or odd and not ordinal else None
+    if isinstance(node, exp.Distinct):
+        many = isinstance(node.parent, exp.Count) and len(node.expressions) > 1
+        return "DISTINCT ON" if node.args.get("on") or many else None
+    if isinstance(node, exp.Limit):
+        return "LIMIT n PERCENT" if node.args.get("limit_options") else None
+    return None
+
+
+def _aggregate(node: exp.Expr, context: Context) -> str | None:
+    inner = node.this.expressions[0] if isinstance(node.this, exp.Distinct) else node.this
+    given = kind(inner, context)
+    if isinstance(node, (exp.Min, exp.Max)):
+        more = node.args.get("expressions") or node.args.get("count")
+        return f"{node.key}() of several arguments" if more else None
+    if isinstance(node, exp.GroupConcat):
+        plain = given in ("VARCHAR", "BIGINT") and not isinstance(inner, exp.Order)
+        return None if plain else "group_concat() of what may be no text"
+    numeric = given in ("BIGINT", "DOUBLE") or bool(given and given.startswith("DECIMAL("))
+    return None if numeric else f"{node.key}() of what may be no number"
+
+
+def _call(node: exp.Anonymous, writes: bool) -> str | None:
+    name = node.name.lower()
+    if name in _CALLS or name in SQLITE_CALLS or name in functions():
+        return None
+    return None if writes and name in _WRITE_CALLS else f"{name}() is DuckDB's"

@@ -1,0 +1,80 @@
+"""Definitions that SQLite keeps word for word: tables, indexes, triggers, ALTER, DROP, VACUUM."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlagent.errors import NotSupportedError
+from sqlagent.parse.lexer import Token, is_name
+from sqlagent.parse.parameters import edited
+from sqlagent.plan.plans import Argument, Call, Lite
+
+if TYPE_CHECKING:
+    from sqlagent.catalog import Catalog
+
+_NOW = "(strftime('%Y-%m-%d %H:%M:%f', 'now'))"
+_WHY = "definitions are kept in the file, by SQLite"
+_REFUSED = {
+    "SEQUENCE": "INTEGER PRIMARY KEY numbers its rows",
+    "SCHEMA": "the tables of a file are all in schema main",
+    "TYPE": "declare the column with the base type and a CHECK",
+    "SECRET": None,
+}
+
+
+def ddl(sql: str, tokens: list[Token], catalog: Catalog) -> Lite | Call | None:
+    """The plan of a definition that needs no rewriting; None for CREATE … AS and anything else."""
+    words = [t.upper for t in tokens[:8]]
+    verb = words[0]
+    if verb in ("VACUUM", "ANALYZE", "REINDEX"):
+        return Lite(sql, writes=True, ddl=verb == "VACUUM", why=_WHY)
+    if verb == "TRUNCATE" and is_name(tokens[-1]):
+        name = tokens[-1].text
+        return Lite(f"DELETE FROM {name}", writes=True, tables=_tables(tokens, catalog), why=_WHY)
+    if verb not in ("CREATE", "ALTER", "DROP"):
+        return None
+    kind = next(
+        (w for w in words[1:] if w not in ("OR", "REPLACE", "TEMP", "TEMPORARY", "UNIQUE")), ""
+    )
+    if kind in ("MACRO", "FUNCTION"):
+        return Call(f"{verb.lower()}_macro", (Argument(value=sql.strip().rstrip(";")),))
+    if kind in _REFUSED:
+        raise NotSupportedError(
+            f"{verb} {kind} is not here", hint=_REFUSED[kind], sql=sql, position=tokens[0].start
+        )
+    if verb == "CREATE" and (kind == "VIEW" or words[1] == "OR" or kind == "TABLE" and _as(tokens)):
+        return None
+    text = sql
+    if verb == "CREATE" and kind == "TABLE":
+        text = edited(sql, _defaults(tokens))
+    return Lite(text, writes=True, tables=_tables(tokens, catalog), ddl=True, why=_WHY)
+
+
+def _as(tokens: list[Token]) -> bool:
+    """Whether it is CREATE TABLE name [(columns)] AS: a GENERATED column's AS is deeper."""
+    depth = 0
+    for token in tokens:
+        depth += (token.text == "(") - (token.text == ")")
+        if not depth and token.upper == "AS":
+            return True
+    return False
+
+
+def _defaults(tokens: list[Token]) -> list[tuple[int, int, str]]:
+    """`DEFAULT now()` and `DEFAULT get_current_timestamp()` as an expression that SQLite has."""
+    edits = []
+    for place, token in enumerate(tokens[:-3]):
+        if token.upper != "DEFAULT":
+            continue
+        call = tokens[place + 1 : place + 4]
+        named = call[0].text.lower() in ("now", "get_current_timestamp", "current_timestamp")
+        if named and call[1].text == "(" and call[2].text == ")":
+            edits.append((call[0].start, call[2].start + 1, _NOW))
+        elif call[0].upper == "CURRENT_TIMESTAMP":
+            edits.append((call[0].start, call[0].start + 17, _NOW))
+    return edits
+
+
+def _tables(tokens: list[Token], catalog: Catalog) -> tuple[str, ...]:
+    names = {t.name.lower() for t in tokens if is_name(t)}
+    return tuple(sorted(n for n in names if n in catalog.tables))

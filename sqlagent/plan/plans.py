@@ -1,0 +1,122 @@
+"""Plans: what `plan` hands to `run`. Pure data; every string in them is SQL text for one engine.
+
+`parameters` maps the engine's positional parameters to the user's: an int is an index into a sequence,
+a str a key of a mapping; None passes the user's parameters on as they are (the text is verbatim).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+Slots = tuple[int | str, ...] | None
+
+
+class Lite(NamedTuple):
+    """A statement that SQLite runs. `writes` sends it to the writer.
+
+    `functions`: it calls functions of ours, so they must be registered on the connection. `types`: the
+    logical type of each result column where the planner knows it (None: the declared type says).
+    `tables`: lower-case names of the file's tables that it touches. `ddl`: it changes the schema.
+    `fallback`: the same on DuckDB, should SQLite refuse the statement.
+    """
+
+    sql: str
+    parameters: Slots = None
+    writes: bool = False
+    functions: bool = False
+    tables: tuple[str, ...] = ()
+    types: tuple[str | None, ...] | None = None
+    ddl: bool = False
+    why: str = ""
+
+
+class Duck(NamedTuple):
+    """A read that DuckDB runs over fresh columns of `tables` (names as in the file).
+
+    In `sql` a table of the file is named as it is in the file, in schema `main`. `files` are paths and
+    globs that it reads; a Slot among them is a parameter that holds one. `lite` is the same on
+    SQLite where that is possible: used inside a transaction that has written.
+    """
+
+    sql: str
+    parameters: Slots = None
+    tables: tuple[str, ...] = ()
+    files: tuple[str | int, ...] = ()
+    functions: bool = False
+    lite: Lite | None = None
+    why: str = ""
+
+
+class Argument(NamedTuple):
+    """An argument of a write call: a column of the source read (`column`), or given (`value`)."""
+
+    column: int | None = None
+    slot: int | str | None = None
+    value: Any = None
+
+
+class WriteCall(NamedTuple):
+    """One output of a Calls plan: a call (`function`, arguments) or, with function None, a value."""
+
+    name: str
+    function: str | None
+    arguments: tuple[Argument, ...]
+
+
+class Calls(NamedTuple):
+    """`SELECT remember(…), … [FROM …]`: functions that write, once a row of `source` (None: once)."""
+
+    outputs: tuple[WriteCall, ...]
+    source: Lite | Duck | None = None
+    why: str = ""
+
+
+class Fill(NamedTuple):
+    """A write whose rows come from a DuckDB read: `INSERT … SELECT`, `CREATE TABLE … AS SELECT`.
+
+    `insert` has one `?` a column of the source; with `create` the table is made first, from the
+    types of the source's columns.
+    """
+
+    source: Duck
+    insert: str
+    create: str | None = None
+    replace: bool = False
+    table: str = ""
+
+
+class Transaction(NamedTuple):
+    """`verb` is begin, commit, rollback, savepoint, release or rollback_to; `name` a savepoint's."""
+
+    verb: str
+    name: str | None = None
+
+
+class Setting(NamedTuple):
+    """`SET name = value` (verb 'set'), `RESET name` ('reset'), `SHOW name` / `SHOW ALL` ('show')."""
+
+    verb: str
+    name: str | None = None
+    value: Any = None
+
+
+class Call(NamedTuple):
+    """`CALL sync()`, `CALL rebuild('columns')`, `CALL check()`."""
+
+    name: str
+    arguments: tuple[Argument, ...] = ()
+
+
+class Explain(NamedTuple):
+    """`EXPLAIN [ANALYZE] [(FORMAT json)] statement`."""
+
+    plan: Any
+    analyze: bool = False
+    format: str = "text"
+
+
+class Plan(NamedTuple):
+    """What a statement becomes: `run` is one of the above; `sql` the user's text."""
+
+    sql: str
+    run: Lite | Duck | Calls | Fill | Transaction | Setting | Call | Explain

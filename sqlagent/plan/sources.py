@@ -1,0 +1,125 @@
+"""Where a statement's rows come from, and which engine each of its sources leaves open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot import exp
+
+from sqlagent.errors import ProgrammingError, nearest
+from sqlagent.functions import functions
+from sqlagent.plan.guard import Guard
+from sqlagent.rewrite.context import Context
+
+Protected = Callable[[str], str | None]
+_SQLITE_TABLES = frozenset(
+    "sqlite_master sqlite_schema sqlite_temp_master sqlite_temp_schema sqlite_sequence "
+    "sqlite_stat1 sqlite_stat4 sqlite_dbpage dbstat".split()
+)
+_ROWIDS = frozenset(("rowid", "oid", "_rowid_"))
+_FILE_ENDS = (".parquet", ".csv", ".json", ".ndjson", ".jsonl", ".tsv", ".gz", ".zst", ".txt")
+
+
+class Sources:
+    """`tables` of the file; `files` that DuckDB reads; why not SQLite, and why not DuckDB."""
+
+    def __init__(self, tree: exp.Expr, context: Context, protected: Protected) -> None:
+        self.tree = tree
+        self.context = context
+        self.tables: list[str] = []
+        self.not_sqlite: list[str] = []
+        self.not_duckdb: list[str] = []
+        self.guard = Guard(context, protected)
+        self.ctes = {c.alias_or_name.lower() for c in tree.find_all(exp.CTE)}
+        self._targets = {
+            id(t) for n in tree.find_all(exp.Insert, exp.Update, exp.Delete, exp.Create)
+            for t in [n.this.this if isinstance(n.this, exp.Schema) else n.this]
+        }  # fmt: skip
+        for node in list(tree.find_all(exp.Table)):
+            self._table(node)
+
+    @property
+    def files(self) -> tuple[str | int, ...]:
+        return tuple(self.guard.files)
+
+    def _table(self, node: exp.Table) -> None:
+        if not isinstance(node.this, exp.Identifier):
+            self._call(node)
+            return
+        name = node.name
+        lowered, schema = name.lower(), node.db.lower()
+        if not schema and lowered in self.ctes:
+            return
+        table = self.context.catalog.table(name) if schema in ("", "main", "public") else None
+        if table is not None:
+            if schema == "public":
+                node.set("db", None)
+                self.context.changed = True
+            if lowered not in self.tables:
+                self.tables.append(lowered)
+            if table.kind == "virtual":
+                self.not_duckdb.append(f'"{name}" is a virtual table of SQLite')
+        elif lowered in _SQLITE_TABLES or lowered.startswith("pragma_"):
+            self.not_duckdb.append(f"{name} is SQLite's own")
+        elif id(node) in self._targets and isinstance(self.tree, exp.Create):
+            return
+        elif schema in ("information_schema", "pg_catalog"):
+            self.not_sqlite.append(f"{schema} is DuckDB's")
+        elif not schema and node.this.quoted and _is_file(name):
+            self.guard.check(name, node)
+            self.not_sqlite.append(f"'{name}' is a file")
+        else:
+            raise self._unknown(node)
+
+    def _unknown(self, node: exp.Table) -> ProgrammingError:
+        context = self.context
+        name = f"{node.db}.{node.name}" if node.db else node.name
+        return ProgrammingError(
+            f'unknown table "{name}"', hint=nearest(node.name, context.catalog.tables),
+            sql=context.sql, position=context.position(node.name), sqlstate="42P01",
+        )  # fmt: skip
+
+    def _call(self, node: exp.Table) -> None:
+        call = node.this
+        name = call.name.lower() if isinstance(call, exp.Anonymous) else call.key
+        function = functions().get(name)
+        if function is not None and function.kind == "table":
+            if node.args.get("alias") and node.args["alias"].columns:
+                self.not_sqlite.append("column aliases of a table function are DuckDB's")
+            return
+        if name in ("json_each", "json_tree") and self.context.dialect == "sqlite":
+            return
+        if name.startswith("pragma_"):
+            self.not_duckdb.append(f"{name} is SQLite's own")
+            return
+        self.guard.table_function(node, name)
+        self.not_sqlite.append(f"{name}() is DuckDB's")
+
+    def check_columns(self) -> None:
+        """A column that no source has, in a statement of one SELECT over known tables, with a hint."""
+        tree, names = self.tree, self.context.names
+        if len(list(tree.find_all(exp.Select))) > 1 or self.ctes or not self.tables:
+            return
+        if any(columns is None for sources in names.by_alias.values() for columns in sources):
+            return
+        known = {c.name.lower() for s in names.by_alias.values() for cs in s if cs for c in cs}
+        known |= {a.alias.lower() for a in tree.find_all(exp.Alias)} | _ROWIDS | set(names.by_alias)
+        known |= {i.name.lower() for i in tree.find_all(exp.TableAlias)} | {"excluded"}
+        if any(isinstance(node, exp.Lambda) for node in tree.walk()):
+            return
+        for column in tree.find_all(exp.Column):
+            name = column.name.lower()
+            star = isinstance(column.this, exp.Star)
+            if not star and name not in known and not column.args.get("db") and name != "*":
+                if column.table and column.table.lower() not in names.by_alias:
+                    continue
+                raise ProgrammingError(
+                    f'unknown column "{column.name}"', hint=nearest(name, known - _ROWIDS),
+                    sql=self.context.sql, position=self.context.position(column.name),
+                    sqlstate="42703",
+                )  # fmt: skip
+
+
+def _is_file(name: str) -> bool:
+    lowered = name.lower()
+    return "/" in name or "\\" in name or "*" in name or lowered.endswith(_FILE_ENDS) or "." in name

@@ -1,0 +1,27 @@
+"""Passes: small functions tree → tree, one a file, in an order that matters.
+
+`COMMON` runs first, on what the user wrote; then `TO_SQLITE` or `TO_DUCKDB` says it in the engine's
+words. The module as a whole is imported lazily: its passes import sqlglot.
+"""
+
+from __future__ import annotations
+
+from sqlagent.rewrite.arguments import arguments
+from sqlagent.rewrite.context import Context
+from sqlagent.rewrite.division import division
+from sqlagent.rewrite.json_paths import json_paths
+from sqlagent.rewrite.macros import macros
+from sqlagent.rewrite.matching import matching
+from sqlagent.rewrite.nulls import nulls
+from sqlagent.rewrite.spellings import spellings
+from sqlagent.rewrite.times import times
+from sqlagent.rewrite.vectors import vectors
+from sqlagent.rewrite.views import views
+
+# Arguments are bound before macros are inlined, since a macro's body is filled by position.
+COMMON = (arguments, macros)
+# Times before spellings: a comparison decides whether `datetime('now')` is a text or a time.
+TO_SQLITE = (vectors, json_paths, matching, division, times, spellings, nulls)
+TO_DUCKDB = (views, vectors, division, matching, times, spellings)
+
+__all__ = ["COMMON", "TO_DUCKDB", "TO_SQLITE", "Context"]

@@ -1,0 +1,72 @@
+"""`/` as the dialect means it: 5/2 is 2.5 in DuckDB, 2 in SQLite and PostgreSQL.
+
+sqlglot marks every division with its dialect's meaning (`typed`: integers divide to an integer).
+By zero, DuckDB gives an infinity of the dividend's sign; SQLite has NULL there.
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from sqlagent.rewrite.context import Context
+from sqlagent.rewrite.infer import kind
+
+_REAL = ("DOUBLE", "FLOAT", "REAL")
+
+
+def division(tree: exp.Expr, context: Context) -> exp.Expr:
+    for node in list(tree.find_all(exp.Div, exp.IntDiv)):
+        if context.engine == "sqlite":
+            new = _to_sqlite(node, context)
+        else:
+            new = _to_duckdb(node, context)
+        if new is not None:
+            context.changed = True
+            if node is tree:
+                tree = new
+            else:
+                node.replace(new)
+    return tree
+
+
+def _to_sqlite(node: exp.Expr, context: Context) -> exp.Expr | None:
+    left, right = node.this.copy(), node.expression.copy()
+    if isinstance(node, exp.IntDiv):
+        if {kind(left, context), kind(right, context)} != {"BIGINT"}:
+            context.doubts.append("// of what may not be integers")
+        return _plain(left, right)
+    if node.args.get("typed"):
+        return None
+    real = left if kind(left, context) in _REAL else exp.cast(left, "DOUBLE")
+    if isinstance(right, exp.Literal) and float(right.name or 0) != 0:
+        return _plain(real, right)
+    # x * 9e999 is the infinity of x's sign, and NULL for 0/0, where DuckDB has NaN.
+    by_zero = exp.Mul(this=exp.Paren(this=left.copy()), expression=exp.Literal.number("9e999"))
+    test = exp.EQ(this=exp.Paren(this=right.copy()), expression=exp.Literal.number(0))
+    return exp.Case(
+        ifs=[exp.If(this=test, true=by_zero)], default=_plain(real, exp.Paren(this=right))
+    )
+
+
+def _plain(left: exp.Expr, right: exp.Expr) -> exp.Expr:
+    """SQLite's own `/`, parenthesised, since what stands around it was parsed around another."""
+    if isinstance(left, exp.Binary):
+        left = exp.Paren(this=left)
+    if isinstance(right, exp.Binary):
+        right = exp.Paren(this=right)
+    return exp.Paren(this=exp.Div(this=left, expression=right, typed=True, safe=True))
+
+
+def _to_duckdb(node: exp.Expr, context: Context) -> exp.Expr | None:
+    if isinstance(node, exp.IntDiv) or not node.args.get("typed"):
+        return None
+    left, right = node.this.copy(), node.expression.copy()
+    kinds = {kind(left, context), kind(right, context)}
+    if kinds == {"BIGINT"}:
+        return exp.Paren(this=exp.IntDiv(this=left, expression=right))
+    if not kinds & {*_REAL} and not any(k and k.startswith("DECIMAL") for k in kinds):
+        context.doubts.append("a division that may be of integers or of reals")
+        return None
+    if node.args.get("safe"):
+        right = exp.Nullif(this=right, expression=exp.Literal.number(0))
+    return exp.Paren(this=exp.Div(this=left, expression=right, typed=False, safe=False))

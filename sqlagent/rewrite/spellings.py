@@ -1,0 +1,130 @@
+"""SQLite's and DuckDB's spellings of the same functions, each in the words of the engine that runs it."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from sqlagent.rewrite.context import Context
+from sqlagent.rewrite.infer import kind
+from sqlagent.rewrite.moments import duck, lite, moment, of_arguments
+
+# Format letters that mean the same in both; SQLite's others, and DuckDB's words for them.
+_ALIKE = frozenset("YmdHMSjw%")
+_DUCK_FORMAT = {"f": "%S.%g", "F": "%Y-%m-%d", "T": "%H:%M:%S", "R": "%H:%M"}
+_PARTS = {"year": "%Y", "month": "%m", "day": "%d", "hour": "%H", "minute": "%M"}
+_PART_CLASSES = {exp.Year: "year", exp.Month: "month", exp.Day: "day"}
+_MOMENTS = (
+    exp.CurrentTimestamp, exp.CurrentDate, exp.Add, exp.Sub, exp.TimestampTrunc, exp.DateTrunc,
+    exp.Cast,
+)  # fmt: skip
+
+
+def spellings(tree: exp.Expr, context: Context) -> exp.Expr:
+    for node in list(tree.walk()):
+        new = _new(node, context)
+        if new is None or new == node:
+            continue
+        context.changed = True
+        if node is tree:
+            tree = new
+        else:
+            node.replace(new)
+    return tree
+
+
+def _new(node: exp.Expr, context: Context) -> exp.Expr | None:
+    if isinstance(node, exp.Anonymous):
+        return _call(node, context)
+    if context.engine != "sqlite":
+        if isinstance(node, exp.CurrentTimestamp):
+            return duck(moment(node, context), context)  # type: ignore[arg-type]  # never None here
+        return None
+    if isinstance(node, exp.Extract) or type(node) in _PART_CLASSES:
+        return _part(node, context)
+    if isinstance(node, _MOMENTS) and kind(node, context) in ("TIMESTAMP", "DATE"):
+        found = moment(node, context)
+        if found is None:
+            context.doubts.append("time arithmetic that only DuckDB has")
+            return None
+        text = lite(found, context)
+        if kind(node, context) == "DATE":
+            return exp.Anonymous(this="date", expressions=[text])
+        return text
+    return None
+
+
+def _part(node: exp.Expr, context: Context) -> exp.Expr | None:
+    unit = _PART_CLASSES.get(type(node)) or node.name.lower()
+    found = moment(node.expression if isinstance(node, exp.Extract) else node.this, context)
+    if found is None or unit not in _PARTS:
+        context.doubts.append(f"the part {unit} of a time")
+        return None
+    arguments = [exp.Literal.string(_PARTS[unit]), lite(found, context)]
+    return exp.cast(exp.Anonymous(this="strftime", expressions=arguments), "BIGINT")
+
+
+def _call(node: exp.Anonymous, context: Context) -> exp.Expr | None:
+    name = node.name.lower()
+    if name in ("now", "get_current_timestamp"):
+        found = moment(node, context)
+        if found is not None and not isinstance(node.parent, exp.Anonymous):
+            return lite(found, context) if context.engine == "sqlite" else duck(found, context)
+        return None
+    if not name.startswith("sq_"):
+        return None
+    word, arguments = name[3:], node.expressions
+    if word == "blob":
+        text = arguments[0].name
+        if context.engine == "sqlite":
+            return exp.HexString(this=text)
+        return exp.Anonymous(this="from_hex", expressions=[exp.Literal.string(text)])
+    if word == "strftime":
+        return _strftime(arguments, context)
+    if context.engine == "sqlite" or word in ("range", "generate_series", "printf"):
+        return exp.Anonymous(this=word, expressions=[a.copy() for a in arguments])
+    if word == "total":
+        real = exp.cast(arguments[0].copy(), "DOUBLE")
+        return exp.Coalesce(this=exp.Sum(this=real), expressions=[exp.cast(exp.Literal.number(0), "DOUBLE")])
+    found = of_arguments(arguments, context)
+    if found is None:
+        context.doubts.append(f"{word}() of what may be no time")
+        return None
+    return _duck_time(word, duck(found, context))
+
+
+def _duck_time(word: str, here: exp.Expr) -> exp.Expr:
+    if word == "julianday":
+        return exp.Anonymous(this="julian", expressions=[here])
+    if word == "unixepoch":
+        seconds = exp.Anonymous(this="floor", expressions=[exp.Anonymous(this="epoch", expressions=[here])])
+        return exp.cast(seconds, "BIGINT")
+    if word == "date":
+        return exp.cast(here, "DATE")
+    second = exp.Anonymous(this="date_trunc", expressions=[exp.Literal.string("second"), here])
+    return exp.cast(second, "TIME") if word == "time" else second
+
+
+def _strftime(arguments: list[exp.Expr], context: Context) -> exp.Expr | None:
+    """Either order of arguments: `(format, time, modifiers …)` is SQLite's, `(time, format)` DuckDB's."""
+    swapped = len(arguments) == 2 and "%" in arguments[1].name and "%" not in arguments[0].name
+    form = arguments[1] if swapped else arguments[0] if arguments else None
+    if not isinstance(form, exp.Literal):
+        context.doubts.append("strftime with a format that is not constant")
+        return None
+    letters = {a for a, b in zip(form.name[1:], form.name, strict=False) if b == "%"}
+    times = [arguments[0]] if swapped else arguments[1:]
+    found = of_arguments(times, context)
+    if swapped and not letters <= _ALIKE and context.engine == "sqlite":
+        context.doubts.append("a format that only DuckDB has")
+    if context.engine == "sqlite":
+        if found is not None and not isinstance(found.base, exp.Column):
+            times = [lite(found, context)]
+        return exp.Anonymous(this="strftime", expressions=[form.copy(), *(t.copy() for t in times)])
+    if found is None or not swapped and not letters <= _ALIKE | set(_DUCK_FORMAT):
+        context.doubts.append("a time or a format that only SQLite has")
+        return None
+    text = form.name
+    if not swapped:
+        for letter, word in _DUCK_FORMAT.items():
+            text = text.replace("%" + letter, word)
+    return exp.Anonymous(this="strftime", expressions=[duck(found, context), exp.Literal.string(text)])

@@ -1,0 +1,74 @@
+"""Compare times as times: on SQLite as canonical texts, in DuckDB as TIMESTAMPs, whatever their form."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from sqlagent.rewrite.context import Context
+from sqlagent.rewrite.infer import kind
+from sqlagent.rewrite.moments import Moment, canonical, duck, lite, moment
+
+COMPARISONS = (
+    exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ,
+)  # fmt: skip
+
+
+def times(tree: exp.Expr, context: Context) -> exp.Expr:
+    for node in list(tree.find_all(*COMPARISONS, exp.Between, exp.In)):
+        if isinstance(node.parent, (exp.Update, exp.OnConflict)) and node.arg_key == "expressions":
+            continue  # SET a = b assigns
+        sides = operands(node)
+        kinds = {kind(side, context) for side in sides}
+        if "TIMESTAMP" in kinds or "DATE" in kinds:
+            for side in sides:
+                _normalise(side, "TIMESTAMP" if "TIMESTAMP" in kinds else "DATE", context)
+    return tree
+
+
+def operands(node: exp.Expr) -> list[exp.Expr]:
+    """What a comparison compares."""
+    if isinstance(node, exp.Between):
+        return [node.this, node.args["low"], node.args["high"]]
+    if isinstance(node, exp.In):
+        return [node.this, *node.expressions]
+    return [node.this, node.expression]
+
+
+def _normalise(side: exp.Expr, target: str, context: Context) -> None:
+    if isinstance(side, (exp.Null, exp.Boolean)):
+        return
+    found = moment(side, context)
+    if found is None:
+        context.doubts.append("a comparison of a time with what may be none")
+        return
+    if context.engine == "sqlite":
+        new = _date(found, side, context) if target == "DATE" else lite(found, context)
+    elif isinstance(side, exp.Literal):
+        # DuckDB reads a literal as the column's type; only an offset would be lost.
+        text = side.name.strip()
+        if len(text) < 11 or not any(c in text[10:] for c in "Zz+-"):
+            canonical(text, context)
+            return
+        new = duck(found, context)
+    elif kind(side, context) in ("TIMESTAMP", "DATE") and found.base is side:
+        return
+    elif isinstance(side, exp.Placeholder) and target == "DATE":
+        return
+    else:
+        new = duck(found, context)
+    if new != side:
+        side.replace(new)
+        context.changed = True
+
+
+def _date(found: Moment, side: exp.Expr, context: Context) -> exp.Expr:
+    """A date as SQLite's text `YYYY-MM-DD`."""
+    if isinstance(found.base, exp.Column) and not found.steps:
+        return found.base.copy()
+    if isinstance(side, exp.Literal):
+        return exp.Literal.string(canonical(side.name, context)[:10])
+    full = lite(found, context)
+    if isinstance(full, exp.Literal):
+        return exp.Literal.string(full.name[:10])
+    arguments = full.expressions[1:] if isinstance(full, exp.Anonymous) else [full]
+    return exp.Anonymous(this="date", expressions=[a.copy() for a in arguments])

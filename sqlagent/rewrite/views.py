@@ -1,0 +1,53 @@
+"""A view of the file, on DuckDB, is its SELECT in its place: the columns are of tables alone."""
+
+from __future__ import annotations
+
+from sqlglot import exp, parse_one
+from sqlglot.errors import SqlglotError
+
+from sqlagent.parse.lexer import lex
+from sqlagent.parse.parameters import Numbering
+from sqlagent.rewrite.context import Context
+
+
+def views(tree: exp.Expr, context: Context) -> exp.Expr:
+    """Every view as a subquery; its text is SQLite's, and may name other views."""
+    ctes = {c.alias_or_name.lower() for c in tree.find_all(exp.CTE)}
+    for _ in range(16):
+        found = [
+            n for n in tree.find_all(exp.Table)
+            if isinstance(n.this, exp.Identifier) and n.name.lower() not in ctes
+            and (t := context.catalog.table(n.name)) is not None and t.kind == "view"
+        ]  # fmt: skip
+        if not found:
+            break
+        for node in found:
+            inner = _select(node.name, context)
+            if inner is None:
+                return tree
+            alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(node.name))
+            new = exp.Subquery(this=inner, alias=alias.copy())
+            new.set("joins", node.args.get("joins"))
+            node.replace(new)
+            context.changed = True
+        context.names.read(tree)
+    return tree
+
+
+def _select(name: str, context: Context) -> exp.Expr | None:
+    from sqlagent.parse.tree import _edits
+
+    table = context.catalog.table(name)
+    sql = (table.sql if table else None) or ""
+    tokens = lex(sql)
+    if tokens and tokens[0].upper == "CREATE":
+        start = next((i for i, t in enumerate(tokens) if t.upper == "AS"), 0)
+        tokens = tokens[start + 1 :]
+        sql = " " * tokens[0].start + sql[tokens[0].start :]
+    from sqlagent.parse.parameters import edited
+
+    try:
+        return parse_one(edited(sql, _edits(tokens, Numbering(sql, tokens))), dialect="sqlite")
+    except (SqlglotError, IndexError):
+        context.doubts.append(f'the view "{name}", which only SQLite can read')
+        return None

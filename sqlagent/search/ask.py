@@ -1,0 +1,134 @@
+"""Asking an index: the query's vector, what is still to be embedded, the filters, the hits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlagent.errors import DataError
+from sqlagent.index import Hits, Query, ScopeIndex, Weights, strip_names
+from sqlagent.models import model_of
+from sqlagent.search.kinds import Key
+from sqlagent.search.scopes import Scopes, scopes
+
+if TYPE_CHECKING:
+    from sqlagent.context import Context
+    from sqlagent.embedding import Model
+
+EMBED_NOW = 64  # so many missing vectors are made while the question waits; more in the background
+
+
+class Asked(NamedTuple):
+    """The index that was asked, and with what."""
+
+    index: ScopeIndex
+    key: Key
+    vector: bytes | None
+
+
+def limit(k: int) -> int:
+    """k as the surface has it: none for 0, an error below it, as many as there are above."""
+    if k < 0:
+        raise DataError(f"k is a whole number from 0, not {k}")
+    return min(k, 1 << 30)
+
+
+def ask(
+    context: Context,
+    kind: str,
+    scope: str | None,
+    query: str,
+    *,
+    embedding: bytes | None = None,
+    words_alone: bool = False,
+) -> Asked:
+    """The index of a scope, with vectors where there is a model, and the query's own vector."""
+    model: Model | None = None
+    if embedding is None and not words_alone:
+        from sqlagent.embedding import is_supported
+
+        model = model_of(context.settings)
+        if model is not None and not is_supported(model, query):
+            model = None  # an English model on a Chinese question only blurs the words
+    elif embedding is not None and context.settings.get("embedding_model") != "none":
+        model = model_of(context.settings)  # rows of its model are comparable
+        if model is not None and model.dimensions != len(embedding) // 4:
+            model = None
+    dimensions = (
+        len(embedding) // 4 if embedding is not None else model.dimensions if model else None
+    )
+    key = Key(kind, scope, model.name if model else None, dimensions)
+    if dimensions is None:
+        key = any_key(context, kind, scope)
+    found = scopes(context.database)
+    index = found.index(context, key)
+    if model is not None:
+        index = with_vectors(context, found, key, index, model)
+    vector = embedding
+    if vector is None and model is not None and len(index):
+        vector = model.encode_one(strip_names(query, index.speakers))
+    return Asked(index, key, vector)
+
+
+def any_key(context: Context, kind: str, scope: str | None) -> Key:
+    """For a question of words alone: an index with vectors serves too, so none is built twice."""
+    if context.settings.get("embedding_model") != "none":
+        known = scopes(context.database).by_scope.get((kind.rsplit(" ", 1)[-1], scope), [])
+        for key in known:
+            if key.kind == kind:
+                return key
+    return Key(kind, scope, None, None)
+
+
+def with_vectors(
+    context: Context, found: Scopes, key: Key, index: ScopeIndex, model: Model
+) -> ScopeIndex:
+    """The index with vectors of what was written without: a few at once, many in the background."""
+    missing = index.missing_vectors()
+    if not len(missing):
+        return index
+    from sqlagent.sync.embed import background, embed_rows
+
+    if len(missing) > EMBED_NOW and not context.database.read_only:
+        background(context.database, context.settings)
+    return embed_rows(context, found, key, index, model, [int(i) for i in missing[:EMBED_NOW]])
+
+
+def memory_weights(context: Context) -> Weights:
+    """The weights of `recall`, from the settings."""
+    settings = context.settings
+    return Weights(
+        vector=float(settings.get("recall_vector_weight", 0.7)),
+        words=float(settings.get("recall_words_weight", 0.3)),
+        strength=float(settings.get("recall_strength_weight", 0.05)),
+    )
+
+
+def search(
+    asked: Asked, query: str, k: int, weights: Weights, allowed: Any, fetch: Any
+) -> Hits:
+    """The hits of a question."""
+    return asked.index.search(Query(query, asked.vector, k, allowed, weights), fetch)
+
+
+def vectors_of(context: Context, table: str, column: str, dimensions: int | None) -> Any:
+    """A function that fetches the float32 vectors of ids, in their order, for an exact comparison."""
+
+    def fetch(ids: Any) -> Any:
+        import numpy as np
+
+        width = dimensions or 0
+        out = np.zeros((len(ids), width), np.float32)
+        place = {int(i): at for at, i in enumerate(ids)}
+        text = "[" + ",".join(map(str, place)) + "]"
+        sql = (
+            f"SELECT {column}, vector FROM {table} "
+            f"WHERE {column} IN (SELECT value FROM json_each(?))"
+        )
+        with context.reading() as handle:
+            for row_id, vector in handle.execute(sql, (text,)):
+                if len(vector) == 4 * width:
+                    out[place[row_id]] = np.frombuffer(vector, "<f4")
+        return out
+
+    return fetch
+

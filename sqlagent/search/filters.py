@@ -1,0 +1,66 @@
+"""The `filter =>` of search() and knn(): an SQL condition as text, over the columns of one subquery."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlagent.errors import Error, ProgrammingError
+
+if TYPE_CHECKING:
+    from sqlagent.context import Context
+
+
+def allowed(context: Context, source: str, column: str, condition: str, values: Any) -> frozenset[Any]:
+    """The `column`s of the rows of `source` for which the condition holds.
+
+    The condition is one expression of our dialect, parsed by itself: it cannot end the statement, add
+    another, or write. Raises ProgrammingError where it is not one.
+    """
+    return frozenset(
+        row[0]
+        for row in _run(context, f"SELECT {column} FROM ({source}) WHERE ", condition, values)
+    )
+
+
+def _run(context: Context, head: str, condition: str, values: Any) -> Any:
+    import sqlglot
+    from sqlglot import exp
+
+    try:
+        tree = sqlglot.parse_one(f"SELECT 1 WHERE ({condition}\n)", dialect="duckdb")
+    except sqlglot.errors.SqlglotError as error:
+        raise ProgrammingError(
+            f"filter is not a condition: {str(error).splitlines()[0]}",
+            sql=condition,
+            position=0,
+            hint="Such as filter => '(metadata->>''$.topic'') = ''tea'''",
+        ) from None
+    where = tree.args.get("where")
+    whole = isinstance(tree, exp.Select) and {k for k, v in tree.args.items() if v} <= {
+        "expressions",
+        "where",
+        "kind",
+    }
+    if where is None or not whole or tree.find(exp.Query) not in (tree, None):
+        raise ProgrammingError("filter is one condition", sql=condition, position=0)
+    if len(list(tree.find_all(exp.Query))) > 1:
+        raise ProgrammingError("filter cannot contain a query", sql=condition, position=0)
+    from sqlagent.engines import schema
+    from sqlagent.plan import plan
+    from sqlagent.plan.plans import Lite
+
+    text = head + where.this.sql(dialect="duckdb")
+    settings = {**context.settings, "dialect": "duckdb", "route": "sqlite"}
+    with context.reading() as handle:
+        catalog = schema.read_catalog(handle)
+        try:
+            planned = plan(text, catalog, settings, context.database.protected).run
+        except Error as error:
+            raise type(error)(error.message, hint=error.hint, sql=condition, position=0) from None
+        if not isinstance(planned, Lite) or planned.writes:
+            raise ProgrammingError("filter cannot be said in SQLite", sql=condition, position=0)
+        if planned.functions:
+            from sqlagent.engines.sqlite_functions import ensure
+
+            ensure(handle, context.database)
+        return handle.execute(planned.sql, values).fetchall()

@@ -1,0 +1,138 @@
+"""What can be searched: how the rows of a scope are read from the file, and as what they are indexed."""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlagent.index import Row
+
+if TYPE_CHECKING:
+    from sqlagent.engines.sqlite import Handle
+
+USER = "user"  # the model of a vector that a user gave
+
+
+class Key(NamedTuple):
+    """Which index: of the table `kind`, a scope in it (None: all), and the vectors it holds."""
+
+    kind: str  # 'memories', 'all memories', 'chunks', 'vectors'
+    scope: str | None
+    model: str | None
+    dimensions: int | None
+
+    @property
+    def table(self) -> str:
+        return self.kind.rsplit(" ", 1)[-1]
+
+
+LIVE = """m.archived_at IS NULL AND m.superseded_by IS NULL
+  AND (m.valid_to IS NULL OR m.valid_to > :now) AND (m.valid_from IS NULL OR m.valid_from <= :now)
+  AND (m.expires_at IS NULL OR m.expires_at > :now)"""
+
+MEMORIES = """
+SELECT m.memory_id, m.content, m.created_at, m.session_id, m.speaker, s.strength, v.vector, v.model
+FROM memories m JOIN memory_strength s ON s.memory_id = m.memory_id
+LEFT JOIN memory_vectors v ON v.memory_id = m.memory_id
+WHERE {where}
+"""
+CHUNKS = """
+SELECT c.chunk_id, c.content, d.title, c.heading, v.vector, v.model
+FROM {source} chunks c ON {on} LEFT JOIN chunk_vectors v ON v.chunk_id = c.chunk_id
+"""
+VECTORS = "SELECT v.vector_id, v.vector FROM vectors v WHERE {where}"
+
+# The next moment at which a memory of the agent comes to count or ceases to.
+NEXT_CHANGE = """
+SELECT min(t) FROM (
+  SELECT min(valid_to) AS t FROM memories WHERE agent_id = :scope AND valid_to > :now
+  UNION ALL SELECT min(valid_from) FROM memories WHERE agent_id = :scope AND valid_from > :now
+  UNION ALL SELECT min(expires_at) FROM memories WHERE agent_id = :scope AND expires_at > :now)
+"""
+CHANGED_BY_TIME = """
+SELECT memory_id FROM memories WHERE agent_id = :scope AND (
+  (valid_to > :since AND valid_to <= :now) OR (valid_from > :since AND valid_from <= :now)
+  OR (expires_at > :since AND expires_at <= :now))
+"""
+
+MONTHS = calendar.month_name
+
+
+def epoch(text: str) -> float:
+    """Seconds since the epoch of a time as the file keeps it."""
+    if len(text) < 19:
+        return 0.0
+    parts = (text[0:4], text[5:7], text[8:10], text[11:13], text[14:16], text[17:19])
+    try:
+        seconds = calendar.timegm(tuple(map(int, parts)))  # type: ignore[arg-type]  # six is enough
+    except ValueError:
+        return 0.0
+    return seconds + (float("0" + text[19:]) if text[19:20] == "." else 0.0)
+
+
+def dated(text: str) -> str:
+    """The date of a time, as people write and ask for it."""
+    try:
+        return f"{int(text[8:10])} {MONTHS[int(text[5:7])]} {text[0:4]}"
+    except (ValueError, IndexError):
+        return text
+
+
+def memory_text(content: str, created_at: str, speaker: str | None) -> str:
+    """A memory as it is indexed and embedded: who said it and when stand before what was said."""
+    return f"[{dated(created_at)}] {speaker}: {content}" if speaker else content
+
+
+def chunk_text(content: str, title: str | None, heading: str | None) -> str:
+    """A chunk as it is indexed and embedded: the title and headings travel with it."""
+    head = " > ".join(part for part in (title, heading) if part)
+    return f"{head}\n{content}" if head else content
+
+
+def rows(handle: Handle, key: Key, now: str, ids: Iterable[int] | None = None) -> Iterator[Row]:
+    """The rows of a scope as they are now, all of them or those of these ids."""
+    named: dict[str, Any] = {"scope": key.scope, "now": now}
+    some = ids is not None
+    if some:
+        named["ids"] = "[" + ",".join(map(str, ids or ())) + "]"
+    chosen = "IN (SELECT value FROM json_each(:ids))"
+    if key.table == "memories":
+        where = "m.agent_id = :scope"
+        if key.kind == "memories":
+            where += " AND " + LIVE
+        if some:
+            where = f"m.memory_id {chosen} AND " + where
+        for r in handle.execute(MEMORIES.format(where=where), named):
+            text = memory_text(r[1], r[2], r[4])
+            yield Row(r[0], text, fits(key, r[6], r[7]), epoch(r[2]), r[3], r[4], r[5])
+    elif key.table == "chunks":
+        source, on = "documents d JOIN", "c.document_id = d.document_id"
+        if key.scope is not None:
+            on += " AND d.collection = :scope"
+        if some:
+            on += f" AND c.chunk_id {chosen}"
+        for r in handle.execute(CHUNKS.format(source=source, on=on), named):
+            yield Row(r[0], chunk_text(r[1], r[2], r[3]), fits(key, r[4], r[5]))
+    else:
+        where = "v.collection = :scope"
+        if some:
+            where = f"v.vector_id {chosen} AND " + where
+        for r in handle.execute(VECTORS.format(where=where), named):
+            yield Row(r[0], "", fits(key, r[1], USER))
+
+
+def fits(key: Key, vector: bytes | None, model: str | None) -> bytes | None:
+    """The vector, where it is of the index's model or the user's own, and of its dimensions."""
+    if vector is None or key.dimensions is None or len(vector) != 4 * key.dimensions:
+        return None
+    if model not in (key.model, USER) or not finite(vector):
+        return None
+    return vector
+
+
+def finite(vector: bytes) -> bool:
+    """Whether all values are numbers; a foreign client may have written others."""
+    import numpy as np
+
+    return bool(np.isfinite(np.frombuffer(vector, "<f4")).all())

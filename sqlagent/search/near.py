@@ -1,0 +1,94 @@
+"""Nearest vectors of a collection: which index, which filter, which rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from sqlagent.errors import DataError, ProgrammingError, nearest
+from sqlagent.search.ask import vectors_of
+from sqlagent.search.filters import allowed as passing
+from sqlagent.search.kinds import USER, Key
+from sqlagent.search.scopes import scopes
+
+if TYPE_CHECKING:
+    from sqlagent.context import Context
+
+KNOWN = "SELECT dimensions, metric FROM collections WHERE collection = ?"
+ROWS = "SELECT vector_id, id, metadata FROM vectors WHERE vector_id IN (SELECT value FROM json_each(?))"
+FILTERED = "SELECT vector_id, id, metadata, created_at, collection FROM vectors WHERE collection = ?"
+CODES_FROM = 50_000  # vectors in a collection from which one-bit codes are faster and smaller
+
+
+def near(
+    context: Context,
+    collection: str,
+    vector: bytes,
+    condition: str | None,
+    *,
+    k: int = 0,
+    radius: float | None = None,
+) -> Iterator[tuple[Any, ...]]:
+    """(id, distance, similarity, metadata), nearest first: the k nearest, or all within a radius."""
+    with context.reading() as handle:
+        row = handle.execute(KNOWN, (collection,)).fetchone()
+        if row is None:
+            names = [r[0] for r in handle.execute("SELECT collection FROM collections")]
+            raise ProgrammingError(
+                f'unknown collection "{collection}"',
+                hint=nearest(collection, names) or "put_vector(collection, id, vector) makes one.",
+                sqlstate="42704",
+            )
+    dimensions, metric = row
+    if len(vector) != 4 * dimensions:
+        raise DataError(f"expected {dimensions} dimensions, not {len(vector) // 4}")
+    allowed = None
+    if condition is not None:
+        allowed = passing(context, FILTERED, "vector_id", condition, (collection,))
+    key = Key("vectors", collection, USER, dimensions)
+    fetch = vectors_of(context, "vectors", "vector_id", dimensions)
+    ids, distances = found(context, key, vector, metric, allowed, fetch, k, radius)
+    text = "[" + ",".join(map(str, ids)) + "]"
+    with context.reading() as handle:
+        rows = {r[0]: r for r in handle.execute(ROWS, (text,))}
+    for vector_id, distance in zip(ids, distances, strict=True):
+        own = rows.get(vector_id)
+        if own is not None:
+            yield own[1], distance, similarity(distance, metric), own[2]
+
+
+def found(
+    context: Context,
+    key: Key,
+    vector: bytes,
+    metric: str,
+    allowed: frozenset[int] | None,
+    fetch: Any,
+    k: int,
+    radius: float | None,
+) -> tuple[list[int], list[float]]:
+    """Ids and distances by the index that suits the collection's size."""
+    from sqlagent.search.codes import coded
+
+    own = context.handle
+    private = own is not None and own is context.database._writer and own.in_transaction
+    if radius is None and not private and not context.database.memory:
+        codes = coded(context, key, metric)
+        if codes is not None:
+            return codes.search(vector, k, allowed, fetch)
+    index = scopes(context.database).index(context, key)
+    if not len(index):
+        return [], []
+    pair = (
+        index.nearest(vector, k, allowed, fetch)
+        if radius is None
+        else index.within(vector, radius, allowed, fetch)
+    )
+    return pair[0].tolist(), pair[1].tolist()
+
+
+def similarity(distance: float, metric: str) -> float:
+    """Higher is nearer, for every metric: cosine, 1 / (1 + l2), inner product."""
+    if metric == "cosine":
+        return 1.0 - distance
+    return -distance if metric == "ip" else 1.0 / (1.0 + distance)

@@ -1,0 +1,181 @@
+"""The change log as its readers see it, and the triggers that feed it for a user's tables.
+
+A row of `sqlagent_change_log` says "look at this rowid again" (`pk`), or, with `pk` NULL, "read the
+whole table again". It may say so needlessly, but never forgets: the triggers are plain SQL of
+SQLite 3.40, so whichever client writes feeds it, INSERT OR REPLACE included.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlagent.errors import NotSupportedError
+
+if TYPE_CHECKING:
+    import apsw
+
+LOG = "sqlagent_change_log"
+MARK = "/* sqlagent columns 1 */"  # in the body of every trigger made here: what we may replace
+PLAIN_COLLATIONS = ("BINARY", "NOCASE", "RTRIM")
+
+
+class Span(NamedTuple):
+    """The log's first and last `seq` (0, 0 where it is empty)."""
+
+    low: int
+    high: int
+
+
+def quoted(name: str) -> str:
+    """An identifier in double quotes: the one place where a name becomes SQL text."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def span(connection: apsw.Connection) -> Span | None:
+    """First and last entry, or None where the file has no log."""
+    known = connection.execute(
+        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (LOG,)
+    ).get
+    if not known:
+        return None
+    # Two look-ups at the ends of the b-tree; min and max in one SELECT would read all of it.
+    low, high = connection.execute(
+        "SELECT (SELECT min(seq) FROM sqlagent_change_log),"
+        " (SELECT max(seq) FROM sqlagent_change_log)"
+    ).get
+    return Span(low or 0, high or 0)
+
+
+def entries(connection: apsw.Connection, since: int) -> dict[str, tuple[int, bool]]:
+    """What changed after entry `since`: lower-case table → (entries, whether one names no row)."""
+    found: dict[str, tuple[int, bool]] = {}
+    for name, count, keyed in connection.execute(
+        "SELECT tbl, count(*), count(pk) FROM sqlagent_change_log WHERE seq > ? GROUP BY tbl",
+        (since,),
+    ):
+        before, vague = found.get(name.lower(), (0, False))
+        found[name.lower()] = (before + count, vague or keyed < count)
+    return found
+
+
+def fingerprint(connection: apsw.Connection, seq: int) -> str | None:
+    """What tells the entry at `seq` from one of another file's history; None where it is gone."""
+    row = connection.execute(
+        "SELECT tbl, pk, op, at FROM sqlagent_change_log WHERE seq = ?", (seq,)
+    ).fetchone()
+    return None if row is None else repr(row)
+
+
+def rowid_name(columns: list[str]) -> str | None:
+    """The word that still means the rowid in a table of these columns, or None."""
+    taken = {c.lower() for c in columns}
+    return next((w for w in ("rowid", "_rowid_", "oid") if w not in taken), None)
+
+
+def triggers(connection: apsw.Connection, table: str) -> dict[str, str]:
+    """The triggers that `table` needs: name → text. Raises NotSupportedError for what is no table."""
+    row = connection.execute(
+        "SELECT name, type, wr FROM pragma_table_list(?) WHERE schema = 'main'", (table,)
+    ).fetchone()
+    if row is None or row[1] != "table":
+        raise NotSupportedError(f'"{table}" is not a table of the file, so it has no change log')
+    name, _, without_rowid = row
+    info = connection.execute("SELECT * FROM pragma_table_xinfo(?)", (name,)).fetchall()
+    rowid = None if without_rowid else rowid_name([c[1] for c in info])
+    made = {}
+
+    def make(event: str, body: list[str]) -> None:
+        label = f"sqlagent_log_{name}_{event.lower().replace(' ', '_')}".replace("_after_", "_")
+        made[label] = (
+            f"CREATE TRIGGER {quoted(label)} {event} ON {quoted(name)} BEGIN {MARK} "
+            f"{' '.join(body)} END"
+        )
+
+    def entry(pk: str, op: str) -> str:
+        return f"INSERT INTO {LOG} (tbl, pk, op) VALUES ({literal(name)}, {pk}, '{op}');"
+
+    new, old = (f"{row}.{rowid}" if rowid else "NULL" for row in ("NEW", "OLD"))
+    make("AFTER INSERT", [entry(new, "i")])
+    moved = f"INSERT INTO {LOG} (tbl, pk, op) SELECT {literal(name)}, {new}, 'u'"
+    make("AFTER UPDATE", [entry(old, "u"), *([f"{moved} WHERE {new} <> {old};"] if rowid else [])])
+    make("AFTER DELETE", [entry(old, "d")])
+    if rowid:
+        replaced = _replaced(connection, name, rowid, {c[1]: c for c in info})
+        if replaced:
+            make("BEFORE INSERT", [r + ";" for r in replaced])
+            make("BEFORE UPDATE", [r + f" AND {rowid} IS NOT {old};" for r in replaced])
+    return made
+
+
+def _replaced(
+    connection: apsw.Connection, table: str, rowid: str, columns: dict[str, tuple[object, ...]]
+) -> list[str]:
+    """Statements that log the rows which a REPLACE would remove, one a UNIQUE index.
+
+    A plain client's REPLACE fires no delete trigger, so the rows are logged before they go.
+    """
+    found = []
+    for _, index, unique, _, partial in connection.execute(
+        "SELECT * FROM pragma_index_list(?)", (table,)
+    ).fetchall():
+        if not unique:
+            continue
+        keys = connection.execute(
+            "SELECT name, coll FROM pragma_index_xinfo(?) WHERE key", (index,)
+        ).fetchall()
+        into = f"INSERT INTO {LOG} (tbl, pk, op) SELECT {literal(table)}, "
+        if partial or any(n is None or c.upper() not in PLAIN_COLLATIONS for n, c in keys):
+            # What such an index holds cannot be said in a trigger: read the whole table again.
+            found.append(f"{into}NULL, 'd' WHERE 1")
+            continue
+        same = [f"{quoted(n)} COLLATE {c} = NEW.{quoted(n)}" for n, c in keys]
+        found.append(f"{into}{rowid}, 'd' FROM {quoted(table)} WHERE {' AND '.join(same)}")
+        # REPLACE puts the default where NULL is not allowed, after this trigger has run.
+        fills = [n for n, _ in keys if columns[n][3] and columns[n][4] is not None]
+        if fills:
+            missing = " OR ".join(f"NEW.{quoted(n)} IS NULL" for n in fills)
+            found.append(f"{into}NULL, 'd' WHERE ({missing})")
+    return found
+
+
+def _present(connection: apsw.Connection, table: str) -> dict[str, str]:
+    return dict(
+        connection.execute(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+            " AND tbl_name = ? COLLATE NOCASE",
+            (table,),
+        ).fetchall()
+    )
+
+
+def installed(connection: apsw.Connection, table: str) -> bool:
+    """Whether every change of `table` is logged, whoever writes it.
+
+    Triggers of a migration are taken as they are; ours must be those that the table needs today,
+    since a UNIQUE index or a new name since then would let changes slip by.
+    """
+    present = _present(connection, table)
+    others = [s.upper() for s in present.values() if LOG in s.lower() and MARK not in s]
+    events = ("INSERT", "UPDATE", "DELETE")
+    if all(any(f" {e} " in " ".join(s.split("BEGIN")[0].split()) for s in others) for e in events):
+        return True
+    return {n: s for n, s in present.items() if MARK in s} == triggers(connection, table)
+
+
+def install(connection: apsw.Connection, table: str) -> None:
+    """Make the triggers of `table`, inside the caller's write transaction.
+
+    Logs that the table must be read whole: nobody knows what changed before.
+    """
+    wanted = triggers(connection, table)
+    for name, text in _present(connection, table).items():
+        if MARK in text or name in wanted:
+            connection.execute(f"DROP TRIGGER {quoted(name)}")
+    for text in wanted.values():
+        connection.execute(text)
+    connection.execute(f"INSERT INTO {LOG} (tbl, pk, op) VALUES (?, NULL, 'd')", (table,))

@@ -1,0 +1,102 @@
+"""Logical types: one system over SQLite's storage classes and DuckDB's types.
+
+A logical type is DuckDB's spelling of it in upper case: BIGINT, DOUBLE, VARCHAR, BLOB, BOOLEAN,
+TIMESTAMP, DATE, TIME, DECIMAL(p,s), JSON, UUID, INTERVAL, FLOAT[n]. In the file, TIMESTAMP is text
+`YYYY-MM-DD HH:MM:SS.SSS` in UTC, DATE is text, BOOLEAN 0/1, DECIMAL a number or text, FLOAT[n]
+float32 little-endian bytes, JSON text.
+"""
+
+from __future__ import annotations
+
+_BY_WORD = (
+    ("TIMESTAMP", "TIMESTAMP"),
+    ("DATETIME", "TIMESTAMP"),
+    ("DATE", "DATE"),
+    ("TIME", "TIME"),
+    ("BOOL", "BOOLEAN"),
+    ("DECIMAL", "DECIMAL"),
+    ("NUMERIC", "DECIMAL"),
+    ("JSON", "JSON"),
+    ("UUID", "UUID"),
+    ("INT", "BIGINT"),
+    ("CHAR", "VARCHAR"),
+    ("CLOB", "VARCHAR"),
+    ("TEXT", "VARCHAR"),
+    ("STRING", "VARCHAR"),
+    ("BLOB", "BLOB"),
+    ("BYTEA", "BLOB"),
+    ("REAL", "DOUBLE"),
+    ("FLOA", "DOUBLE"),
+    ("DOUB", "DOUBLE"),
+)
+
+
+def logical(declared: str | None) -> str | None:
+    """The logical type of a column declared so in the file; None where nothing is declared.
+
+    >>> logical("integer"), logical("varchar(20)"), logical("DECIMAL(15,2)"), logical("FLOAT[384]")
+    ('BIGINT', 'VARCHAR', 'DECIMAL(15,2)', 'FLOAT[384]')
+    """
+    if not declared:
+        return None
+    text = declared.upper().replace(" ", "")
+    if text.endswith("]"):
+        return text
+    for word, name in _BY_WORD:
+        if text.startswith(word) or (name in ("BIGINT", "VARCHAR", "DOUBLE", "BLOB") and word in text):
+            if name == "DECIMAL":
+                return text.replace("NUMERIC", "DECIMAL") if "(" in text else "DOUBLE"
+            return name
+    return None
+
+
+class TypeCode(str):
+    """A column's type in `Cursor.description`: its name, equal to the PEP 249 group it is of.
+
+    >>> TypeCode("BIGINT") == NUMBER, TypeCode("TIMESTAMP") == DATETIME, TypeCode("BIGINT") == "BIGINT"
+    (True, True, True)
+    """
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, TypeGroup):
+            return other == self
+        return str.__eq__(self, other) if isinstance(other, str) else NotImplemented
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = str.__hash__
+
+
+class TypeGroup:
+    """A PEP 249 type object: equal to every type code of its group."""
+
+    __slots__ = ("name", "words")
+
+    def __init__(self, name: str, *words: str) -> None:
+        self.name = name
+        self.words = words
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, TypeGroup):
+            return self is other
+        return isinstance(other, str) and str(other).split("(")[0] in self.words
+
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        return f"sqlagent.{self.name}"
+
+
+STRING = TypeGroup("STRING", "VARCHAR", "JSON", "UUID", "ENUM")
+BINARY = TypeGroup("BINARY", "BLOB")
+NUMBER = TypeGroup(
+    "NUMBER", "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "HUGEINT", "UBIGINT", "DOUBLE", "FLOAT",
+    "DECIMAL", "BOOLEAN",
+)  # fmt: skip
+DATETIME = TypeGroup(
+    "DATETIME", "TIMESTAMP", "DATE", "TIME", "TIMESTAMP WITH TIME ZONE", "INTERVAL"
+)
+ROWID = TypeGroup("ROWID", "BIGINT")

@@ -1,0 +1,162 @@
+"""Values on their way in and out: Python's to SQLite's storage forms, and back by logical type."""
+
+from __future__ import annotations
+
+import datetime
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlagent import clock
+from sqlagent.errors import DataError, InterfaceError
+
+Slots = tuple[int | str, ...] | None
+Converter = Callable[[Any], Any]
+
+
+def pick(slots: Slots, parameters: Any) -> Any:
+    """The user's parameters in the engine's order."""
+    if slots is None:
+        return parameters
+    if isinstance(parameters, Mapping):
+        try:
+            return tuple(parameters[slot] for slot in slots)
+        except KeyError as error:
+            raise InterfaceError(f"no value was given for parameter {error}") from None
+    values = parameters if isinstance(parameters, list | tuple) else tuple(parameters)
+    if any(isinstance(slot, str) for slot in slots):
+        raise InterfaceError("named parameters need a mapping of values, not a sequence")
+    wanted = max((slot for slot in slots if isinstance(slot, int)), default=-1) + 1
+    if len(values) != wanted:
+        raise InterfaceError(
+            f"the statement has {wanted} parameters, {len(values)} values were given",
+            sqlstate="07001",
+        )
+    return tuple(values[slot] for slot in slots if isinstance(slot, int))
+
+
+def stored(value: Any) -> Any:
+    """A Python value as SQLite keeps it: times as text, vectors as float32 bytes, dicts as JSON."""
+    if value is None or isinstance(value, int | float | str | bytes):
+        return float(value) if type(value).__module__ == "numpy" else value
+    if isinstance(value, datetime.datetime):
+        return clock.text(value)
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    if isinstance(value, bytearray | memoryview):
+        return bytes(value)
+    if isinstance(value, array):
+        return vector_bytes(value)
+    module, kind = type(value).__module__, type(value).__name__
+    if kind == "Decimal":
+        return float(value) if value == value.__class__(repr(float(value))) else str(value)
+    if kind == "UUID":
+        return str(value)
+    if module == "numpy":
+        if kind == "ndarray":
+            return vector_bytes(value)
+        return value.item()
+    if isinstance(value, list | tuple):
+        if value and all(isinstance(v, int | float) and not isinstance(v, bool) for v in value):
+            return vector_bytes(value)
+        return json_text(value)
+    if isinstance(value, Mapping):
+        return json_text(dict(value))
+    raise DataError(f"a {kind} cannot be a parameter", hint="Give it as text, a number or bytes.")
+
+
+def json_text(value: Any) -> str:
+    """A Python value as JSON text."""
+    import json
+
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"the value is not JSON: {error}") from None
+
+
+def vector_bytes(value: Sequence[float]) -> bytes:
+    """A sequence of numbers as float32 little-endian bytes."""
+    try:
+        data = array("f", value)
+    except (TypeError, OverflowError) as error:
+        raise DataError(f"a vector is a list of numbers: {error}") from None
+    if array("H", [1]).tobytes() != b"\x01\x00":
+        data.byteswap()
+    return data.tobytes()
+
+
+def stored_all(parameters: Any) -> Any:
+    """A set of parameters in storage forms."""
+    if isinstance(parameters, Mapping):
+        return {key: stored(value) for key, value in parameters.items()}
+    return tuple(stored(value) for value in parameters)
+
+
+def _timestamp(value: Any) -> Any:
+    try:
+        found = datetime.datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return value  # a foreign client wrote something else: shown as it is
+    return found.astimezone(datetime.UTC).replace(tzinfo=None) if found.tzinfo else found
+
+
+def _date(value: Any) -> Any:
+    try:
+        return datetime.date.fromisoformat(value[:10])
+    except (TypeError, ValueError):
+        return value
+
+
+def _boolean(value: Any) -> Any:
+    return bool(value) if value in (0, 1) else value
+
+
+def _decimal(value: Any) -> Any:
+    from decimal import Decimal, InvalidOperation
+
+    try:
+        return value if value is None else Decimal(str(value))
+    except InvalidOperation:
+        return value
+
+
+def converter(logical: str | None) -> Converter | None:
+    """What makes a Python value of a stored one; None where it is one already."""
+    if logical is None:
+        return None
+    if logical == "TIMESTAMP":
+        return _timestamp
+    if logical == "DATE":
+        return _date
+    if logical == "BOOLEAN":
+        return _boolean
+    if logical.startswith("DECIMAL("):
+        places = int(logical[8:-1].split(",")[1]) if "," in logical else 0
+        return lambda value: _scaled(_decimal(value), places)
+    return None
+
+
+def _scaled(value: Any, places: int) -> Any:
+    quantize = getattr(value, "quantize", None)
+    if quantize is None:
+        return value
+    from decimal import Decimal
+
+    return quantize(Decimal(1).scaleb(-places))
+
+
+def row_converter(kinds: Sequence[str | None]) -> Callable[[tuple[Any, ...]], Any] | None:
+    """Converts the rows of columns of these logical types; None where no column needs it."""
+    pairs = [(at, c) for at, kind in enumerate(kinds) if (c := converter(kind)) is not None]
+    if not pairs:
+        return None
+
+    def convert(row: tuple[Any, ...]) -> tuple[Any, ...]:
+        values = list(row)
+        for at, function in pairs:
+            if values[at] is not None:
+                values[at] = function(values[at])
+        return tuple(values)
+
+    return convert

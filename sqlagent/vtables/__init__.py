@@ -1,0 +1,1 @@
+"""SQLite virtual tables: our table functions, as APSW sees them."""

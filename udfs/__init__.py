@@ -1,0 +1,1 @@
+"""One file a SQL function; `sqlagent.functions` finds them by this folder."""
