@@ -42,4 +42,17 @@ class Catalog(NamedTuple):
     tables: dict[str, Table]
 
     def table(self, name: str) -> Table | None:
-        return self.tables.get(name.lower())
+        """The table, view, or table function of ours that needs no arguments, of that name."""
+        found = self.tables.get(name.lower())
+        return found if found is not None else _function(name.lower())
+
+
+def _function(name: str) -> Table | None:
+    if not name.startswith("sqlagent_"):
+        return None
+    from sqlagent.functions import functions
+
+    function = functions().get(name)
+    if function is None or function.kind != "table":
+        return None
+    return Table(name, "virtual", tuple(Column(n, t) for n, t in function.columns), None)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from sqlagent.errors import DataError, nearest
@@ -31,10 +31,10 @@ class Chunk(NamedTuple):
 
 
 class Level(NamedTuple):
-    """Places where a text may be cut: a piece ends at `ends[i]`, and the next begins at `starts[i]`.
+    """Places where a text may be cut: a piece ends at `ends[i]`, the next begins at `starts[i]`.
 
-    Between the two is white space. Such a place is taken only where the chunk is then at least `fill`
-    of its size, so that a far weaker place is not passed over for a tiny chunk.
+    Between the two is white space. Such a place is taken only where it fills at least `fill` of the
+    chunk's size: a strong place is not worth a tiny chunk.
     """
 
     ends: list[int]
@@ -58,9 +58,9 @@ class Places(NamedTuple):
 def chunks(text: str, size: int = 512, overlap: int = 50, by: str = "chars") -> list[Chunk]:
     """The chunks of `text`; none for ''.
 
-    `size` (1..1,000,000) bounds a chunk in characters, by 'tokens' in tokens of the embedding model.
-    Consecutive chunks share `overlap` characters (tokens), or, where the way cuts at sentences or
-    lines, the whole ones that fit in so many. Raises DataError for what cannot be.
+    `size` (1..1,000,000) bounds a chunk in characters, by 'tokens' in tokens of the embedding
+    model. Consecutive chunks share `overlap` characters (tokens), or, where the way cuts at
+    sentences or lines, the whole ones that fit in so many. Raises DataError for what cannot be.
     """
     return list(each(text, size, overlap, by))
 
@@ -123,7 +123,7 @@ def _chunk(
     return Chunk(ordinal, span[0], text[span[0] : span[1]], before, after, heading or None)
 
 
-# Windows -------------------------------------------------------------------------------------------
+# Windows ------------------------------------------------------------------------------------------
 
 
 def _windows(length: int, size: int, overlap: int) -> Iterator[tuple[int, int]]:
@@ -137,8 +137,8 @@ def _windows(length: int, size: int, overlap: int) -> Iterator[tuple[int, int]]:
 def _token_windows(text: str, size: int, overlap: int) -> Iterator[tuple[int, int]]:
     """The sliding window over tokens, moved to the starts of words.
 
-    A part of a word may have more tokens by itself than it had within the word, so a window that has
-    to begin or end within one (of more than `size` tokens) is counted again.
+    A part of a word may have more tokens by itself than it had within the word, so a window that
+    has to begin or end within one (of more than `size` tokens) is counted again.
     """
     from sqlagent.embedding import load
 
@@ -185,7 +185,7 @@ def _is_cjk(char: str) -> bool:
     return "\u2e80" <= char <= "\u9fff" or "\uf900" <= char <= "\ufaff" or char >= "\U00020000"
 
 
-# Packing -------------------------------------------------------------------------------------------
+# Packing ------------------------------------------------------------------------------------------
 
 
 def _pack(text: str, size: int, overlap: int, places: Places) -> Iterator[tuple[int, int]]:
@@ -214,14 +214,14 @@ def _cut(text: str, start: int, done: int, limit: int, places: Places) -> tuple[
         at = bisect_right(level.ends, limit) - 1
         if at >= 0 and level.ends[at] > done:
             cut = min(level.starts[at], limit)
+            if cut > level.ends[at] and _joined(text, cut):
+                cut -= 1
             if cut - start >= level.fill * (limit - start):
                 return cut, number <= places.unit
     floor = max(done, start + (limit - start) // 2)
-    clause = None
-    for clause in _CLAUSE.finditer(text, floor, limit):
-        pass
-    if clause is not None:
-        return clause.end(), False
+    clauses = [match.end() for match in _CLAUSE.finditer(text, floor, limit)]
+    if clauses:
+        return clauses[-1], False
     for cut in range(limit, floor, -1):
         if text[cut - 1].isspace() and not text[cut].isspace():
             return cut, False
@@ -267,26 +267,31 @@ def _joined(text: str, at: int) -> bool:
     )
 
 
-# Prose ---------------------------------------------------------------------------------------------
+# Prose --------------------------------------------------------------------------------------------
 
-_CLAUSE = re.compile(r"[,;:]+[\"'”’)\]]*\s+|[—–]\s*|[，；：、]+[”’」』）]*")
+_CLAUSE = re.compile(r"(?<![,;:])[,;:]+[\"'”’)\]]*\s+|[—–]\s*|[，；：、]+[”’」』）]*")
 _PARAGRAPH = re.compile(r"(?<!\n)(?:\r?\n)[ \t\r]*\n\s*")
-_ITEM = re.compile(r"\s*\n(?=[ \t]*(?:[-*+•>|]|\d{1,3}[.)])[ \t]?\S)")
+_ITEM = re.compile(r"\r?\n(?=[ \t]*(?:[-*+•>|]|\d{1,3}[.)])[ \t]?\S)")
 _LINE = re.compile(r"\r?\n")
-_END = re.compile(
-    r"[.!?…]+[\"'”’»)\]*_]*|[。！？｡．।॥؟۔།]+[\"'”’」』）》】)\]]*"
-)
+_END = re.compile(r"[.!?…]+[\"'”’»)\]*_]*|[。！？｡．।॥؟۔།]+[\"'”’」』）》】)\]]*")
 _SPACE = re.compile(r"\s*")
 _WORD = re.compile(r"[^\s(\[\"'“‘«*_]*\Z")
-_NO_END = frozenset(
-    "mr mrs ms dr prof rev hon gen col capt lt sgt st sr jr mt ft no nos nr fig figs eq eqs ref refs "
-    "vs cf al ed eds vol vols pp ch sec art approx ca viz resp dept univ inc ltd co corp bros "
-    "e.g i.e u.s u.k a.m p.m ph.d jan feb mar apr jun jul aug sep sept oct nov dec".split()
-)
-_ENDS_OFTEN = frozenset("inc ltd co corp bros etc jr sr a.m p.m u.s u.k ph.d no al dec st".split())
-_STARTERS = frozenset(
-    "the a an it he she they we you this that these those there in on at but and however when".split()
-)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_NO_END = _words("""
+    mr mrs ms dr prof rev hon gen col capt lt sgt st sr jr mt ft no nos nr fig figs eq eqs ref refs
+    vs cf al ed eds vol vols pp ch sec art approx ca viz resp dept univ inc ltd co corp bros etc
+    e.g i.e u.s u.k a.m p.m ph.d jan feb mar apr jun jul aug sep sept oct nov dec
+""")
+# Of these, those that end a sentence as often: the word after them tells.
+_ENDS_OFTEN = _words("inc ltd co corp bros etc jr sr a.m p.m u.s u.k ph.d no al dec st")
+_STARTERS = _words("""
+    the a an it he she they we you this that these those there in on at but and however when
+""")
 
 
 def _prose(text: str, size: int) -> Places:
@@ -340,7 +345,8 @@ def _ends_sentence(text: str, match: re.Match[str], start: int) -> bool:
     word = raw.lower()
     if after.islower():
         return len(word) > 3 and word not in _NO_END and "." not in word
-    if word.isdigit() and len(word) <= 3 and text[: match.start() - len(raw)][-1:] in ("", "\n"):
+    first = match.start() - len(raw)
+    if word.isdigit() and len(word) <= 3 and (first == 0 or text[first - 1] == "\n"):
         return False  # the number of a list's item
     initial = len(raw) == 1 and raw.isupper() and raw != "I"
     if initial or word in _NO_END or re.fullmatch(r"(\w\.)+\w", word):
@@ -350,7 +356,7 @@ def _ends_sentence(text: str, match: re.Match[str], start: int) -> bool:
     return True
 
 
-# Markdown ------------------------------------------------------------------------------------------
+# Markdown -----------------------------------------------------------------------------------------
 
 _MARKS = re.compile(
     r"^[ \t]*(?P<fence>`{3,}|~{3,})(?P<info>[^\n]*)$"
@@ -360,7 +366,8 @@ _MARKS = re.compile(
 )
 _FRONT = re.compile(r"---[ \t]*\r?\n(?:[^\n]*\n)*?---[ \t]*\r?(?:\n|\Z)")
 _LOOKS_MARKDOWN = re.compile(
-    r"^(?:[ ]{0,3}#{1,6}[ \t]+\S[^\n]*\r?$|(?:```|~~~)[\w+-]*\r?$|={3,}\r?$|\|?[ ]*:?-{3,}:?[ ]*\|)",
+    r"^(?:[ ]{0,3}#{1,6}[ \t]+\S[^\n]*\r?$|(?:```|~~~)[\w+-]*\r?$|={3,}\r?$"
+    r"|\|?[ ]*:?-{3,}:?[ ]*\|)",
     re.MULTILINE,
 )
 
@@ -422,7 +429,7 @@ def _outside(level: Level, kept: list[_Block]) -> Level:
 
 
 def _structure(text: str) -> tuple[list[tuple[int, int, int, str]], list[_Block]]:
-    """The headings (start, end with the blank lines after it, depth, title) and the fenced blocks."""
+    """The headings (start, end with the white space after it, depth, title) and the fences."""
     headings = []
     fences = []
     front = _FRONT.match(text)
@@ -438,7 +445,7 @@ def _structure(text: str) -> tuple[list[tuple[int, int, int, str]], list[_Block]
             at = closed.end() if closed else len(text)
             fences.append(_Block(match.start(), _after_space(text, at)))
         elif match["level"]:
-            title = re.sub(r"[ \t]+#+$", "", (match["title"] or "").strip()).strip("# \t")
+            title = (match["title"] or "").strip().strip("#").strip()
             headings.append((match.start(), _after_space(text, at), len(match["level"]), title))
         else:
             depth = 1 if match["rule"][0] == "=" else 2
@@ -451,15 +458,16 @@ def _after_space(text: str, at: int) -> int:
     return gap.end() if gap else at
 
 
-# Code ----------------------------------------------------------------------------------------------
+# Code ---------------------------------------------------------------------------------------------
 
-_TOP = re.compile(r"(?:\r?\n)(?:[ \t]*\r?\n)+(?=[^\s)\]}])")
-_BLANK = re.compile(r"\r?\n(?:[ \t]*\r?\n)+")
+_BLANK = re.compile(r"\r?\n(?:[ \t]*\r?\n)++")
+
+_INNER = frozenset(["", " ", "\t", ")", "]", "}"])
 
 
 def _code(text: str, size: int) -> Places:
     """Before what stands at the margin after a blank line, then at blank lines, then at lines."""
-    top = [m.span() for m in _TOP.finditer(text)]
     blank = [m.span() for m in _BLANK.finditer(text)]
+    top = [(end, start) for end, start in blank if text[start : start + 1] not in _INNER]
     lines = {m.span() for m in _LINE.finditer(text)}
     return Places([_level(top, 0.25), _level(blank, 0.5), _level(lines, 0)], 2, [], [])

@@ -82,6 +82,7 @@ class Connection:
             self.settings[key] = checked
         self.autocommit = autocommit
         self.messages: list[str] = []
+        self.progress: Callable[[str, int], None] | None = None  # told of long work: (what, done)
         self.running: dict[int, Any] = {}  # what interrupt() must reach, by id
         self.txn: Any = None  # the writer's handle while a transaction is open
         self.txn_lock = threading.RLock()
@@ -210,6 +211,11 @@ class Connection:
                 forget()
 
     # Life -----------------------------------------------------------------------------------------
+
+    def report(self, what: str, done: int) -> None:
+        """Tell whoever listens how far long work is."""
+        if self.progress is not None:
+            self.progress(what, done)
 
     def interrupt(self) -> None:
         """End what this connection's other threads are running; they get an InterruptedError."""

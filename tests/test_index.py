@@ -16,7 +16,8 @@ from sqlagent.index import DOCUMENTS, MEMORIES, Hits, Query, Row, ScopeIndex, We
 from sqlagent.index.words import name_key, names_in, query_terms
 
 DIMENSIONS = 6
-WORDS = "boat boats kayak ferry sold paint painted oslo lima blue red ada bob river tax".split()
+VOCABULARY = "boat boats kayak ferry sold paint painted oslo lima blue red ada bob river tax"
+WORDS = VOCABULARY.split()
 
 
 def vector(*numbers: float) -> bytes:
@@ -95,14 +96,14 @@ class Plain:
         q = as_array(query)
         unit = {i: as_array(r.vector) for i, r in self.rows.items() if r.vector is not None}
         own = {i: float(u @ q) for i, u in unit.items()}
-        smooth = {}
+        smooth: dict[int, float] = {}
         for i, u in unit.items():
             total = u.copy()
             if weight:
                 for j, share in zip(self.near[i], (0.5, 0.3, 0.25), strict=True):
                     if j in unit:
                         total += share * unit[j]
-            smooth[i] = float(total @ q) / (np.linalg.norm(total) or 1.0)
+            smooth[i] = float(total @ q) / (float(np.linalg.norm(total)) or 1.0)
         return own, smooth
 
     def scores(self, query: Query) -> dict[int, float]:
@@ -113,7 +114,9 @@ class Plain:
         lexical = {i: s / best if best and w.words else 0.0 for i, s in bm25.items()}
         smooth: dict[int, float] = {}
         if query.vector is not None and w.vector:
-            smooth = {i: s for i, s in self.cosines(query.vector, w.context)[1].items() if i in inside}
+            smooth = {
+                i: s for i, s in self.cosines(query.vector, w.context)[1].items() if i in inside
+            }
         asked = bool(query.text and query.text.strip()) and w.words > 0
         on_words = w.words if smooth else w.words + w.vector
         on_vector = w.vector if asked else w.words + w.vector
@@ -155,7 +158,9 @@ def check(hits: Hits, expected: dict[int, float], k: int) -> None:
 QUERIES = ("did Ada paint the blue boat", "kayaks", "Ada and Bob sold taxes", "zzz", "", "the of")
 
 
-@pytest.mark.parametrize("weights", [MEMORIES, DOCUMENTS, Weights(context=0.0), Weights(strength=0.5)])
+@pytest.mark.parametrize(
+    "weights", [MEMORIES, DOCUMENTS, Weights(context=0.0), Weights(strength=0.5)]
+)
 @pytest.mark.parametrize("sessions", [0, 4])
 def test_ranks_as_reckoned_by_hand(weights: Weights, sessions: int) -> None:
     rows = some_rows(60, seed=sessions, sessions=sessions)
@@ -209,7 +214,8 @@ def test_large_batches_and_many_small_ones_meet(context: bool) -> None:
         index = index.apply([row], [])
     index = index.apply([rows[7]._replace(text="zebra")], range(900, 1000))
     again = ScopeIndex.build(
-        [r for r in rows if r.id != 8 and not 900 <= r.id < 1000] + [rows[7]._replace(text="zebra")],
+        [r for r in rows if r.id != 8 and not 900 <= r.id < 1000]
+        + [rows[7]._replace(text="zebra")],
         dimensions=DIMENSIONS,
         context=context,
     )
@@ -238,10 +244,13 @@ def fts_bm25(rows: list[Row], text: str) -> dict[int, float]:
     con.execute("CREATE VIRTUAL TABLE f USING fts5(t, tokenize = 'porter unicode61')")
     con.executemany("INSERT INTO f (rowid, t) VALUES (?, ?)", ((r.id, r.text) for r in rows))
     match = " OR ".join(f'"{term}"' for term in text.split())
-    return dict(con.execute("SELECT rowid, -bm25(f) FROM f WHERE f MATCH ?", (match,)).fetchall())
+    found: Any = con.execute("SELECT rowid, -bm25(f) FROM f WHERE f MATCH ?", (match,)).fetchall()
+    return dict(found)
 
 
-@pytest.mark.parametrize("text", ["boats", "kayak blue", "ferry paint oslo tax", "sold red river boat"])
+@pytest.mark.parametrize(
+    "text", ["boats", "kayak blue", "ferry paint oslo tax", "sold red river boat"]
+)
 def test_words_alone_are_fts5_bm25(text: str) -> None:
     rng = random.Random(3)
     rows = [
@@ -268,8 +277,8 @@ def test_the_context_field_is_a_second_fts5_column() -> None:
     for j, i in enumerate(ids):
         around = [*turns[max(0, j - 2) : j], *turns[j + 1 : j + 2]]
         con.execute("INSERT INTO f (rowid, t, c) VALUES (?, ?, ?)", (i, turns[j], " ".join(around)))
-    found = con.execute("SELECT rowid, -bm25(f, 1, .5) FROM f WHERE f MATCH 'kayak OR tax'")
-    expected = dict(found.fetchall())
+    sql = "SELECT rowid, -bm25(f, 1, .5) FROM f WHERE f MATCH 'kayak OR tax'"
+    expected: dict[int, float] = dict(con.execute(sql).fetchall())  # type: ignore[arg-type]  # two columns
     hits = ScopeIndex.build(rows, dimensions=None).search(Query("kayak tax", k=100))
     got = dict(zip(hits.ids.tolist(), hits.lexical, strict=True))
     assert set(got) == set(expected)
@@ -325,7 +334,13 @@ def test_another_number_of_dimensions_is_refused() -> None:
 
 
 def test_chinese_words_of_two_characters_are_found() -> None:
-    texts = ["我昨天去了北京大学", "他喜欢喝绿茶", "上海的天气很好", "She drinks 绿茶 daily", "京都の寺"]
+    texts = [
+        "我昨天去了北京大学",
+        "他喜欢喝绿茶",
+        "上海的天气很好",
+        "She drinks 绿茶 daily",
+        "京都の寺",
+    ]
     index = ScopeIndex.build([Row(i, t) for i, t in enumerate(texts)], dimensions=None)
     assert index.search(Query("北京", k=1)).ids.tolist() == [0]
     assert sorted(index.search(Query("绿茶")).ids) == [1, 3]

@@ -63,11 +63,15 @@ def translate(error: BaseException, sql: str | None = None) -> BaseException:
         kept = _pending.pop(token[0], None)
         if kept is not None:
             return kept
-    kind, state = next((ours, state) for theirs, ours, state in CLASSES if isinstance(error, theirs))
+    kind, state = next(
+        (ours, state) for theirs, ours, state in CLASSES if isinstance(error, theirs)
+    )
     message, _, rest = text.partition("\n")
     message = re.sub(r"^[A-Z][A-Za-z ]* Error: ", "", message).rstrip(" .!")
     hint = re.search(r"^Did you mean .*$", rest, re.M) or re.search(r"^Candidate.*$", rest, re.M)
-    missing = re.match(r"(Table|Scalar Function|Table Function) with name (\S+) does not exist", message)
+    missing = re.match(
+        r"(Table|Scalar Function|Table Function) with name (\S+) does not exist", message
+    )
     if missing:
         if missing[1] != "Table":
             kind, state = errors.ProgrammingError, "42883"

@@ -88,14 +88,15 @@ def _create(
         except BaseException as error:
             raise remember(error) from None
 
-    label = name
-    if bare and function.kind == "scalar":  # without an argument Arrow would not say how many rows
-        label = f"sqlagent_{name}"
-        cursor.execute(f"CREATE OR REPLACE MACRO {quoted(name)}() AS {quoted(label)}(0)")
+    # Without an argument Arrow would not say how many rows there are.
+    wrapped = bare and function.kind == "scalar"
+    label = f"sqlagent_{name}" if wrapped else name
     cursor.create_function(
         label, body, None, kind, type="arrow", null_handling="special",
         side_effects=not function.deterministic,
     )  # fmt: skip
+    if wrapped:
+        cursor.execute(f"CREATE OR REPLACE MACRO {quoted(name)}() AS {quoted(label)}(0)")
 
 
 def pa_type(cursor: duckdb.DuckDBPyConnection, kind: str) -> pa.DataType:

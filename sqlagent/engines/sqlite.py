@@ -68,6 +68,7 @@ class Database:
         self.closed = False
         self.services: dict[str, Any] = {}  # what hangs on the file: columns, search indexes
         self.known_catalog: Any = None
+        self.duck_settings: dict[str, Any] = {}  # what functions on DuckDB see
         self.lock = threading.RLock()
         self._writer: Handle | None = None
         self._writing = threading.Lock()

@@ -29,14 +29,14 @@ _HEADER: Final = 4096
 
 class Head(NamedTuple):
     dimensions: int
-    count: int
+    rows: int
     metric: str
     token: str
 
     def sizes(self, width: int) -> list[int]:
         """Bytes of mean, ids, lengths and words; each begins at a multiple of 8."""
-        lengths = 0 if self.metric == "cosine" else 4 * self.count
-        return [4 * self.dimensions, 8 * self.count, lengths, 8 * self.count * width]
+        lengths = 0 if self.metric == "cosine" else 4 * self.rows
+        return [4 * self.dimensions, 8 * self.rows, lengths, 8 * self.rows * width]
 
 
 def _padded(size: int) -> int:
@@ -109,5 +109,5 @@ def split(head: Head, body: memoryview, width: int) -> tuple[Floats, Ids, Floats
         np.frombuffer(mean, np.float32),
         np.frombuffer(ids, np.int64),
         np.frombuffer(lengths, np.float32),
-        np.frombuffer(words, np.uint64).reshape(width, head.count),
+        np.frombuffer(words, np.uint64).reshape(width, head.rows),
     )

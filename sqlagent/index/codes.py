@@ -10,17 +10,16 @@ rows the others are read for.
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import codefile
-from .rank import distances
+from .bits import Base, Words, bits_of, encode, mean_of, merged, ranked, width_of
+from .near import among, distances
 from .rows import Doubles, Floats, Ids, Mask, Slots
-from .vectors import unit
 
-Words = NDArray[np.uint64]
 Fetch = Callable[[Ids], Floats]
 
 _BLOCK: Final = 32_768  # rows: what numpy works on stays in the processor's cache
@@ -55,14 +54,6 @@ class Tail:
         return start
 
 
-class Base(NamedTuple):
-    """The rows in the order of their ids, perhaps mapped from a file."""
-
-    ids: Ids
-    words: Words
-    lengths: Floats  # of x - mean; empty under cosine
-
-
 class BinaryCodes:
     """A snapshot: `append` and `remove` return the next one and leave this one as it is."""
 
@@ -86,20 +77,20 @@ class BinaryCodes:
         waiting: list[tuple[Ids, Floats]] = []
         mean: Floats | None = None
         for ids, matrix in batches:
-            ranked = _ranked(matrix, dimensions, metric)
-            waiting.append((np.asarray(ids, np.int64), ranked))
+            rows = ranked(matrix, dimensions, metric)
+            waiting.append((np.asarray(ids, np.int64), rows))
             if mean is None and sum(len(i) for i, _ in waiting) < _MEAN_ROWS:
                 continue
             if mean is None:
-                mean = _mean(waiting, dimensions)
-            parts += [(i, *_encode(m, mean, metric)) for i, m in waiting]
+                mean = mean_of(waiting, dimensions)
+            parts += [(i, *encode(m, mean, metric)) for i, m in waiting]
             waiting.clear()
         if mean is None:
-            mean = _mean(waiting, dimensions)
-        parts += [(i, *_encode(m, mean, metric)) for i, m in waiting]
-        base = _merged(parts, _width(dimensions))
+            mean = mean_of(waiting, dimensions)
+        parts += [(i, *encode(m, mean, metric)) for i, m in waiting]
+        base = merged(parts, width_of(dimensions))
         alive = np.ones(len(base.ids), np.bool_)
-        return cls(base, Tail(_width(dimensions)), alive, mean, metric)
+        return cls(base, Tail(width_of(dimensions)), alive, mean, metric)
 
     def __len__(self) -> int:
         return self.count
@@ -123,8 +114,8 @@ class BinaryCodes:
         ids = np.asarray(ids, np.int64)
         _, last = np.unique(ids[::-1], return_index=True)
         keep = np.sort(len(ids) - 1 - last)
-        ranked = _ranked(matrix, self.dimensions, self.metric)[keep]
-        words, lengths = _encode(ranked, self.mean, self.metric)
+        rows = ranked(matrix, self.dimensions, self.metric)[keep]
+        words, lengths = encode(rows, self.mean, self.metric)
         old = self._positions(ids)
         if self.metric == "cosine":
             lengths = np.zeros(len(keep), np.float32)
@@ -160,15 +151,14 @@ class BinaryCodes:
         if k < 0:
             raise ValueError(f"expected k of at least 0, not {k}")
         query = np.asarray(query, np.float32)
-        ranked = _ranked(query[None], self.dimensions, self.metric)[0]
+        target = ranked(query[None], self.dimensions, self.metric)[0]
         want = max(rerank, 4 * k) * (1 if self.metric == "cosine" else 2)
         if k == 0 or not self.count:
             return np.zeros(0, np.int64), np.zeros(0)
         if allowed is None:
-            at = self._near(ranked, want, self.alive if self.count < len(self.alive) else None)
+            at = self._near(target, want, self.alive if self.count < len(self.alive) else None)
         else:
-            inside = self._positions(_as_ids(allowed))
-            at = inside if len(inside) <= want else self._near_of(ranked, want, inside)
+            at = self._near_of(target, want, _as_ids(allowed))
         ids = self._all_ids()[at]
         found = distances(fetch(ids), query, self.metric)
         order = np.lexsort((ids, found))[:k]
@@ -182,7 +172,7 @@ class BinaryCodes:
         at = at[order]
         lengths = self._gather_lengths(at)
         head = codefile.Head(self.dimensions, len(at), self.metric, token)
-        words = (self._gather(word, at) for word in range(_width(self.dimensions)))
+        words = (self._gather(word, at) for word in range(width_of(self.dimensions)))
         codefile.write(Path(path), head, [self.mean, ids[order], lengths, *words])
 
     @classmethod
@@ -190,10 +180,10 @@ class BinaryCodes:
         """Maps a file that `save` wrote. Raises ValueError when it is missing, damaged, of
         another version, or written with another token than the one expected."""
         head, body = codefile.read(Path(path), token)
-        width = _width(head.dimensions)
+        width = width_of(head.dimensions)
         mean, ids, lengths, words = codefile.split(head, body, width)
         base = Base(ids, words, lengths)
-        alive = np.ones(head.count, np.bool_)
+        alive = np.ones(head.rows, np.bool_)
         return cls(base, Tail(width), alive, np.array(mean), head.metric)
 
     def _all_ids(self) -> Ids:
@@ -202,7 +192,8 @@ class BinaryCodes:
 
     def _positions(self, ids: Ids) -> Slots:
         """Where these ids live."""
-        wanted = np.unique(ids)
+        wanted = np.sort(ids)
+        wanted = wanted[np.append(wanted[1:] != wanted[:-1], True)[: len(wanted)]]
         n = len(self.base.ids)
         found = np.zeros(0, np.intp)
         if n and len(wanted):
@@ -241,10 +232,10 @@ class BinaryCodes:
     def _gather(self, word: int, at: Slots) -> Words:
         """One word of the rows at sorted or unsorted positions."""
         n = len(self.base.ids)
-        if len(self.alive) == n:
-            return self.base.words[word].take(at)
         late = at >= n
-        out = np.empty(len(at), np.uint64)
+        out: Words = np.empty(len(at), np.uint64)
+        if len(self.alive) == n:
+            return np.take(self.base.words[word], at, out=out)
         out[~late] = self.base.words[word].take(at[~late])
         out[late] = self.tail.words[word].take(at[late] - n)
         return out
@@ -261,14 +252,14 @@ class BinaryCodes:
             total += np.bitwise_count(self._gather(word, at) ^ code[word])
         return total
 
-    def _near(self, ranked: Floats, want: int, ok: Mask | None) -> Slots:
+    def _near(self, target: Floats, want: int, ok: Mask | None) -> Slots:
         """Some more than `want` positions that seem nearest, of all (or of those that are ok)."""
-        code = self._code(ranked)
+        code = self._code(target)
         width = len(code)
         if self.metric != "cosine" or len(self.alive) <= _WHOLE or width <= 3:
             at = np.arange(len(self.alive)) if ok is None else np.flatnonzero(ok)
             differ = self._scan(code, range(width))
-            return self._best(ranked, differ if ok is None else differ[at], at, want)
+            return self._best(target, differ if ok is None else differ[at], at, want)
         first = range(max(3, width // 4))
         coarse = self._scan(code, first)
         sample, step = coarse[::_SAMPLE], _SAMPLE
@@ -283,23 +274,25 @@ class BinaryCodes:
             at = np.flatnonzero(coarse <= cut)
             at = at if ok is None else at[ok[at]]
         differ = coarse[at] + self._differ(code, at, range(len(first), width))
-        return self._best(ranked, differ, at, want)
+        return self._best(target, differ, at, want)
 
-    def _near_of(self, ranked: Floats, want: int, inside: Slots) -> Slots:
-        if len(inside) * 16 > len(self.alive):
-            ok = np.zeros(len(self.alive), np.bool_)
-            ok[inside] = True
-            return self._near(ranked, want, ok)
-        inside = np.sort(inside)
-        code = self._code(ranked)
-        return self._best(ranked, self._differ(code, inside, range(len(code))), inside, want)
+    def _near_of(self, target: Floats, want: int, allowed: Ids) -> Slots:
+        if len(allowed) * 16 > len(self.alive):
+            ok = self.alive & among(self._all_ids(), allowed)
+            inside = np.flatnonzero(ok) if np.count_nonzero(ok) <= want else None
+            return self._near(target, want, ok) if inside is None else inside
+        inside = np.sort(self._positions(allowed))
+        if len(inside) <= want:
+            return inside
+        code = self._code(target)
+        return self._best(target, self._differ(code, inside, range(len(code))), inside, want)
 
-    def _code(self, ranked: Floats) -> Words:
+    def _code(self, target: Floats) -> Words:
         """Inner products rank by the angle to the query itself, the others to query - mean."""
         mean = np.zeros_like(self.mean) if self.metric == "ip" else self.mean
-        return _bits(ranked[None], mean)[:, 0]
+        return bits_of(target[None], mean)[:, 0]
 
-    def _best(self, ranked: Floats, differ: NDArray[Any], at: Slots, want: int) -> Slots:
+    def _best(self, target: Floats, differ: NDArray[Any], at: Slots, want: int) -> Slots:
         if len(at) <= want:
             return at
         if self.metric == "cosine":
@@ -310,12 +303,8 @@ class BinaryCodes:
         lengths = self._gather_lengths(at)
         if self.metric == "ip":
             return at[np.argpartition(-lengths * near, want)[:want]]
-        reach = np.float32(2.0 * np.linalg.norm(ranked - self.mean))
+        reach = np.float32(2.0 * np.linalg.norm(target - self.mean))
         return at[np.argpartition(lengths * (lengths - reach * near), want)[:want]]
-
-
-def _width(dimensions: int) -> int:
-    return (dimensions + 63) // 64
 
 
 def _as_ids(ids: "Iterable[int] | Ids") -> Ids:
@@ -328,67 +317,3 @@ def _wider(array: NDArray[Any], room: int) -> NDArray[Any]:
     out = np.zeros((*array.shape[:-1], room), array.dtype)
     out[..., : array.shape[-1]] = array
     return out
-
-
-def _ranked(matrix: Floats, dimensions: int, metric: str) -> Floats:
-    """The rows as they are ranked: of length one under cosine."""
-    matrix = np.asarray(matrix, np.float32)
-    if matrix.ndim != 2 or matrix.shape[1] != dimensions:
-        raise ValueError(f"expected {dimensions} dimensions, not {matrix.shape[-1]}")
-    if not np.isfinite(matrix).all():
-        raise ValueError("expected finite numbers in a vector, found NaN or infinity")
-    return unit(matrix) if metric == "cosine" else matrix
-
-
-def _mean(parts: list[tuple[Ids, Floats]], dimensions: int) -> Floats:
-    rows = sum(len(matrix) for _, matrix in parts)
-    total = np.zeros(dimensions)
-    for _, matrix in parts:
-        total += matrix.sum(axis=0, dtype=np.float64)
-    return (total / max(1, rows)).astype(np.float32)
-
-
-def _bits(matrix: Floats, mean: Floats) -> Words:
-    """Codes as (words, rows). The bytes of a row are dealt out to its words in turn, so that the
-    words that are read first know of every part of the vector."""
-    width = _width(len(mean))
-    packed = np.zeros((len(matrix), 8 * width), np.uint8)
-    bits = np.packbits(matrix > mean, axis=1)
-    packed[:, : bits.shape[1]] = bits
-    dealt = np.ascontiguousarray(packed.reshape(-1, 8, width).transpose(2, 0, 1))
-    return dealt.view(np.uint64)[:, :, 0]
-
-
-def _encode(matrix: Floats, mean: Floats, metric: str) -> tuple[Words, Floats]:
-    words = np.empty((_width(len(mean)), len(matrix)), np.uint64)
-    lengths = np.zeros(0 if metric == "cosine" else len(matrix), np.float32)
-    for start in range(0, len(matrix), 8192):
-        part = matrix[start : start + 8192]
-        words[:, start : start + 8192] = _bits(part, mean)
-        if metric != "cosine":
-            lengths[start : start + 8192] = np.linalg.norm(part - mean, axis=1)
-    return words, lengths
-
-
-def _merged(parts: list[tuple[Ids, Words, Floats]], width: int) -> Base:
-    """One base in the order of ids; of rows with one id the last counts."""
-    if not parts:
-        return Base(np.zeros(0, np.int64), np.zeros((width, 0), np.uint64), np.zeros(0, np.float32))
-    ids = np.concatenate([part[0] for part in parts])
-    lengths = np.concatenate([part[2] for part in parts])
-    words = np.empty((width, len(ids)), np.uint64)
-    start = 0
-    for part in parts:
-        words[:, start : start + len(part[0])] = part[1]
-        start += len(part[0])
-    parts.clear()
-    if (np.diff(ids) > 0).all():
-        return Base(ids, words, lengths)
-    order = np.argsort(ids, kind="stable")
-    ids = ids[order]
-    order = order[np.append(ids[1:] != ids[:-1], True)]
-    for word in words:
-        word[: len(order)] = word[order]
-    ids = ids[np.append(ids[1:] != ids[:-1], True)]
-    kept = np.ascontiguousarray(words[:, : len(order)])
-    return Base(ids, kept, lengths[order] if len(lengths) else lengths)

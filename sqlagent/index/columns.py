@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +26,19 @@ class Columns(NamedTuple):
     prior: Floats
     has_vector: Mask
 
+    def arrays(self) -> list[NDArray[Any]]:
+        return [getattr(self, name) for name in self._fields]
+
+    def each(self, change: "Callable[[NDArray[Any]], NDArray[Any]]") -> "Columns":
+        """The columns, each changed alike."""
+        return Columns._make(change(column) for column in self.arrays())
+
     def take(self, index: "NDArray[np.intp]") -> "Columns":
-        return Columns(*(column[index] for column in self))
+        return self.each(lambda column: column[index])
 
     @property
     def nbytes(self) -> int:
-        return sum(column.nbytes for column in self)
+        return sum(column.nbytes for column in self.arrays())
 
 
 class Postings(NamedTuple):
@@ -39,7 +46,7 @@ class Postings(NamedTuple):
 
     term: NDArray[np.int64]
     row: NDArray[np.int64]
-    count: Floats
+    times: Floats
 
 
 class Codes:
@@ -66,7 +73,9 @@ class Batch(NamedTuple):
 
 
 def concat(first: Columns, second: Columns) -> Columns:
-    return Columns(*map(np.concatenate, zip(first, second, strict=True)))
+    return Columns._make(
+        np.concatenate(pair) for pair in zip(first.arrays(), second.arrays(), strict=True)
+    )
 
 
 def count_terms(term: NDArray[np.int64], row: NDArray[np.int64], rows: int) -> Postings:
@@ -155,5 +164,3 @@ def reranked(order: "NDArray[np.intp]", base: int = 0) -> "NDArray[np.intp]":
     place = np.empty(len(order), np.intp)
     place[order] = np.arange(base, base + len(order))
     return place
-
-

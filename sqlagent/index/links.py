@@ -110,8 +110,11 @@ def smoothed_at(links: Links, dots: Floats, slots: Slots) -> Floats:
     """The same for some slots only."""
     before = links.before[slots]
     last, after = links.before[before], links.after[slots]
-    total = dots[slots] + BEFORE * dots[before] + BEFORE_LAST * dots[last] + AFTER * dots[after]
-    return total * links.shrink[slots]
+    total: Floats = (
+        dots[slots] + BEFORE * dots[before] + BEFORE_LAST * dots[last] + AFTER * dots[after]
+    )
+    total *= links.shrink[slots]
+    return total
 
 
 def unlink(links: Links, slot: int, touched: set[int]) -> None:
@@ -157,4 +160,5 @@ def _neighbour(store: Store, slot: int, alive: Mask, *, earlier: bool) -> int:
     keys = [(k, s) for k, s in keys if (k < key if earlier else k > key)]
     if not keys:
         return 0
-    return (max(keys) if earlier else min(keys))[1]
+    _, nearest = max(keys) if earlier else min(keys)
+    return int(nearest)

@@ -1,29 +1,21 @@
-"""Scores: bm25 over words and their context, cosines of smoothed vectors, and what is added to them.
+"""Scores: words and their context, cosines of smoothed vectors, and what is added to them.
 
 Everything here works on whole arrays by slot; no row is looked at one by one.
 """
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .links import Links, smoothed, smoothed_at
-from .rows import Doubles, Floats, Hits, Ids, Mask, Query, Slots, Weights, vector_of
+from .bm25 import bm25
+from .links import smoothed, smoothed_at
+from .near import RERANK, Fetch, mask_of, top
+from .rows import Doubles, Floats, Hits, Mask, Query, Slots, Weights, vector_of
 from .vectors import unit
-from .words import names_in, query_terms
+from .words import names_in
 
 if TYPE_CHECKING:
     from .scope import ScopeIndex
-
-K1: Final = 1.2
-B: Final = 0.75
-_RERANK: Final = 200  # how many rows found by codes are compared again by their floats
-_CELLS: Final = 4_000_000  # terms times slots that are scored at once: 16 MB
-
-Fetch = Callable[[Ids], Floats]
-Allowed = "frozenset[int] | NDArray[Any] | None"
 
 
 class Found(NamedTuple):
@@ -35,101 +27,6 @@ class Found(NamedTuple):
     words: float
     vector: float
     best: float  # what the vector's part is divided by
-
-
-def mask_of(index: "ScopeIndex", allowed: "frozenset[int] | NDArray[Any] | None") -> Mask:
-    """The living slots whose ids are allowed."""
-    if allowed is None:
-        return index.alive.copy()
-    if isinstance(allowed, np.ndarray):
-        wanted = allowed.astype(np.int64, copy=False)
-    else:
-        wanted = np.fromiter(allowed, np.int64, len(allowed))
-    if len(wanted) * 16 < index.used:
-        mask = np.zeros(index.used, np.bool_)
-        if len(wanted):
-            mask[index.store.find(wanted, index.alive)] = True
-        return mask
-    ids = index.store.columns.ids[: index.used]
-    low, high = int(ids.min()), int(ids.max())
-    if high - low > 32 * len(ids):
-        return index.alive & np.isin(ids, wanted)
-    table = np.zeros(high - low + 1, np.bool_)
-    table[wanted[(wanted >= low) & (wanted <= high)] - low] = True
-    return index.alive & table.take(ids - low)
-
-
-def bm25(index: "ScopeIndex", text: str, weight: float) -> Floats | None:
-    """FTS5's bm25 (k1 1.2, b .75, positive) of each slot; None when no term is known.
-
-    With neighbours and a weight, as `bm25(f, 1, weight)` over the columns text and context: both
-    count for length and for how rare a term is.
-    """
-    store = index.store
-    codes = map(store.vocabulary.of.get, query_terms(text))
-    found = [store.postings(code, index.used) for code in codes if code is not None]
-    dead = index.used - 1 > len(index)
-    if dead:
-        kept = [index.alive.take(slots) for slots, _ in found]
-        found = [(s[m], c[m]) for (s, c), m in zip(found, kept, strict=True)]
-    found = [(slots, counts) for slots, counts in found if len(slots)]
-    if not found:
-        return None
-    links = index.links if weight > 0.0 else None
-    norm = index.norms(links is not None)
-    if links is None:
-        return _own(found, norm, len(index), index.used)
-    total = np.zeros(index.used, np.float32)
-    step = max(1, _CELLS // index.used)
-    for start in range(0, len(found), step):
-        total += _joined(found[start : start + step], links, norm, len(index), np.float32(weight))
-    return total
-
-
-def _idf(rows: int, holding: "NDArray[np.int64]") -> Floats:
-    """As FTS5: the floor is for terms that more than half of the rows hold."""
-    idf = np.log((rows - holding + 0.5) / (holding + 0.5))
-    return np.where(idf <= 0.0, 1e-6, idf).astype(np.float32)
-
-
-def _own(
-    found: "list[tuple[NDArray[np.int32], Floats]]", norm: Floats, rows: int, used: int
-) -> Floats:
-    sizes = np.array([len(slots) for slots, _ in found])
-    slots = np.concatenate([slots for slots, _ in found])
-    counts = np.concatenate([counts for _, counts in found])
-    impact = norm.take(slots)
-    impact += counts
-    np.divide(counts, impact, out=impact)
-    impact *= np.repeat(_idf(rows, sizes) * np.float32(K1 + 1.0), sizes)
-    total = np.zeros(used, np.float32)
-    np.add.at(total, slots, impact)
-    return total
-
-
-def _joined(
-    found: "list[tuple[NDArray[np.int32], Floats]]",
-    links: Links,
-    norm: Floats,
-    rows: int,
-    weight: np.float32,
-) -> Floats:
-    used = len(norm)
-    offset = np.repeat(np.arange(len(found)) * used, [len(slots) for slots, _ in found])
-    slots = np.concatenate([slots for slots, _ in found])
-    counts = np.concatenate([counts for _, counts in found])
-    cells = np.zeros(len(found) * used, np.float32)
-    cells[offset + slots] = counts
-    counts = counts * weight
-    # No two slots share a neighbour on one side, save slot 0, whose cells are cleared.
-    following = links.after.take(slots)
-    for target in (following, links.after.take(following), links.before.take(slots)):
-        cells[offset + target] += counts
-    table = cells.reshape(len(found), used)
-    table[:, 0] = 0.0
-    idf = _idf(rows, np.count_nonzero(table, axis=1)) * np.float32(K1 + 1.0)
-    np.divide(table, table + norm, out=table)
-    return idf @ table
 
 
 def _similar(index: "ScopeIndex", query: Query) -> "tuple[Floats, Floats] | None":
@@ -164,8 +61,8 @@ def _found(index: "ScopeIndex", query: Query, mask: Mask) -> Found:
         lexical = bm25(index, query.text, weights.context)
         if lexical is not None:
             lexical *= mask
-            top = float(lexical.max(initial=0.0))
-            lexical = lexical / np.float32(top) if top > 0.0 else None
+            peak = float(lexical.max(initial=0.0))
+            lexical = lexical / np.float32(peak) if peak > 0.0 else None
     both = weights.vector + weights.words
     words = weights.words if pair is not None else both
     vector = weights.vector if asked else both
@@ -223,7 +120,8 @@ def _alone(index: "ScopeIndex") -> Mask:
     links = index.links
     if links is None:
         return np.ones(index.used, np.bool_)
-    return (links.before | links.after) == 0
+    alone: Mask = (links.before | links.after) == 0
+    return alone
 
 
 def _strength(index: "ScopeIndex", weights: Weights) -> Floats:
@@ -282,11 +180,12 @@ def search(index: "ScopeIndex", query: Query, fetch: Fetch | None = None) -> Hit
     if weights.length:
         score = score + columns.length[:used] * np.float32(weights.length)
     if weights.recency:
-        score = score + np.float32(weights.recency) * _recent(index, weights, np.arange(used))
+        recent = _recent(index, weights, np.arange(used)).astype(np.float32)
+        score = score + np.float32(weights.recency) * recent
     score = np.where(candidates, score, np.float32(-np.inf)).astype(np.float32, copy=False)
     vectors = index.store.vectors
     rerank = found.cosine is not None and vectors is not None and vectors.coded
-    slots = _top(score, max(query.k, _RERANK) if rerank else query.k, candidates)
+    slots = top(score, max(query.k, RERANK) if rerank else query.k, candidates)
     if rerank:
         found = _exact(index, query, found, slots, fetch)
     return _hits(index, query, found, slots, spoken, factor, sessions)
@@ -297,16 +196,6 @@ def _candidates(index: "ScopeIndex", found: Found, mask: Mask) -> Mask | None:
         about = index.store.columns.has_vector[: index.used] & mask
         return about | (found.lexical > 0.0) if found.lexical is not None else about
     return None if found.lexical is None else found.lexical > 0.0
-
-
-def _top(score: Floats, k: int, candidates: Mask) -> Slots:
-    """The slots of the k best scores and of all that equal the last of them, in no order."""
-    k = min(k, int(np.count_nonzero(candidates)))
-    if k == 0:
-        return np.zeros(0, np.intp)
-    least = np.partition(score, len(score) - k)[len(score) - k]
-    # Sums of doubles may order what differs by a rounding otherwise.
-    return np.flatnonzero(score >= least - np.float32(1e-6) * max(1.0, abs(least)))
 
 
 def _exact(
@@ -384,97 +273,3 @@ def _hits(
 def _nothing() -> Hits:
     none = np.zeros(0)
     return Hits(np.zeros(0, np.int64), none, none, none, {"vector": none, "words": none})
-
-
-def nearest(
-    index: "ScopeIndex",
-    blob: bytes,
-    k: int,
-    allowed: "frozenset[int] | NDArray[Any] | None",
-    fetch: Fetch | None,
-) -> tuple[Ids, Doubles]:
-    """See `ScopeIndex.nearest`. The distances of the rows that are returned are exact."""
-    if k < 0:
-        raise ValueError(f"expected k of at least 0, not {k}")
-    near = _nearness(index, blob, allowed)
-    if near is None or k == 0:
-        return np.zeros(0, np.int64), np.zeros(0)
-    coded = index.store.vectors is not None and index.store.vectors.coded
-    # Differences of float32 sums order the nearest ones only roughly, codes more so.
-    slots = _top(near, max(_RERANK, 2 * k) if coded else k + 16, near > -np.inf)
-    ids, distance = _distances(index, blob, slots, fetch)
-    return ids[:k], distance[:k]
-
-
-def within(
-    index: "ScopeIndex",
-    blob: bytes,
-    radius: float,
-    allowed: "frozenset[int] | NDArray[Any] | None",
-    fetch: Fetch | None,
-) -> tuple[Ids, Doubles]:
-    """See `ScopeIndex.within`. Whatever could be near enough is measured exactly."""
-    near = _nearness(index, blob, allowed)
-    store = index.store
-    if near is None or store.vectors is None or store.dimensions is None:
-        return np.zeros(0, np.int64), np.zeros(0)
-    vector = vector_of(blob, store.dimensions)
-    if store.metric == "l2":
-        square = float(vector @ vector)
-        slack = 1e-5 * (square + float(store.vectors.square[: index.used].max(initial=0.0)))
-        least = square - radius * radius - slack if radius >= 0.0 else np.inf
-    elif store.metric == "cosine":
-        least = 1.0 - radius - (0.02 if store.vectors.coded else 1e-5)
-    else:
-        finite = near[near > -np.inf]
-        least = -radius - 1e-5 * float(np.abs(finite).max(initial=1.0))
-    slots = np.flatnonzero(near >= max(least, float(np.finfo(np.float32).min)))
-    ids, distance = _distances(index, blob, slots, fetch)
-    kept = distance <= radius
-    return ids[kept], distance[kept]
-
-
-def _nearness(
-    index: "ScopeIndex", blob: bytes, allowed: "frozenset[int] | NDArray[Any] | None"
-) -> Floats | None:
-    """Higher is nearer: the inner product, under l2 twice that less the row's square."""
-    store = index.store
-    if store.vectors is None or store.dimensions is None:
-        return None
-    vector = vector_of(blob, store.dimensions)
-    if store.metric == "cosine":
-        vector = unit(vector[None])[0]
-    near = store.vectors.dots(vector, index.used)
-    if store.metric == "l2":
-        near = 2.0 * near - store.vectors.square[: index.used]
-    mask = mask_of(index, allowed) & store.columns.has_vector[: index.used]
-    return np.where(mask, near, -np.inf).astype(np.float32)
-
-
-def _distances(
-    index: "ScopeIndex", blob: bytes, slots: Slots, fetch: Fetch | None
-) -> tuple[Ids, Doubles]:
-    store = index.store
-    ids = store.columns.ids[slots]
-    if store.vectors is None or store.dimensions is None or not len(slots):
-        return ids, np.zeros(len(slots))
-    known = store.vectors.has_floats or fetch is None
-    rows = store.vectors.rows(slots) if known or fetch is None else fetch(ids)
-    distance = distances(rows, vector_of(blob, store.dimensions), store.metric)
-    order = np.lexsort((ids, distance))
-    return ids[order], distance[order]
-
-
-def distances(rows: Floats, vector: Floats, metric: str) -> Doubles:
-    """Distances in doubles: 1 - cosine (1 to a vector of zeros), Euclidean, minus inner product."""
-    wide, query = rows.astype(np.float64), vector.astype(np.float64)
-    if metric == "l2":
-        out: Doubles = np.linalg.norm(wide - query, axis=1)
-        return out
-    dots: Doubles = wide @ query
-    if metric == "ip":
-        return -dots
-    length = np.linalg.norm(wide, axis=1) * np.linalg.norm(query)
-    length[length == 0.0] = 1.0
-    out = 1.0 - np.clip(dots / length, -1.0, 1.0)
-    return out

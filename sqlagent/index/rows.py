@@ -32,8 +32,9 @@ class Row(NamedTuple):
 class Weights(NamedTuple):
     """How the parts of a score are weighed; the defaults are for memories.
 
-    All but `strength` are configuration N of the retrieval notes, picked on the development
-    half of LoCoMo.
+    All but `strength` are configuration N of the retrieval notes, picked on the development half
+    of LoCoMo (R@10 .830, nDCG@10 .657 there). Strengths that mean nothing cost .003 nDCG@10 at .02,
+    .007 at .05 and .014 at .1, so the default only breaks near ties.
     """
 
     vector: float = 0.7  # times max(0, cosine), flat between .4 and .7
@@ -42,7 +43,7 @@ class Weights(NamedTuple):
     speaker: float = 1.4  # factor for the rows of the one speaker that the question names
     session: float = 0.4  # times the mean of the session's three best scores
     length: float = 0.2  # times min(1, ln(1 + characters) / ln 400)
-    strength: float = 0.05  # a strength of 0 takes this share away, a strength of 1 adds it
+    strength: float = 0.02  # a strength of 0 takes this share away, a strength of 1 adds it
     recency: float = 0.0  # additive; every weight above .05 harmed questions about history
     recency_half_life_s: float = 30 * 86400.0
     relative: float = 0.0  # 1: the vector's part is divided by the best one (max-norm)

@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import rank
-from .columns import Batch, Codes, Columns, Postings, batch_of, concat
+from . import bm25, near, rank
+from .columns import Batch, Codes, Postings, batch_of, concat
 from .links import Links, insert, link_all, refresh, unlink
 from .rows import Doubles, Floats, Hits, Ids, Mask, Query, Row, Slots
 from .store import FLOAT_ROWS, Store
@@ -144,7 +144,7 @@ class ScopeIndex:
             if context and self.links is not None:
                 tokens, total = tokens + self.links.context, total + self._totals.context
             mean = total / max(1, self._totals.rows) or 1.0
-            return (tokens * (rank.K1 * rank.B / mean) + rank.K1 * (1 - rank.B)).astype(np.float32)
+            return (tokens * (bm25.K1 * bm25.B / mean) + bm25.K1 * (1 - bm25.B)).astype(np.float32)
 
         return self.kept(("norms", context), make)
 
@@ -163,7 +163,7 @@ class ScopeIndex:
 
         The distance is 1 - cosine, the Euclidean one, or minus the inner product.
         """
-        return rank.nearest(self, vector, k, allowed, fetch)
+        return near.nearest(self, vector, k, allowed, fetch)
 
     def within(
         self,
@@ -173,7 +173,7 @@ class ScopeIndex:
         fetch: Fetch | None = None,
     ) -> tuple[Ids, Doubles]:
         """All rows at most `radius` away and their distances, nearest first."""
-        return rank.within(self, vector, radius, allowed, fetch)
+        return near.within(self, vector, radius, allowed, fetch)
 
     def apply(self, upserts: Iterable[Row], deletes: Iterable[int] = ()) -> "ScopeIndex":
         """The next snapshot: `deletes` gone, then `upserts` put in (the same id is replaced).
@@ -281,9 +281,9 @@ class ScopeIndex:
         postings = Postings(
             np.concatenate((old.term, new.term)),
             np.concatenate((old.row, new.row + len(slots))),
-            np.concatenate((old.count, new.count)),
+            np.concatenate((old.times, new.times)),
         )
-        kept = Columns(*(column[: self.used] for column in store.columns)).take(slots)
+        kept = store.columns.take(slots)
         columns = concat(kept, batch.columns)
         vectors = None
         if store.vectors is not None:

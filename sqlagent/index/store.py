@@ -9,12 +9,12 @@ and what came after) can add to the same store.
 import threading
 from array import array
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .columns import Batch, Codes, Columns, Postings, reranked
+from .columns import Batch, Codes, Postings, reranked
 from .rows import Floats, Ids, Slots
 from .vectors import CAN_CODE, Vectors
 
@@ -61,7 +61,7 @@ class Store:
         self.capacity = n + 1 + max(TAIL_MIN, n // 8)
         order = np.lexsort((columns.ids, columns.created, columns.session))
         place = reranked(order, 1)
-        self.columns = Columns(*(_spread(column, place, self.capacity) for column in columns))
+        self.columns = columns.each(lambda column: _spread(column, place, self.capacity))
         self.segments = Segments.of(self.columns.session[: self.base])
         by_id = np.argsort(columns.ids)
         self.sorted_ids: Ids = columns.ids[by_id]
@@ -106,14 +106,14 @@ class Store:
         slot = place[postings.row] if len(postings.row) else postings.row
         order = np.argsort(term * self.base + slot)
         self.slots = slot[order].astype(np.int32)
-        self.counts: Floats = postings.count[order]
+        self.counts: Floats = postings.times[order]
         sizes = np.bincount(term, minlength=len(self.vocabulary.of))
         self.starts: NDArray[np.int64] = np.concatenate(([0], np.cumsum(sizes)))
 
     def append(self, batch: Batch) -> None:
         """Puts rows behind the last slot. The caller holds the lock and has checked the room."""
         start, n = self.used, len(batch.columns.ids)
-        for whole, part in zip(self.columns, batch.columns, strict=True):
+        for whole, part in zip(self.columns.arrays(), batch.columns.arrays(), strict=True):
             whole[start : start + n] = part
         if batch.matrix is not None and self.vectors is not None:
             self.vectors.put(start + np.flatnonzero(batch.columns.has_vector), batch.matrix)
@@ -190,9 +190,7 @@ class Store:
         return self.used * (each + vectors) + words + vocabulary + ids + 8 * tail
 
 
-def _spread(column: "NDArray[np.generic]", place: Slots, capacity: int) -> "NDArray[np.generic]":
-    out = np.zeros(capacity, column.dtype)
+def _spread(column: NDArray[Any], place: Slots, capacity: int) -> NDArray[Any]:
+    out: NDArray[Any] = np.zeros(capacity, column.dtype)
     out[place] = column
     return out
-
-

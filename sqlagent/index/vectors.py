@@ -5,18 +5,19 @@ codes by simsimd 0.10 and 1.3 ms at a quarter of the memory. Codes are exact to 
 best of them are ranked again from the floats that the caller fetches.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from .rows import Floats, Slots
 
+simsimd: Any = None
 try:
     import simsimd
 except ImportError:  # The package is optional: without it every scope keeps floats.
-    simsimd = None
-
-CAN_CODE: Final = simsimd is not None
+    CAN_CODE = False
+else:
+    CAN_CODE = True
 _BLOCK: Final = 8192
 
 
@@ -108,7 +109,7 @@ class Vectors:
         code = np.rint(query / scale).astype(np.int8)
         out = np.empty((1, used), np.float64)
         simsimd.cdist(code[None], self.codes[:used], "dot", out=out)
-        dots = out[0].astype(np.float32)
+        dots: Floats = out[0].astype(np.float32)
         dots *= self.scale[:used]
         dots *= scale
         return dots

@@ -19,26 +19,25 @@ _WORD: Final = re.compile(r"[^\W_]+")
 _RUN: Final = re.compile(r"[\u2e80-\U0010ffff]+|[^\u2e80-\U0010ffff]+")
 _CJK: Final = "\u2e80"
 
-_ENGLISH: Final = frozenset(
-    """a about above after again against all am an and any are aren as at be because been before
+_ENGLISH_WORDS: Final = """
+    a about above after again against all am an and any are aren as at be because been before
     being below between both but by can could couldn d did didn do does doesn doing don down during
     each few for from further had hadn has hasn have haven having he her here hers herself him
     himself his how i if in into is isn it its itself just ll m me more most my myself no nor not
     now of off on once only or other our ours ourselves out over own re s same she should shouldn
     so some such t than that the their theirs them themselves then there these they this those
     through to too under until up ve very was wasn we were weren what when where which while who
-    whom whose why will with won would wouldn you your yours yourself yourselves""".split()
-)
-_STOP_STEMS: Final = frozenset(map(stem, _ENGLISH)) | _ENGLISH
-_CHINESE: Final = frozenset(
-    """的 了 是 在 和 与 及 或 吗 呢 吧 啊 也 就 都 而 被 把 从 对 于 之 其 这 那 哪 谁 什 么 怎
+    whom whose why will with won would wouldn you your yours yourself yourselves"""
+_CHINESE_WORDS: Final = """
+    的 了 是 在 和 与 及 或 吗 呢 吧 啊 也 就 都 而 被 把 从 对 于 之 其 这 那 哪 谁 什 么 怎
     什么 怎么 怎样 哪个 哪些 哪里 哪一 谁的 是谁 多少 几个 为什 为何 如何 这个 那个 是什 的是 了什
-    是否 有什 麼 什麼 怎麼 為何 哪裡 這 這個 那個 嗎 與 從 對 於""".split()
-)
+    是否 有什 麼 什麼 怎麼 為何 哪裡 這 這個 那個 嗎 與 從 對 於"""
 # Roles are not names: "which user asked" must not favour the rows that a user spoke.
-_ROLES: Final = frozenset("user assistant system agent human ai bot tool function model".split())
+_ROLE_WORDS: Final = "user assistant system agent human ai bot tool function model"
 
-
+_ENGLISH: Final = frozenset(_ENGLISH_WORDS.split())
+_CHINESE: Final = frozenset(_CHINESE_WORDS.split())
+_ROLES: Final = frozenset(_ROLE_WORDS.split())
 _SAME: Final = {"\u03c2": "\u03c3", "\u00b5": "\u03bc"}  # final sigma, micro sign
 
 

@@ -318,7 +318,8 @@ class _Scan:
                 elif nullable and self.dialect == "postgres":
                     self.edits.append((end, end, " NULLS FIRST" if down else " NULLS LAST"))
             if self.text(place) != ",":
-                return place
+                ended = self.text(place) in ("", ")") or self.upper(place) in ("LIMIT", "OFFSET")
+                return place if ended else None
             place += 1
 
     def _shadowed(self, name: str) -> bool:

@@ -23,8 +23,10 @@ TIME_FUNCTIONS = frozenset(("strftime", "date", "datetime", "time", "julianday",
 _KEPT = TIME_FUNCTIONS | {"total", "printf", "range", "generate_series"}
 
 
-def parse(sql: str, tokens: list[Token], numbering: Numbering, dialect: str) -> exp.Expr:
+def parse(sql: str, tokens: list[Token], numbering: Numbering, dialect: str) -> tuple[exp.Expr, bool]:
     """The tree of one statement in `dialect`; what only SQLite spells is understood in any of them.
+
+    Second, whether the text itself is the dialect's own.
 
     Raises ProgrammingError with the place of a syntax error.
     """
@@ -36,11 +38,11 @@ def parse(sql: str, tokens: list[Token], numbering: Numbering, dialect: str) -> 
     except SqlglotError as error:
         if dialect != "sqlite":
             try:
-                return _adopt(_parse(text, "sqlite"), tokens, dialect)
+                return _adopt(_parse(text, "sqlite"), tokens, dialect), False
             except SqlglotError:
                 pass
         raise _syntax_error(error, sql, text, edits, first) from None
-    return tree
+    return tree, not any(t.text[0] == "`" for t in tokens)
 
 
 def _parse(text: str, dialect: str) -> exp.Expr:

@@ -217,7 +217,7 @@ def _aggregate(node: exp.Expr, context: Context) -> str | None:
     if isinstance(node, exp.GroupConcat):
         plain = given in ("VARCHAR", "BIGINT") and not isinstance(inner, exp.Order)
         return None if plain else "group_concat() of what may be no text"
-    numeric = given in ("BIGINT", "DOUBLE") or bool(given and given.startswith("DECIMAL("))
+    numeric = given in ("BIGINT", "DOUBLE", None) or bool(given and given.startswith("DECIMAL("))
     return None if numeric else f"{node.key}() of what may be no number"
 
 

@@ -93,7 +93,10 @@ class Sources:
             self.not_duckdb.append(f"{name} is SQLite's own")
             return
         self.guard.table_function(node, name)
-        self.not_sqlite.append(f"{name}() is DuckDB's")
+        if isinstance(node.this, exp.Identifier):
+            self._table(node)  # a scan of our own file is its table
+            return
+        self.not_sqlite.append(f"{name.removeprefix('sq_')}() is DuckDB's")
 
     def check_columns(self) -> None:
         """A column that no source has, in a statement of one SELECT over known tables, with a hint."""

@@ -25,6 +25,7 @@ class Context:
         self.tokens = tokens
         self.engine = ""
         self.changed = False
+        self.writes = False
         self.functions: set[str] = set()
         self.doubts: list[str] = []
         self.names = Names(catalog)
@@ -56,7 +57,10 @@ class Names:
                 continue
             table = None if node.name.lower() in ctes else self._table(node)
             if table is not None:
-                self._add(alias, table.columns)
+                key = (table.key or "").lower()
+                self._add(alias, tuple(
+                    c._replace(not_null=True) if c.name.lower() == key else c for c in table.columns
+                ))  # fmt: skip
                 self.ours[alias] = table.name.lower() in OURS
             elif isinstance(node.this, exp.Anonymous):
                 function = functions().get(node.this.name.lower())

@@ -40,6 +40,10 @@ def _to_sqlite(node: exp.Expr, context: Context) -> exp.Expr | None:
     real = left if kind(left, context) in _REAL else exp.cast(left, "DOUBLE")
     if isinstance(right, exp.Literal) and float(right.name or 0) != 0:
         return _plain(real, right)
+    if isinstance(right, exp.Nullif) and right.expression.name == "0":
+        return _plain(real, right)
+    if not context.writes:
+        context.doubts.append("a division whose divisor may be zero: SQLite has no NaN")
     # x * 9e999 is the infinity of x's sign, and NULL for 0/0, where DuckDB has NaN.
     by_zero = exp.Mul(this=exp.Paren(this=left.copy()), expression=exp.Literal.number("9e999"))
     test = exp.EQ(this=exp.Paren(this=right.copy()), expression=exp.Literal.number(0))

@@ -18,8 +18,8 @@ _FIXED = {
     "DOUBLE": (exp.Exp, exp.Ln, exp.Sqrt, exp.Pow, exp.Avg, exp.Sin, exp.Cos, exp.PercentRank,
                exp.CumeDist),
     "BIGINT": (exp.Count, exp.Length, exp.StrPosition, exp.RowNumber, exp.Rank, exp.DenseRank,
-               exp.Ntile, exp.IntDiv),
-    "TIMESTAMP": (exp.CurrentTimestamp,),
+               exp.Ntile, exp.IntDiv, exp.Extract, exp.Year, exp.Month, exp.Day),
+    "TIMESTAMP": (exp.CurrentTimestamp, exp.TimestampTrunc),
     "DATE": (exp.CurrentDate,),
     "INTERVAL": (exp.Interval,),
 }  # fmt: skip

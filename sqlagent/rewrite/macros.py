@@ -28,15 +28,25 @@ def macros(tree: exp.Expr, context: Context) -> exp.Expr:
             function = known[node.name.lower()]
             values = dict(zip((p.name for p in function.parameters), node.expressions, strict=True))
             body = exp.Paren(this=parse_one(function.body_sql or "NULL", dialect="duckdb"))
+            for literal in list(body.find_all(exp.Literal)):
+                _double(literal)
             for column in list(body.find_all(exp.Column)):
                 value = values.get(column.name.lower())
                 if value is not None and not column.table:
                     copy = value.copy()
+                    if isinstance(copy, exp.Literal):
+                        _double(copy)
                     column.replace(copy if isinstance(copy, _LEAVES) else exp.Paren(this=copy))
             tree = _put(tree, node, body)
             context.functions.discard(function.name)
             context.changed = True
     return tree
+
+
+def _double(node: exp.Literal) -> None:
+    """`0.1` as `0.1e0`: a DOUBLE in both engines, where DuckDB would make it an exact decimal."""
+    if not node.is_string and "." in node.name and "e" not in node.name.lower():
+        node.set("this", node.name + "e0")
 
 
 def _put(tree: exp.Expr, node: exp.Expr, new: exp.Expr) -> exp.Expr:

@@ -153,7 +153,9 @@ def duck(found: Moment, context: Context) -> exp.Expr:
         here = _micros(exp.Cast(this=base.copy(), to=exp.DataType.build("TIMESTAMPTZ")))
     for step in found.steps:
         if not isinstance(step, str):
-            step_value = exp.Cast(this=step.copy(), to=exp.DataType.build("INTERVAL"))
+            # DuckDB reads no interval that starts with a plus.
+            text = exp.Anonymous(this="ltrim", expressions=[step.copy(), exp.Literal.string("+")])
+            step_value = exp.Cast(this=text, to=exp.DataType.build("INTERVAL"))
             here = exp.Paren(this=exp.Add(this=here, expression=step_value))
         elif step.lower() in _IGNORED:
             continue
@@ -161,7 +163,7 @@ def duck(found: Moment, context: Context) -> exp.Expr:
             unit = exp.Literal.string(step.lower()[9:])
             here = exp.Anonymous(this="date_trunc", expressions=[unit, here])
         elif (parts := _STEP.match(step)) and parts[3].lower() in _UNITS:
-            amount = exp.Literal.string(f"{parts[1]}{parts[2]} {parts[3].lower()}")
+            amount = exp.Literal.string(f"{parts[1].replace('+', '')}{parts[2]} {parts[3].lower()}")
             step_value = exp.Cast(this=amount, to=exp.DataType.build("INTERVAL"))
             here = exp.Paren(this=exp.Add(this=here, expression=step_value))
         else:

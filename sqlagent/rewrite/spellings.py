@@ -13,6 +13,13 @@ _ALIKE = frozenset("YmdHMSjw%")
 _DUCK_FORMAT = {"f": "%S.%g", "F": "%Y-%m-%d", "T": "%H:%M:%S", "R": "%H:%M"}
 _PARTS = {"year": "%Y", "month": "%m", "day": "%d", "hour": "%H", "minute": "%M"}
 _PART_CLASSES = {exp.Year: "year", exp.Month: "month", exp.Day: "day"}
+# Names that SQLite takes as they are and DuckDB only in quotes.
+_RESERVED = frozenset(
+    "analyse any array asymmetric at both do end fetch grant initially lambda lateral leading "
+    "offset only pivot placing qualify show some summarize symmetric trailing unpivot user variadic "
+    "anti asof authorization binary collation columns concurrently freeze ilike map overlaps "
+    "positional semi similar struct try_cast unpack verbose glob generated".split()
+)
 _MOMENTS = (
     exp.CurrentTimestamp, exp.CurrentDate, exp.Add, exp.Sub, exp.TimestampTrunc, exp.DateTrunc,
     exp.Cast,
@@ -38,6 +45,11 @@ def _new(node: exp.Expr, context: Context) -> exp.Expr | None:
     if context.engine != "sqlite":
         if isinstance(node, exp.CurrentTimestamp):
             return duck(moment(node, context), context)  # type: ignore[arg-type]  # never None here
+        if isinstance(node, exp.If) and not isinstance(node.parent, exp.Case):
+            context.changed = True  # iif() is said as CASE
+        if isinstance(node, exp.Identifier) and node.name.lower() in _RESERVED and not node.quoted:
+            node.set("quoted", True)
+            context.changed = True
         return None
     if isinstance(node, exp.Extract) or type(node) in _PART_CLASSES:
         return _part(node, context)
@@ -94,7 +106,9 @@ def _call(node: exp.Anonymous, context: Context) -> exp.Expr | None:
 
 def _duck_time(word: str, here: exp.Expr) -> exp.Expr:
     if word == "julianday":
-        return exp.Anonymous(this="julian", expressions=[here])
+        # DuckDB's days begin at midnight, SQLite's (and astronomers') at noon.
+        julian = exp.Anonymous(this="julian", expressions=[here])
+        return exp.Paren(this=exp.Sub(this=julian, expression=exp.Literal.number("5e-1")))
     if word == "unixepoch":
         seconds = exp.Anonymous(this="floor", expressions=[exp.Anonymous(this="epoch", expressions=[here])])
         return exp.cast(seconds, "BIGINT")

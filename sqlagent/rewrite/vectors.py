@@ -20,6 +20,9 @@ def vectors(tree: exp.Expr, context: Context) -> exp.Expr:
         if numbers is None:
             continue
         target = place if isinstance(place, exp.Cast) else node
+        if not _is_vector(target):
+            context.doubts.append("a list that is no vector")
+            continue
         packed = array("f", numbers)
         if sys.byteorder == "big":
             packed.byteswap()
@@ -29,6 +32,19 @@ def vectors(tree: exp.Expr, context: Context) -> exp.Expr:
         target.replace(new)
         context.changed = True
     return tree
+
+
+def _is_vector(node: exp.Expr) -> bool:
+    """Whether a list is given to a function of ours, or is a value that is written."""
+    from sqlagent.functions import functions
+
+    outer = node.parent
+    if isinstance(outer, exp.Anonymous):
+        return outer.name.lower() in functions()
+    writes = node.find_ancestor(exp.Insert, exp.Update, exp.Select)
+    return isinstance(writes, (exp.Insert, exp.Update)) and isinstance(
+        outer, (exp.Tuple, exp.EQ, exp.Paren)
+    )
 
 
 def constant(node: exp.Array) -> list[float] | None:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 KNOWN = "SELECT dimensions, metric FROM collections WHERE collection = ?"
 ROWS = "SELECT vector_id, id, metadata FROM vectors WHERE vector_id IN (SELECT value FROM json_each(?))"
 FILTERED = "SELECT vector_id, id, metadata, created_at, collection FROM vectors WHERE collection = ?"
-CODES_FROM = 50_000  # vectors in a collection from which one-bit codes are faster and smaller
 
 
 def near(
@@ -75,7 +74,11 @@ def found(
     if radius is None and not private and not context.database.memory:
         codes = coded(context, key, metric)
         if codes is not None:
-            return codes.search(vector, k, allowed, fetch)
+            import numpy as np
+
+            query = np.frombuffer(vector, "<f4")
+            ids, far = codes.search(query, k, fetch=fetch, allowed=allowed)
+            return ids.tolist(), far.tolist()
     index = scopes(context.database).index(context, key)
     if not len(index):
         return [], []

@@ -168,8 +168,13 @@ class Scopes:
             key = next(iter(self.entries))
             if key == keep:
                 break
-            total -= self.entries.pop(key).index.nbytes
-            self.by_scope[(key.table, key.scope)].remove(key)
+            total -= self.entries[key].index.nbytes
+            self.drop(key)
+
+    def drop(self, key: Key) -> None:
+        """Forget one index."""
+        del self.entries[key]
+        self.by_scope[(key.table, key.scope)].remove(key)
 
     def forget(self) -> None:
         """Drop all indexes."""

@@ -39,7 +39,9 @@ def is_large(connection: apsw.Connection, shape: Shape, scanner_loaded: bool) ->
     return low is not None and high - low >= limit
 
 
-def create(cursor: duckdb.DuckDBPyConnection, shape: Shape, physical: str, *, temp: bool = False) -> None:
+def create(
+    cursor: duckdb.DuckDBPyConnection, shape: Shape, physical: str, *, temp: bool = False
+) -> None:
     """The empty copy of a table; `physical` is its quoted name."""
     columns = ", ".join(f"{quoted(n)} {t}" for n, t in shape.columns())
     cursor.execute(f"CREATE {'TEMP ' if temp else ''}TABLE {physical} ({columns})")

@@ -112,7 +112,11 @@ def describe(connection: apsw.Connection, table: str) -> Shape:
     key: str | None = None
     key_column: str | None = None
     if kind == "table" and not without_rowid:
-        if len(keys) == 1 and (keys[0][1] or "").upper() == "INTEGER" and _is_rowid(connection, name):
+        if (
+            len(keys) == 1
+            and (keys[0][1] or "").upper() == "INTEGER"
+            and _is_rowid(connection, name)
+        ):
             key_column = keys[0][0]
             key = quoted(key_column)
         else:

@@ -7,6 +7,7 @@ SQLite 3.40, so whichever client writes feeds it, INSERT OR REPLACE included.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlagent.errors import NotSupportedError
@@ -105,17 +106,22 @@ def triggers(connection: apsw.Connection, table: str) -> dict[str, str]:
     make("AFTER UPDATE", [entry(old, "u"), *([f"{moved} WHERE {new} <> {old};"] if rowid else [])])
     make("AFTER DELETE", [entry(old, "d")])
     if rowid:
-        replaced = _replaced(connection, name, rowid, {c[1]: c for c in info})
-        if replaced:
-            make("BEFORE INSERT", [r + ";" for r in replaced])
-            make("BEFORE UPDATE", [r + f" AND {rowid} IS NOT {old};" for r in replaced])
+        columns = {c[1]: c for c in info}
+        if replaced := _replaced(connection, name, rowid, columns):
+            make("BEFORE INSERT", replaced)
+            itself = f" AND {rowid} IS NOT {old}"
+            make("BEFORE UPDATE", _replaced(connection, name, rowid, columns, itself))
     return made
 
 
 def _replaced(
-    connection: apsw.Connection, table: str, rowid: str, columns: dict[str, tuple[object, ...]]
+    connection: apsw.Connection,
+    table: str,
+    rowid: str,
+    columns: dict[str, tuple[object, ...]],
+    but: str = "",
 ) -> list[str]:
-    """Statements that log the rows which a REPLACE would remove, one a UNIQUE index.
+    """Statements that log the rows which a REPLACE would remove, `but` some, one a UNIQUE index.
 
     A plain client's REPLACE fires no delete trigger, so the rows are logged before they go.
     """
@@ -125,22 +131,49 @@ def _replaced(
     ).fetchall():
         if not unique:
             continue
-        keys = connection.execute(
-            "SELECT name, coll FROM pragma_index_xinfo(?) WHERE key", (index,)
-        ).fetchall()
+        # Rows that agree in some of the index's columns include those that agree in all of it, so an
+        # expression and an own collation are left out.
+        keys = [
+            (n, c)
+            for n, c in connection.execute(
+                "SELECT name, coll FROM pragma_index_xinfo(?) WHERE key", (index,)
+            )
+            if n is not None and c.upper() in PLAIN_COLLATIONS
+        ]
         into = f"INSERT INTO {LOG} (tbl, pk, op) SELECT {literal(table)}, "
-        if partial or any(n is None or c.upper() not in PLAIN_COLLATIONS for n, c in keys):
-            # What such an index holds cannot be said in a trigger: read the whole table again.
-            found.append(f"{into}NULL, 'd' WHERE 1")
-            continue
         same = [f"{quoted(n)} COLLATE {c} = NEW.{quoted(n)}" for n, c in keys]
-        found.append(f"{into}{rowid}, 'd' FROM {quoted(table)} WHERE {' AND '.join(same)}")
+        if partial and same:
+            # The index's own condition, so that SQLite may look the rows up in it.
+            same += _condition(connection, index)
+        if not same:  # nothing can be said in a trigger: read the whole table again
+            found.append(f"{into}NULL, 'd';")
+            continue
+        found.append(f"{into}{rowid}, 'd' FROM {quoted(table)} WHERE {' AND '.join(same)}{but};")
         # REPLACE puts the default where NULL is not allowed, after this trigger has run.
         fills = [n for n, _ in keys if columns[n][3] and columns[n][4] is not None]
         if fills:
             missing = " OR ".join(f"NEW.{quoted(n)} IS NULL" for n in fills)
-            found.append(f"{into}NULL, 'd' WHERE ({missing})")
+            found.append(f"{into}NULL, 'd' WHERE {missing};")
     return found
+
+
+def _condition(connection: apsw.Connection, index: str) -> list[str]:
+    """The WHERE of a partial index as it was written: what follows its columns' parenthesis."""
+    row = connection.execute(
+        "SELECT sql FROM sqlite_master WHERE type = 'index' AND name = ?", (index,)
+    ).fetchone()
+    # Quoted pieces and comments are passed over whole.
+    pieces = re.finditer(
+        r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^]]*\]|--[^\n]*|/\*.*?\*/|[()]|\w+""",
+        str(row[0]),
+        re.S,
+    )
+    depth = 0
+    for piece in pieces:
+        depth += {"(": 1, ")": -1}.get(piece[0], 0)
+        if depth == 0 and piece[0].upper() == "WHERE":
+            return [f"({row[0][piece.end() :].rstrip().rstrip(';')}\n)"]
+    return []
 
 
 def _present(connection: apsw.Connection, table: str) -> dict[str, str]:
@@ -161,6 +194,7 @@ def installed(connection: apsw.Connection, table: str) -> bool:
     """
     present = _present(connection, table)
     others = [s.upper() for s in present.values() if LOG in s.lower() and MARK not in s]
+    others = [s for s in others if literal(table).upper() in s]
     events = ("INSERT", "UPDATE", "DELETE")
     if all(any(f" {e} " in " ".join(s.split("BEGIN")[0].split()) for s in others) for e in events):
         return True

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 REBUILD_SHARE = 0.3  # of a table's rows changed: reading it whole is cheaper
 REBUILD_ROWS = 1000  # and never for fewer than these
 ATTEMPTS = 5
+INSTALL_WAIT_MS = 100
 
 
 class Replica:
@@ -79,9 +80,11 @@ class Replicas:
         self._drafts: list[str] = []  # physical names of copies that nothing refers to yet
         self._refused: dict[str, tuple[NotColumnar, int, int]] = {}
         self._unlogged: set[str] = set()  # tables whose triggers cannot be made
+        self._busy: set[str] = set()  # and those whose triggers cannot be made now
         self._seen: tuple[Any, ...] | None = None
         self._schema = -1
         self._numbers = itertools.count(1)
+        self.loads = 0  # tables that came from disk
         self._scanner: bool | None = None  # whether the sqlite scanner is loaded; None: not tried
         self._snapshots = Snapshots(database.folder)
         self._snapshots.tidy()
@@ -98,6 +101,7 @@ class Replicas:
             seen = self._now()
             if seen == self._seen and all(w in self._replicas for w in wanted):
                 return
+            self._busy.clear()
             for _ in range(ATTEMPTS):
                 try:
                     if self._catch_up(wanted):
@@ -298,36 +302,44 @@ class Replicas:
 
     def _ready(self, reader: Handle, name: str, span: log.Span | None) -> bool:
         """Whether a table can be read now: its changes are logged, or cannot be."""
-        if name in self._unlogged or not self._loggable(reader, name, span):
-            return True
-        return log.installed(reader, name)
+        return not self._loggable(reader, name, span) or log.installed(reader, name)
 
     def _loggable(self, reader: Handle, name: str, span: log.Span | None) -> bool:
-        if span is None or name in self._unlogged or name.startswith(("sqlagent_", "sqlite_")):
+        if (
+            span is None
+            or name in self._unlogged | self._busy
+            or name.startswith(("sqlagent_", "sqlite_"))
+        ):
             return False
         says = declared(reader, name)
         return says is not None and says[1] == "table"
 
     def _install(self, name: str) -> None:
-        """Make the triggers of a user's table, or remember that it cannot be."""
-        versions: list[int] = []
+        """Make the triggers of a user's table, or remember that it cannot be, or not now.
 
-        def work(connection: Any) -> None:
-            versions.append(int(connection.execute("PRAGMA schema_version").fetchone()[0]))
-            if not log.installed(connection, name):
-                log.install(connection, name)
-            versions.append(int(connection.execute("PRAGMA schema_version").fetchone()[0]))
-
+        On a connection of its own that waits for a moment only: a reader must not queue behind a
+        writer's long transaction. Until it succeeds the table is read whole whenever the file changes.
+        """
         if self._database.read_only:
             self._unlogged.add(name)
             return
+        writer = self._database.open(write=True)
         try:
-            self._database.write(work)
+            writer.set_busy_timeout(INSTALL_WAIT_MS)
+            with writer:  # an outermost `with` begins a transaction
+                writer.execute("DELETE FROM sqlagent_change_log WHERE 0")  # takes the write lock
+                before = int(writer.execute("PRAGMA schema_version").fetchone()[0])
+                if not log.installed(writer, name):
+                    log.install(writer, name)
+                after = int(writer.execute("PRAGMA schema_version").fetchone()[0])
+            if before == self._schema:  # nobody else changed the schema: no need to look again
+                self._schema = after
+        except apsw.BusyError:
+            self._busy.add(name)
         except (Error, apsw.Error):
             self._unlogged.add(name)
-            return
-        if versions[0] == self._schema:  # nobody else changed the schema: no need to look again
-            self._schema = versions[1]
+        finally:
+            writer.close()
 
     def _check_refused(self, reader: Handle, names: list[str], schema: int) -> None:
         """Raise again what a table was refused for, unless it has changed since."""
@@ -335,7 +347,7 @@ class Replicas:
             refused = self._refused.get(name)
             if refused is not None:
                 error, seq, then = refused
-                logged = name not in self._unlogged and log.span(reader) is not None
+                logged = self._loggable(reader, name, log.span(reader))
                 if logged and then == schema and name not in log.entries(reader, seq):
                     raise NotColumnar(error.table, error.reason)
                 del self._refused[name]
@@ -385,6 +397,7 @@ class Replicas:
             self._cursor.execute(f"DROP TABLE IF EXISTS {replica.physical}")
             return False
         replica.seq = seq
+        self.loads += 1
         self._measure(replica)
         if count > REBUILD_ROWS + REBUILD_SHARE * replica.rows:
             self._cursor.execute(f"DROP TABLE {replica.physical}")
@@ -450,7 +463,9 @@ class Replicas:
             try:
                 rows = to_arrow(
                     shape,
-                    reader.execute(f"{shape.select} WHERE {shape.key} IN ({dirty})", since).fetchall(),
+                    reader.execute(
+                        f"{shape.select} WHERE {shape.key} IN ({dirty})", since
+                    ).fetchall(),
                 )
             except (NotColumnar, UnicodeDecodeError):
                 raise Unsound(shape.name.lower()) from None
@@ -526,9 +541,7 @@ class Replicas:
             with contextlib.suppress(apsw.Error, ProgrammingError):
                 proof = identity(self._connection(), replica.shape, replica.seq)
         if proof is not None:
-            self._snapshots.save(
-                self._cursor, replica.shape, replica.physical, proof, replica.seq
-            )
+            self._snapshots.save(self._cursor, replica.shape, replica.physical, proof, replica.seq)
 
 
 def _size(name: str, kind: str) -> str:

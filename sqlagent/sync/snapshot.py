@@ -165,9 +165,7 @@ class Snapshots:
 
     def _of(self, table: str) -> list[Path]:
         prefix = _hash(table) + "-"
-        return [
-            p for p in self._all() if p.name.startswith(prefix) and p.name.endswith(".parquet")
-        ]
+        return [p for p in self._all() if p.name.startswith(prefix) and p.name.endswith(".parquet")]
 
 
 def _remove(path: Path) -> None:

@@ -1,0 +1,184 @@
+"""CALL: sync(), rebuild(what), check(). Each gives rows that say what was done or found."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sqlagent.engines.sqlite import Database, translate
+from sqlagent.errors import ProgrammingError, nearest
+from sqlagent.plan.plans import Call
+from sqlagent.run import value_of
+
+if TYPE_CHECKING:
+    from sqlagent.connection import Connection
+    from sqlagent.cursor import Cursor
+
+Rows = list[tuple[Any, ...]]
+DONE = [("what", "VARCHAR"), ("done", "BIGINT"), ("milliseconds", "DOUBLE")]
+FOUND = [("name", "VARCHAR"), ("ok", "BOOLEAN"), ("detail", "VARCHAR")]
+
+
+class RunCall:
+    """The runner of a CALL."""
+
+    def __init__(self, database: Database, plan: Call) -> None:
+        self.database = database
+        self.plan = plan
+
+    def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
+        name = self.plan.name.lower()
+        if name not in CALLS:
+            raise ProgrammingError(
+                f'unknown procedure "{self.plan.name}"',
+                hint=nearest(name, CALLS) or "There are " + ", ".join(CALLS),
+                sqlstate="42883",
+            )
+        body, columns, wanted = CALLS[name]
+        values = [value_of(a, (), parameters) for a in self.plan.arguments]
+        if len(values) != wanted:
+            raise ProgrammingError(f"{name} takes {wanted} arguments, {len(values)} were given")
+        if connection.txn is not None:
+            raise ProgrammingError(f"CALL {name}() cannot run in a transaction", sqlstate="25001")
+        try:
+            rows = body(connection, *values)
+        except Exception as error:
+            raise translate(error) from None
+        cursor._columns, cursor._iter = columns, iter(rows)
+
+
+def timed(what: str, work: Callable[[], int]) -> tuple[Any, ...]:
+    """A row of what was done, and how long it took."""
+    start = time.perf_counter()
+    done = work()
+    return what, done, round(1000 * (time.perf_counter() - start), 3)
+
+
+def sync(connection: Connection) -> Rows:
+    """Bring everything derived up to now: chunks, embeddings, columns, codes."""
+    database = connection.database
+    rows = []
+    if not database.read_only:
+        from sqlagent.sync.documents import chunk_pending
+
+        def chunked() -> int:
+            total = 0
+            while count := database.write(chunk_pending):
+                total += count
+                connection.report("chunks", total)
+            return total
+
+        rows.append(timed("chunks", chunked))
+
+        def embedded() -> int:
+            from sqlagent.sync.embed import embed_pending
+
+            return embed_pending(
+                database,
+                connection.settings,
+                lambda: connection.closed,
+                lambda n: connection.report("embeddings", n),
+            )
+
+        rows.append(timed("embeddings", embedded))
+        rows.append(timed("change log", lambda: trim(connection)))
+    if "columns" in database.services:
+        rows.append(timed("columns", lambda: int(bool(database.services["columns"].sync()))))
+    return rows
+
+
+LOG_KEPT = 200_000
+
+
+def trim(connection: Connection) -> int:
+    """Forget all but the newest entries of the change log; who is further behind rebuilds."""
+
+    def work(handle: Any) -> int:
+        handle.execute(
+            "DELETE FROM sqlagent_change_log WHERE seq <= "
+            f"(SELECT max(seq) - {LOG_KEPT} FROM sqlagent_change_log)"
+        )
+        return int(handle.changes())
+
+    return int(connection.database.write(work))
+
+
+def rebuild(connection: Connection, what: Any) -> Rows:
+    """Make one derived thing anew from the tables."""
+    database = connection.database
+    kinds = {"text": rebuild_text, "vectors": rebuild_vectors, "columns": rebuild_columns}
+    if what not in kinds:
+        raise ProgrammingError(f"rebuild takes one of {', '.join(kinds)}, not {what!r}")
+    if "scopes" in database.services:
+        database.services["scopes"].forget()
+    return [timed(str(what), lambda: kinds[what](connection))]
+
+
+def rebuild_text(connection: Connection) -> int:
+    """The full-text tables, from the texts."""
+    from sqlagent.fulltext import space
+
+    def work(handle: Any) -> int:
+        total = 0
+        for table, key in (("memories", "memory_id"), ("chunks", "chunk_id")):
+            handle.execute(f"DROP TABLE {table}_fts")
+            handle.execute(
+                f"CREATE VIRTUAL TABLE {table}_fts USING fts5 "
+                "(content, tokenize = 'porter unicode61')"
+            )
+            rows = handle.execute(f"SELECT {key}, content FROM {table}").fetchall()
+            handle.executemany(
+                f"INSERT INTO {table}_fts (rowid, content) VALUES (?, ?)",
+                ((key, space(content)) for key, content in rows),
+            )
+            total += len(rows)
+        return total
+
+    return int(connection.database.write(work))
+
+
+def rebuild_vectors(connection: Connection) -> int:
+    """The model's vectors, by the model that is set; a user's own stay."""
+    from sqlagent.sync.embed import embed_pending
+
+    def clear(handle: Any) -> None:
+        handle.execute("DELETE FROM memory_vectors WHERE model <> 'user'")
+        handle.execute("DELETE FROM chunk_vectors WHERE model <> 'user'")
+
+    database = connection.database
+    codes = database.services.get("codes")
+    if codes is not None:
+        codes.rebuild()
+    if connection.settings["embedding_model"] == "none":
+        return 0
+    database.write(clear)
+    return embed_pending(
+        database,
+        connection.settings,
+        lambda: connection.closed,
+        lambda n: connection.report("embeddings", n),
+    )
+
+
+def rebuild_columns(connection: Connection) -> int:
+    """The columns, from the tables that analytics have used."""
+    from sqlagent.run_duck import engine
+
+    engine(connection.database).rebuild()
+    return 1
+
+
+def check(connection: Connection) -> Rows:
+    """Whether the file is whole and everything derived agrees with its rows."""
+    from sqlagent.check import findings
+
+    with connection.database.snapshot() as handle:
+        return list(findings(connection, handle))
+
+
+CALLS: dict[str, tuple[Callable[..., Rows], list[tuple[str, str]], int]] = {
+    "sync": (sync, DONE, 0),
+    "rebuild": (rebuild, DONE, 1),
+    "check": (check, FOUND, 0),
+}

@@ -1,0 +1,78 @@
+"""CALL check(): is the file whole, and does everything derived agree with the rows?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from sqlagent import migrate
+
+if TYPE_CHECKING:
+    from sqlagent.connection import Connection
+    from sqlagent.engines.sqlite import Handle
+
+Finding = tuple[str, bool, str]
+
+# Each counts the rows that should not be.
+COUNTS = {
+    "memories without full text": """
+SELECT count(*) FROM memories WHERE memory_id NOT IN (SELECT rowid FROM memories_fts)""",
+    "full text without its memory": """
+SELECT count(*) FROM memories_fts WHERE rowid NOT IN (SELECT memory_id FROM memories)""",
+    "chunks without full text": """
+SELECT count(*) FROM chunks WHERE chunk_id NOT IN (SELECT rowid FROM chunks_fts)""",
+    "full text without its chunk": """
+SELECT count(*) FROM chunks_fts WHERE rowid NOT IN (SELECT chunk_id FROM chunks)""",
+    "vectors without their memory": """
+SELECT count(*) FROM memory_vectors WHERE memory_id NOT IN (SELECT memory_id FROM memories)""",
+    "vectors without their chunk": """
+SELECT count(*) FROM chunk_vectors WHERE chunk_id NOT IN (SELECT chunk_id FROM chunks)""",
+    "chunks without their document": """
+SELECT count(*) FROM chunks WHERE document_id NOT IN (SELECT document_id FROM documents)""",
+    "chunks that are not that slice of their document": """
+SELECT count(*) FROM chunks c JOIN documents d ON d.document_id = c.document_id
+WHERE d.content_hash IS NOT NULL AND substr(d.content, c.position + 1, length(c.content)) <> c.content""",
+    "vectors of other dimensions than their collection": """
+SELECT count(*) FROM vectors v LEFT JOIN collections c ON c.collection = v.collection
+WHERE c.dimensions IS NULL OR c.dimensions <> length(v.vector) / 4""",
+    "states whose newest version is not in the history": """
+SELECT count(*) FROM states s WHERE NOT EXISTS (
+  SELECT 1 FROM state_versions v WHERE v.agent_id = s.agent_id AND v.state_type = s.state_type
+    AND ifnull(v.session_id, '') = ifnull(s.session_id, '') AND v.version = s.version)""",
+    "memories superseded by one that is not there": """
+SELECT count(*) FROM memories m WHERE superseded_by IS NOT NULL
+  AND superseded_by NOT IN (SELECT memory_id FROM memories)""",
+}
+
+
+def findings(connection: Connection, handle: Handle) -> Iterator[Finding]:
+    """(name, ok, detail) of every check; the detail says what was found."""
+    problems = [r[0] for r in handle.execute("PRAGMA integrity_check(20)")]
+    yield "integrity", problems == ["ok"], "; ".join(problems)
+    todo = migrate.pending(handle, migrate.known())
+    yield "schema", not todo, f"version {migrate.known()[-1].version}"
+    for name, sql in COUNTS.items():
+        count = handle.execute(sql).fetchone()[0]
+        yield name, count == 0, str(count)
+    count = sum(not_finite(r[0]) for r in handle.execute("SELECT vector FROM vectors"))
+    yield "vectors with values that are not finite", count == 0, str(count)
+    yield from columns(connection, handle)
+
+
+def not_finite(vector: bytes) -> bool:
+    """Whether a vector has a NaN or an infinity, which a foreign client can write."""
+    import math
+
+    return not math.isfinite(sum(memoryview(vector).cast("f")))
+
+
+def columns(connection: Connection, handle: Handle) -> Iterator[Finding]:
+    """Whether the columns that analytics use have as many rows as their tables."""
+    service: Any = connection.database.services.get("columns")
+    if service is None:
+        return
+    service.sync()
+    for table, rows, *_ in service.status():
+        quoted = '"' + table.replace('"', '""') + '"'
+        count = handle.execute(f"SELECT count(*) FROM {quoted}").fetchone()[0]
+        yield f"columns of {table}", count <= rows, f"{rows} rows, {count} in the file"

@@ -1,0 +1,217 @@
+"""Route: a statement that is not plain is parsed, rewritten, and given to the engine that runs it.
+
+The module as a whole is imported lazily: it imports sqlglot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlglot import exp
+
+from sqlagent.catalog import Catalog
+from sqlagent.errors import NotSupportedError
+from sqlagent.functions import functions
+from sqlagent.parse.lexer import Token
+from sqlagent.parse.parameters import Numbering
+from sqlagent.parse.tree import parse
+from sqlagent.plan import alike
+from sqlagent.plan.guard import refuse_statement
+from sqlagent.plan.plans import Calls, Duck, Fill, Lite
+from sqlagent.plan.say import say, types
+from sqlagent.plan.sources import Protected, Sources
+from sqlagent.rewrite import COMMON, TO_DUCKDB, TO_SQLITE, Context
+
+_READS = (exp.Select, exp.SetOperation, exp.Values, exp.Subquery)
+
+
+def route(
+    sql: str,
+    tokens: list[Token],
+    catalog: Catalog,
+    settings: Mapping[str, Any],
+    protected: Protected,
+) -> Lite | Duck | Calls | Fill:
+    """The plan of one statement that is not plain."""
+    refuse_statement(sql, tokens[0].upper, tokens[0].start)
+    return Router(sql, tokens, catalog, settings, protected).plan()
+
+
+class Router:
+    """One statement on its way: parsed once, then said in the words of the engine that runs it."""
+
+    def __init__(
+        self,
+        sql: str,
+        tokens: list[Token],
+        catalog: Catalog,
+        settings: Mapping[str, Any],
+        protected: Protected,
+    ) -> None:
+        self.sql = sql
+        self.tokens = tokens
+        self.catalog = catalog
+        self.dialect = str(settings.get("dialect", "duckdb"))
+        self.wanted = str(settings.get("route", "auto"))
+        self.protected = protected
+        self.numbering = Numbering(sql, tokens)
+        self.own = True
+
+    def plan(self) -> Lite | Duck | Calls | Fill:
+        tree, own = parse(self.sql, self.tokens, self.numbering, self.dialect)
+        self.own = own and self.dialect == "duckdb"
+        return self.of(tree)
+
+    def of(self, tree: exp.Expr) -> Lite | Duck | Calls | Fill:
+        """The plan of a tree, whole or a part of the statement."""
+        from sqlagent.plan.written import copy_to, described, written
+        from sqlagent.plan.writing import write_calls
+
+        if isinstance(tree, exp.Describe | exp.Summarize | exp.Show):
+            return described(self, tree)
+        if isinstance(tree, exp.Copy):
+            return copy_to(self, tree)
+        context = self.context()
+        for common in COMMON:
+            tree = common(tree, context)
+        found = write_calls(self, tree, context)
+        if found is not None:
+            return found
+        if isinstance(tree, _READS):
+            return self.read(tree, context)
+        return written(self, tree, context)
+
+    def context(self) -> Context:
+        return Context(self.catalog, self.dialect, self.sql, self.tokens)
+
+    def read(self, tree: exp.Expr, context: Context) -> Lite | Duck:
+        """A read, by rule: what analyses columns to DuckDB, what SQLite says exactly alike to SQLite."""
+        sources = Sources(tree, context, self.protected)
+        sources.guard.scalars(tree)
+        context.names.read(tree)
+        sources.check_columns()
+        not_duckdb = sources.not_duckdb + _sqlite_only(tree)
+        not_sqlite = sources.not_sqlite
+        if self.dialect != "sqlite" and not not_sqlite:
+            not_sqlite = alike.doubts(tree, context, bool(not_duckdb))
+        if not_sqlite and not_duckdb:
+            raise self.impossible(not_sqlite, not_duckdb)
+        analytic = bool(sources.tables) and tree.find(*alike.AGGREGATES) is not None
+        if self.dialect == "sqlite":
+            analytic = False
+        lite = None
+        if not not_sqlite:
+            lite, not_sqlite = self.lite(tree, context, sources)
+        if self.wanted == "sqlite" or not_duckdb:
+            if lite is None:
+                raise self.impossible(not_sqlite, not_duckdb)
+            if self.wanted == "duckdb" and (sources.tables or sources.files):
+                raise NotSupportedError(
+                    f"this cannot run on DuckDB: {not_duckdb[0]}", hint="SET route = 'auto'"
+                )
+            return lite._replace(why=not_duckdb[0] if not_duckdb else "SET route = 'sqlite'")
+        if lite is not None and not analytic and self.wanted != "duckdb":
+            return lite
+        duck = self.duck(tree, context, sources, lite)
+        if duck is None:
+            if lite is None:
+                raise self.impossible(not_sqlite, ["it has what only SQLite says"])
+            return lite
+        if self.wanted == "duckdb":
+            return duck._replace(why="SET route = 'duckdb'")
+        why = "it analyses columns" if analytic else not_sqlite[0] if not_sqlite else ""
+        return duck._replace(why=why)
+
+    def impossible(self, not_sqlite: list[str], not_duckdb: list[str]) -> NotSupportedError:
+        reasons = [f"not on SQLite: {not_sqlite[0]}"] if not_sqlite else []
+        reasons += [f"not on DuckDB: {not_duckdb[0]}"] if not_duckdb else []
+        what = "no engine here can run this statement"
+        if self.wanted == "sqlite" and not not_duckdb:
+            what = "this statement cannot run on SQLite"
+        return NotSupportedError(
+            what, detail="; ".join(reasons) or None,
+            hint="SET route = 'auto'" if self.wanted != "auto" and not not_duckdb else None,
+            sql=self.sql, position=self.tokens[0].start,
+        )  # fmt: skip
+
+    def lite(
+        self, tree: exp.Expr, context: Context, sources: Sources
+    ) -> tuple[Lite | None, list[str]]:
+        """The statement as SQLite's, or None with the reasons why it cannot be said."""
+        kinds = types(tree, context, self.catalog)
+        mine, said = self.passed(tree, context, "sqlite")
+        if mine.doubts:
+            return None, mine.doubts
+        text, slots = say(said, "sqlite", self.numbering)
+        return Lite(
+            text, slots, functions=bool(mine.functions), tables=tuple(sources.tables),
+            types=kinds, why="SQLite says it exactly alike",
+        ), []  # fmt: skip
+
+    def duck(
+        self, tree: exp.Expr, context: Context, sources: Sources, lite: Lite | None
+    ) -> Duck | None:
+        """The statement as DuckDB's; the user's own text where no pass had anything to change."""
+        mine, said = self.passed(tree, context, "duckdb")
+        if mine.doubts:
+            return None
+        tables = list(sources.tables)
+        if mine.changed:
+            # A view has become its SELECT: the tables are those that it reads.
+            tables = [
+                t for t in dict.fromkeys(n.name.lower() for n in said.find_all(exp.Table))
+                if (found := self.catalog.table(t)) and found.kind != "view" and t not in sources.ctes
+            ]  # fmt: skip
+        whole = tree.parent is None and not isinstance(tree, exp.Subquery)
+        if mine.changed or not self.own or not whole:
+            text, slots = say(said, "duckdb", self.numbering)
+        else:
+            text, slots = self.verbatim()
+        return Duck(
+            text, slots, tuple(tables), self.files(sources), bool(mine.functions), lite
+        )
+
+    def files(self, sources: Sources) -> tuple[str | int, ...]:
+        """The files, with the user's slot for each parameter among them."""
+        slots = self.numbering.slots
+        return tuple(slots[f - 1] if isinstance(f, int) else f for f in sources.files)  # type: ignore[misc]  # a name is a slot too
+
+    def verbatim(self) -> tuple[str, tuple[int | str, ...]]:
+        """The user's text with numbered parameters."""
+        from sqlagent.parse.parameters import edited
+
+        last = self.tokens[-1]
+        edits = [
+            (t.start, t.start + len(t.text), f"${self.numbering.of[t.start]}")
+            for t in self.tokens
+            if t.kind == "param"
+        ]
+        text = edited(self.sql[: last.start + len(last.text)], edits)
+        return text.lstrip(), tuple(self.numbering.slots)
+
+    def passed(
+        self, tree: exp.Expr, context: Context, engine: str, writes: bool = False
+    ) -> tuple[Context, exp.Expr]:
+        """A copy of `tree` through the passes of one engine, and what they found."""
+        mine = self.context()
+        mine.writes = writes
+        mine.engine = engine
+        mine.changed = context.changed
+        mine.names.read(tree)
+        said = tree.copy()
+        for step in TO_SQLITE if engine == "sqlite" else TO_DUCKDB:
+            said = step(said, mine)
+        known = functions()
+        mine.functions = {
+            n.name for n in said.find_all(exp.Anonymous) if n.name.lower() in known
+        }  # fmt: skip
+        return mine, said
+
+
+def _sqlite_only(tree: exp.Expr) -> list[str]:
+    found = [
+        f"{n.name}() is SQLite's" for n in tree.find_all(exp.Anonymous)
+        if n.name.lower() in alike.SQLITE_CALLS
+    ]  # fmt: skip
+    return found + ["MATCH is SQLite's full text"] * (tree.find(exp.Match) is not None)

@@ -1,0 +1,117 @@
+"""`SELECT remember(a, t) FROM staged`: functions that write, over the rows of a read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+
+from sqlagent.errors import NotSupportedError
+from sqlagent.functions import Function, functions
+from sqlagent.plan.calls import WHY
+from sqlagent.plan.plans import Argument, Call, Calls, Duck, Lite, WriteCall
+from sqlagent.rewrite.context import Context
+
+if TYPE_CHECKING:
+    from sqlagent.plan.route import Router
+
+
+def write_calls(router: Router, tree: exp.Expr, context: Context) -> Any:
+    """A Calls plan where outputs of `tree` are functions that write; None where none writes.
+
+    Raises NotSupportedError for such a function anywhere but at the top of an output.
+    """
+    known = functions()
+    nodes = [
+        n for n in tree.find_all(exp.Anonymous)
+        if (f := known.get(n.name.lower())) is not None and f.writes
+    ]  # fmt: skip
+    if not nodes:
+        return None
+    if isinstance(tree, exp.Select) and known[nodes[0].name].kind == "table":
+        return _table(router, tree, nodes[0], context)
+    tops = {id(_bare(e)) for e in tree.expressions} if isinstance(tree, exp.Select) else set()
+    for node in nodes:
+        if id(node) not in tops or tree.args.get("distinct") or tree.args.get("group"):
+            raise NotSupportedError(
+                f"{node.name}() writes, so it cannot stand here",
+                hint=f"It may be an output of SELECT: SELECT {node.name}(…) FROM …",
+                sql=context.sql, position=context.position(node.name),
+            )  # fmt: skip
+    assert isinstance(tree, exp.Select)
+    inner: list[exp.Expr] = []
+    outputs = [_output(e, known, inner, context, router) for e in tree.expressions]
+    if not inner and not tree.args.get("from_"):
+        return Calls(tuple(outputs), why=WHY)
+    source = tree.copy()
+    source.set("expressions", [
+        exp.alias_(e.copy(), f"a{i}", quoted=False) for i, e in enumerate(inner)
+    ] or [exp.alias_(exp.Literal.number(1), "a0")])  # fmt: skip
+    context.changed = True
+    read = router.read(source, context)
+    return Calls(tuple(outputs), read if isinstance(read, (Lite, Duck)) else None, WHY)
+
+
+def _bare(node: exp.Expr) -> exp.Expr:
+    return node.this if isinstance(node, exp.Alias) else node
+
+
+def _output(
+    node: exp.Expr,
+    known: dict[str, Function],
+    inner: list[exp.Expr],
+    context: Context,
+    router: Router,
+) -> WriteCall:
+    call = _bare(node)
+    name = node.alias or (call.name if isinstance(call, (exp.Anonymous, exp.Column)) else "")
+    if isinstance(call, exp.Star):
+        raise NotSupportedError(
+            "* cannot stand beside a function that writes", hint="name the columns",
+            sql=context.sql, position=context.tokens[0].start,
+        )  # fmt: skip
+    if isinstance(call, exp.Anonymous) and call.name.lower() in known and known[call.name].writes:
+        arguments = tuple(_argument(a, inner, router) for a in call.expressions)
+        return WriteCall(name, call.name, arguments)
+    return WriteCall(name or call.sql("duckdb"), None, (_argument(call, inner, router),))
+
+
+def _argument(node: exp.Expr, inner: list[exp.Expr], router: Router) -> Argument:
+    """A constant or parameter as it is; anything else becomes a column of the source."""
+    if isinstance(node, exp.Null):
+        return Argument()
+    if isinstance(node, exp.Boolean):
+        return Argument(value=bool(node.this))
+    if isinstance(node, exp.Placeholder):
+        return Argument(slot=router.numbering.slots[int(node.name[1:]) - 1])
+    sign, literal = 1, node
+    if isinstance(node, exp.Neg):
+        sign, literal = -1, node.this
+    if isinstance(literal, exp.Literal):
+        if literal.is_string:
+            return Argument(value=literal.name)
+        text = literal.name
+        return Argument(value=sign * (float(text) if set(text) & set(".eE") else int(text)))
+    if isinstance(node, exp.Array):
+        from sqlagent.rewrite.vectors import constant
+
+        numbers = constant(node)
+        if numbers is not None:
+            return Argument(value=numbers)
+    inner.append(node)
+    return Argument(column=len(inner) - 1)
+
+
+def _table(router: Router, tree: exp.Select, node: exp.Anonymous, context: Context) -> Call:
+    """`SELECT * FROM merge_states(…)`: a table function that writes is a CALL."""
+    inner: list[exp.Expr] = []
+    arguments = tuple(_argument(a, inner, router) for a in node.expressions)
+    start = tree.args.get("from_")
+    alone = len(tree.expressions) == 1 and isinstance(tree.expressions[0], exp.Star)
+    more = [k for k, v in tree.args.items() if v and k not in ("expressions", "from_")]
+    if inner or not alone or more or start is None or start.this.this is not node:
+        raise NotSupportedError(
+            f"{node.name}() writes, so it stands alone", hint=f"SELECT * FROM {node.name}(…)",
+            sql=context.sql, position=context.position(node.name),
+        )  # fmt: skip
+    return Call(node.name, arguments)

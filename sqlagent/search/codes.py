@@ -1,0 +1,222 @@
+"""One-bit codes of large collections: built once, kept in the derived folder, followed by the change log.
+
+The codes are a cache: a file that is missing, damaged, or not of this collection's history is built
+anew from the vectors.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sqlagent.index.codes import BinaryCodes
+from sqlagent.migrate import sha256
+from sqlagent.search.kinds import Key
+from sqlagent.search.scopes import scopes
+
+if TYPE_CHECKING:
+    from sqlagent.context import Context
+    from sqlagent.engines.sqlite import Database, Handle
+
+CODES_FROM = 50_000  # vectors in a collection from which codes are faster and smaller than floats
+BATCH = 8192
+SAVE_AFTER = 0.1  # share of the rows that changed since the file was written
+LOG_MAX = 200_000
+
+
+class Coded:
+    """The codes of one collection, and how far they are."""
+
+    def __init__(self, codes: BinaryCodes, seq: int) -> None:
+        self.codes = codes
+        self.seq = seq
+        self.changed = 0
+
+
+class Codes:
+    """The coded collections of a file."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.lock = threading.RLock()
+        self.known: dict[Key, Coded] = {}
+        self.small: dict[Key, int] = {}  # the log's place at which a collection was still small
+
+    def files(self, key: Key) -> tuple[str, str]:
+        """The folder of codes, and how the names of this collection's files begin."""
+        name = sha256(f"{key.scope}\0{key.dimensions}".encode())[:24]
+        return os.path.join(self.database.folder or "", "vectors"), name + "-"
+
+    def kept_files(self, key: Key) -> list[tuple[int, str]]:
+        """(place in the log, path) of what is in the folder, the newest first."""
+        folder, start = self.files(key)
+        try:
+            names = os.listdir(folder)
+        except OSError:
+            return []
+        found = []
+        for name in names:
+            place = name.removeprefix(start).removesuffix(".codes")
+            if name.startswith(start) and place.isdigit():
+                found.append((int(place), os.path.join(folder, name)))
+        return sorted(found, reverse=True)
+
+    def get(self, context: Context, key: Key, metric: str) -> BinaryCodes | None:
+        """The codes, up to date; None where the collection is small."""
+        with self.lock, self.database.snapshot() as handle:
+            low, high = handle.execute(
+                "SELECT min(seq), max(seq) FROM sqlagent_change_log"
+            ).fetchone()
+            high = high or 0
+            kept = self.known.get(key)
+            if kept is None:
+                if not self.large(handle, key, high):
+                    return None
+                token = self.token(handle, key, metric)
+                kept = self.load(handle, key, token, low or 0, high)
+                if kept is None:
+                    kept = self.build(handle, key, metric, token, high)
+                self.known[key] = kept
+            elif kept.seq > high or kept.seq + 1 < (low or 0) or high - kept.seq > LOG_MAX:
+                token = self.token(handle, key, metric)
+                kept = self.known[key] = self.build(handle, key, metric, token, high)
+            self.follow(handle, key, kept, high)
+            if kept.changed > SAVE_AFTER * max(1, len(kept.codes)):
+                self.save(handle, key, kept, self.token(handle, key, metric))
+            return kept.codes
+
+    def large(self, handle: Handle, key: Key, high: int) -> bool:
+        """Whether a collection is worth codes; asked again after as many changes as could matter."""
+        seen = self.small.get(key)
+        if seen is not None and high - seen < CODES_FROM // 2:
+            return False
+        row = handle.execute(
+            "SELECT 1 FROM vectors WHERE collection = ? LIMIT 1 OFFSET ?", (key.scope, CODES_FROM)
+        ).fetchone()
+        if row is None:
+            self.small[key] = high
+            return False
+        self.small.pop(key, None)
+        return True
+
+    def token(self, handle: Handle, key: Key, metric: str) -> str:
+        """What a codes file must say to belong to this collection of this file."""
+        file_id = handle.execute(
+            "SELECT value FROM sqlagent_meta WHERE name = 'file_id'"
+        ).fetchone()[0]
+        return f"{file_id}/{key.scope}/{key.dimensions}/{metric}"
+
+    def mark(self, handle: Handle, seq: int) -> str:
+        """The log's entry at a place: a copy of the file that went its own way has another."""
+        row = handle.execute(
+            "SELECT tbl, pk, op, at FROM sqlagent_change_log WHERE seq = ?", (seq,)
+        ).fetchone()
+        return "" if row is None else "/".join(map(str, row))
+
+    def load(self, handle: Handle, key: Key, token: str, low: int, high: int) -> Coded | None:
+        """The codes that another process left, where they are whole and of this history."""
+        for place, path in self.kept_files(key):
+            if low <= place <= high and high - place <= LOG_MAX:
+                try:
+                    told = f"{token}|{self.mark(handle, place)}"
+                    return Coded(BinaryCodes.load(path, told), place)
+                except (OSError, ValueError):
+                    continue
+        return None
+
+    def save(self, handle: Handle, key: Key, kept: Coded, token: str) -> None:
+        """Keep the codes for the next process; a folder that cannot be written is no error."""
+        if self.database.read_only:
+            return
+        kept.changed = 0
+        folder, start = self.files(key)
+        path = os.path.join(folder, f"{start}{kept.seq}.codes")
+        try:
+            os.makedirs(folder, exist_ok=True)
+            kept.codes.save(path, f"{token}|{self.mark(handle, kept.seq)}")
+            for _, old in self.kept_files(key):
+                if old != path:
+                    os.unlink(old)
+        except OSError:
+            return
+
+    def build(
+        self, handle: Handle, key: Key, metric: str, token: str, high: int
+    ) -> Coded:
+        codes = BinaryCodes.build(
+            batches(handle, key), dimensions=key.dimensions or 0, metric=metric
+        )
+        kept = Coded(codes, high)
+        self.save(handle, key, kept, token)
+        return kept
+
+    def follow(self, handle: Handle, key: Key, kept: Coded, high: int) -> None:
+        """Take in what changed since."""
+        if high == kept.seq:
+            return
+        dirty = [
+            r[0]
+            for r in handle.execute(
+                "SELECT DISTINCT pk FROM sqlagent_change_log "
+                "WHERE seq > ? AND tbl = 'vectors' AND scope = ?",
+                (kept.seq, key.scope),
+            )
+        ]
+        if dirty:
+            codes = kept.codes.remove(dirty)
+            for ids, matrix in batches(handle, key, dirty):
+                codes = codes.append(ids, matrix)
+            kept.codes = codes
+            kept.changed += len(dirty)
+        kept.seq = high
+
+    def rebuild(self) -> None:
+        """Forget all codes, on disk too."""
+        with self.lock:
+            for key in self.known:
+                for _, path in self.kept_files(key):
+                    os.unlink(path)
+            self.known.clear()
+            self.small.clear()
+
+    def close(self) -> None:
+        with self.lock:
+            self.known.clear()
+
+
+def batches(
+    handle: Handle, key: Key, ids: list[int] | None = None
+) -> Iterator[tuple[Any, Any]]:
+    """(ids, float32 matrix) of a collection's vectors, all or these; what is not finite is left out."""
+    sql = "SELECT vector_id, vector FROM vectors WHERE collection = ? AND length(vector) = ?"
+    values: tuple[Any, ...] = (key.scope, 4 * (key.dimensions or 0))
+    if ids is not None:
+        sql += " AND vector_id IN (SELECT value FROM json_each(?))"
+        values += ("[" + ",".join(map(str, ids)) + "]",)
+    cursor = handle.execute(sql, values)
+    while rows := list(islice(cursor, BATCH)):
+        matrix = np.frombuffer(b"".join([r[1] for r in rows]), "<f4").reshape(len(rows), -1)
+        numbers = np.array([r[0] for r in rows], np.int64)
+        sound = np.isfinite(matrix).all(axis=1)
+        yield (numbers, matrix) if sound.all() else (numbers[sound], matrix[sound])
+
+
+def coded(context: Context, key: Key, metric: str) -> BinaryCodes | None:
+    """The codes of a collection that is large enough for them, else None."""
+    database = context.database
+    with scopes(database).lock:
+        entry = scopes(database).entries.get(key)
+        if entry is not None and len(entry.index) < CODES_FROM:
+            return None
+        if entry is not None:
+            scopes(database).drop(key)  # it has outgrown the floats
+    found: Any = database.services.get("codes")
+    if found is None:
+        with database.lock:
+            found = database.services.setdefault("codes", Codes(database))
+    return found.get(context, key, metric)  # type: ignore[no-any-return]
