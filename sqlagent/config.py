@@ -46,7 +46,7 @@ SETTINGS: dict[str, Setting] = {
     "recall_vector_weight": Setting(0.7, float, "weight of meaning in recall(), 0..1"),
     "recall_words_weight": Setting(0.3, float, "weight of words in recall(), 0..1"),
     "recall_strength_weight": Setting(
-        0.05, float, "how far a memory's strength may move its score, 0..1"
+        0.02, float, "how far a memory's strength may move its score, 0..1"
     ),
     "search_alpha": Setting(0.5, float, "weight of meaning in search(), 0 words alone .. 1"),
 }

@@ -45,6 +45,8 @@ def connect(
     """
     if not isinstance(path, str | os.PathLike):
         raise InterfaceError(f"a path is text, not {type(path).__name__}")
+    if "\0" in os.fsdecode(path):
+        raise InterfaceError("a path has no NUL character")
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout >= 0:
         raise InterfaceError(f"timeout is a number of seconds from 0, not {timeout!r}")
     return Connection(os.fspath(path), read_only, float(timeout), autocommit, settings)
@@ -85,6 +87,7 @@ class Connection:
         self.progress: Callable[[str, int], None] | None = None  # told of long work: (what, done)
         self.running: dict[int, Any] = {}  # what interrupt() must reach, by id
         self.txn: Any = None  # the writer's handle while a transaction is open
+        self.slowly = bool(self.settings["statement_timeout_ms"])  # a transaction or a time limit
         self.txn_lock = threading.RLock()
         self.txn_failed = False  # under the dialect of PostgreSQL, until ROLLBACK
         self.plans: dict[str, Runner] = {}
@@ -167,6 +170,7 @@ class Connection:
             else:
                 self.txn = self.database.hold()
             self.txn_failed = False
+            self.slowly = True
 
     def commit(self) -> None:
         """Make the transaction durable; does nothing where none is open."""
@@ -200,6 +204,7 @@ class Connection:
     def _let_go(self, handle: Any) -> None:
         self.txn = None
         self.txn_failed = False
+        self.slowly = bool(self.settings["statement_timeout_ms"])
         handle.owner = None
         if self.database.read_only:
             self.database.give_back(handle)

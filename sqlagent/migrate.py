@@ -1,7 +1,7 @@
 """Migrations: the schema of a file, brought forward one numbered `.sql` at a time.
 
-Each runs in one transaction together with its row in `sqlagent_migrations`, so a crash leaves a file
-between two versions, never within one. The checksum of what ran is kept: an edited migration, a file
+What is pending runs in one transaction together with its rows in `sqlagent_migrations`, so a crash
+leaves a file as it was or at this version, never between. The checksum of what ran is kept: an edited migration, a file
 that a newer version made, and a file whose history has a gap are refused, and left as they were.
 Before an existing file is changed a copy is made beside it, and named.
 """
@@ -95,23 +95,29 @@ def pending(connection: apsw.Connection, migrations: list[Migration]) -> list[Mi
     return migrations[len(have) :]
 
 
-def taken_names(connection: apsw.Connection, migrations: list[Migration]) -> list[str]:
-    """Names of ours that an ordinary file already uses for something else."""
+def taken_names(connection: apsw.Connection, migrations: list[Migration]) -> list[tuple[str, str]]:
+    """(type, name) of what an ordinary file has under names of ours: tables, or table functions."""
     import re
 
-    ours = {
-        name.lower()
-        for m in migrations
-        for name in re.findall(
-            r"(?mi)^CREATE (?:UNIQUE |VIRTUAL )?(?:TABLE|INDEX|VIEW|TRIGGER) (\w+)", m.sql
-        )
-    }
-    names = connection.execute("SELECT name FROM sqlite_master").fetchall()
-    return sorted(n for (n,) in names if n.lower() in ours or n.lower().startswith("sqlagent_"))
+    from sqlagent.functions import functions
+
+    ours = {name for name, f in functions().items() if f.kind == "table"}
+    full_text = set()
+    for m in migrations:
+        made = r"(?mi)^CREATE (?:UNIQUE |VIRTUAL )?(?:TABLE|INDEX|VIEW|TRIGGER) (\w+)"
+        ours |= {name.lower() for name in re.findall(made, m.sql)}
+        full_text |= set(re.findall(r"(?mi)^CREATE VIRTUAL TABLE (\w+) USING fts5", m.sql))
+    for name in full_text:
+        ours |= {f"{name}_{part}" for part in ("data", "idx", "content", "docsize", "config")}
+    found = connection.execute("SELECT type, name FROM sqlite_master").fetchall()
+    return sorted(
+        ((t, n) for t, n in found if n.lower() in ours or n.lower().startswith("sqlagent_")),
+        key=lambda pair: pair[1],
+    )
 
 
-def copy_before(connection: apsw.Connection, path: str, version: int) -> str:
-    """A copy of the file as it is, by the backup API, beside it; returns its path."""
+def copy_before(path: str, version: int) -> str:
+    """A copy of the file as it was last committed, by the backup API, beside it; returns its path."""
     import apsw
 
     number, target = 0, f"{path}.before-v{version}"
@@ -119,64 +125,76 @@ def copy_before(connection: apsw.Connection, path: str, version: int) -> str:
         number += 1
         target = f"{path}.before-v{version}.{number}"
     partial = target + ".partial"
-    copy = apsw.Connection(partial)
+    # A connection of its own: the caller's holds the write lock, and cannot be copied from.
+    source, copy = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY), apsw.Connection(partial)
     try:
-        with copy.backup("main", connection, "main") as backup:
+        with copy.backup("main", source, "main") as backup:
             while not backup.done:
                 backup.step(1000)
+        copy.close()
+        os.replace(partial, target)
     except BaseException:
         copy.close()
         os.unlink(partial)
         raise
-    copy.close()
-    os.replace(partial, target)
+    finally:
+        source.close()
     return target
 
 
 def upgrade(
     connection: apsw.Connection, path: str | None, say: Callable[[str], None]
 ) -> list[Migration]:
-    """Bring the file to this version; `path` None makes no copy. Returns what ran.
+    """Bring the file to this version, all or nothing; `path` None makes no copy. Returns what ran.
 
-    The caller holds no transaction. Two processes may call it at once: the second finds nothing to do.
+    The caller holds no transaction. Two processes may call it at once: the second waits for the
+    first, finds nothing to do, and makes no second copy.
     """
     migrations = known()
-    todo = pending(connection, migrations)
-    if not todo:
-        return []
-    ours = bool(applied(connection))
-    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if not ours and tables != (0,):
-        taken = taken_names(connection, migrations)
-        if taken:
-            raise MigrationError(
-                f'the file has a table "{taken[0]}" of its own, a name that sqlagent needs',
-                detail="taken: " + ", ".join(taken),
-                hint="Rename it, or ATTACH the file to an agent's own file.",
-            )
-    if path is not None and tables != (0,):
-        version = todo[0].version - 1
-        say(f"a copy of the file as it was is in {copy_before(connection, path, version)}")
-    ran = []
-    for migration in todo:
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            if migration in pending(connection, migrations):  # another process may have been first
-                connection.execute(TABLE)
-                connection.execute(migration.sql).fetchall()
-                connection.execute(
-                    "INSERT INTO sqlagent_migrations (version, name, checksum) VALUES (?, ?, ?)",
-                    (migration.version, migration.name, migration.checksum),
-                )
-                ran.append(migration)
-            connection.execute("COMMIT")
-        except BaseException as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            if type(error).__module__.startswith("apsw") and type(error).__name__ == "SQLError":
-                raise MigrationError(
-                    f"migration {migration.name} does not run: {error}",
-                    hint="The file is as it was before it.",
-                ) from error
-            raise
-    return ran
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        todo = pending(connection, migrations)
+        if todo:
+            empty = connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None
+            if not empty and todo[0] is migrations[0]:
+                refuse_taken(connection, migrations)
+            if path is not None and not empty:
+                copy = copy_before(path, todo[0].version - 1)
+                say(f"a copy of the file as it was is in {copy}")
+        for migration in todo:
+            run(connection, migration)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return todo
+
+
+def refuse_taken(connection: apsw.Connection, migrations: list[Migration]) -> None:
+    """Raise a MigrationError where an ordinary file has a name of ours."""
+    taken = taken_names(connection, migrations)
+    if taken:
+        raise MigrationError(
+            f'the file has a {taken[0][0]} "{taken[0][1]}" of its own, a name that sqlagent needs',
+            detail="taken: " + ", ".join(name for _, name in taken),
+            hint="Rename it, or ATTACH the file to an agent's own file.",
+        )
+
+
+def run(connection: apsw.Connection, migration: Migration) -> None:
+    """Run one migration in the caller's transaction, and write down that it ran."""
+    import apsw
+
+    try:
+        connection.execute(TABLE)
+        connection.execute(migration.sql).fetchall()
+    except apsw.SQLError as error:
+        raise MigrationError(
+            f"migration {migration.name} does not run: {error}",
+            hint="The file is as it was before it.",
+        ) from error
+    connection.execute(
+        "INSERT INTO sqlagent_migrations (version, name, checksum) VALUES (?, ?, ?)",
+        (migration.version, migration.name, migration.checksum),
+    )

@@ -120,6 +120,7 @@ class Runnable:
         self.sql = plan.sql
         self.slots = plan.parameters
         self.functions = plan.functions or any(t in OURS for t in plan.tables)
+        self.hot = False  # known columns, parameters as they come, no functions of ours
         self.columns: list[tuple[str, str | None]] | None = None
         self.convert: Callable[[tuple[Any, ...]], Any] | None = None
 
@@ -127,12 +128,17 @@ class Runnable:
         """Execute on a connection; an APSW cursor before its first row is fetched."""
         if self.slots is not None:
             parameters = pick(self.slots, parameters)
-        if self.columns is None:
-            return self.first(handle, parameters)
         try:
-            return handle.execute(self.sql, parameters)
-        except TypeError:
-            return handle.execute(self.sql, stored_all(parameters))
+            if self.columns is None:
+                return self.first(handle, parameters)
+            try:
+                return handle.execute(self.sql, parameters)
+            except TypeError:
+                return handle.execute(self.sql, stored_all(parameters))
+        except KeyError as error:  # APSW's, for a name that the mapping does not have
+            raise InterfaceError(
+                f"no value was given for parameter {error}", sqlstate="07001"
+            ) from None
 
     def first(self, handle: Handle, parameters: Any) -> Any:
         """The first execution also learns the columns, before any row: none may come."""
@@ -180,7 +186,7 @@ class LiteRead(Runnable):
     """A read on SQLite: on a pooled reader, or on the writer inside a transaction."""
 
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
-        if connection.txn is not None or connection.settings["statement_timeout_ms"]:
+        if connection.slowly:
             self.slowly(connection, cursor, parameters)
             return
         database = self.database
@@ -192,9 +198,16 @@ class LiteRead(Runnable):
         key = id(handle)
         running[key] = handle
         try:
-            if self.functions:
-                self.prepare(connection, handle)
-            found = self.start(handle, parameters)
+            if self.hot:
+                try:
+                    found = handle.execute(self.sql, parameters)
+                except TypeError:
+                    found = self.start(handle, parameters)
+            else:
+                if self.functions:
+                    self.prepare(connection, handle)
+                found = self.start(handle, parameters)
+                self.hot = self.slots is None and not self.functions
             rows = list(islice(found, FIRST_ROWS))
             if handle.data_version() != handle.seen and self.stale(connection, handle):
                 found = None
@@ -212,7 +225,8 @@ class LiteRead(Runnable):
             self.stream(connection, cursor, handle, found, rows)
             return
         del running[key]
-        handle.owner = None
+        if self.functions:
+            handle.owner = None
         database.pool.append(handle)
         convert = self.convert
         cursor._iter = iter(rows) if convert is None else map(convert, rows)
@@ -283,13 +297,18 @@ class LiteRead(Runnable):
 class LiteWrite(Runnable):
     """A write on SQLite: by the writer, together with what others write at that moment."""
 
+    def __init__(self, database: Database, plan: Lite, text: str) -> None:
+        super().__init__(database, plan, text)
+        self.bare = not plan.tables and outside(text)
+
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
         def work(handle: Handle) -> tuple[list[Any], int, int]:
             self.prepare(connection, handle)
             rows = list(self.start(handle, parameters))
             return rows, handle.changes(), handle.last_insert_rowid()
 
-        rows, changes, rowid = writing(connection, work, self.text)
+        write = writing_bare if self.bare else writing
+        rows, changes, rowid = write(connection, work, self.text)
         if self.plan.ddl:
             connection.plans.clear()
             self.database.known_catalog = None
@@ -451,6 +470,9 @@ class RunSetting:
             raise ProgrammingError("SET needs the name of a setting")
         key, checked = config.check(name, None if verb == "reset" else value)
         connection.settings[key] = checked
+        connection.slowly = connection.txn is not None or bool(
+            connection.settings["statement_timeout_ms"]
+        )
         connection.plans.clear()
         if key == "synchronous":
             connection.database.synchronous = checked
@@ -527,6 +549,28 @@ def writing(
         if isinstance(translated, Error) and translated.sql is None:
             translated.sql = text
         raise translated from None
+
+
+def outside(text: str) -> bool:
+    """Whether SQLite runs a statement only outside a transaction: VACUUM, a pragma that sets."""
+    from sqlagent.parse.lexer import lex
+
+    return lex(text)[0].upper in ("VACUUM", "PRAGMA")
+
+
+def writing_bare(connection: Connection, work: Callable[[Handle], Any], text: str) -> Any:
+    """Run what cannot be in a transaction with the writer, alone."""
+    if connection.txn is not None:
+        return writing(connection, work, text)  # SQLite says why not
+    try:
+        handle = connection.database.hold_bare()
+        try:
+            with limited(connection, handle):
+                return work(handle)
+        finally:
+            connection.database.let_go()
+    except BaseException as error:
+        raise translate(error, text) from None
 
 
 class limited:

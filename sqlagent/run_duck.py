@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlagent.context import Context
 from sqlagent.engines.duckdb import DuckEngine, DuckResult
 from sqlagent.engines.sqlite import Database, Handle
-from sqlagent.errors import Error, NotSupportedError
+from sqlagent.errors import Error, NotSupportedError, ProgrammingError
 from sqlagent.functions import functions
 from sqlagent.plan.plans import Duck, Fill
 from sqlagent.run import LiteRead, fail, open_handle, writing
@@ -141,7 +141,7 @@ class RunFill:
                 if plan.create is not None:
                     if plan.replace:
                         handle.execute(f"DROP TABLE IF EXISTS {quoted(plan.table)}")
-                    handle.execute(plan.create.format(columns=declared(columns)))
+                    handle.execute(definition(plan.create, plan.table, columns))
                 done = 0
                 batch: list[tuple[Any, ...]] = []
                 for row in result.rows():
@@ -161,6 +161,21 @@ class RunFill:
         if plan.create is not None:
             connection.plans.clear()
             self.database.known_catalog = None
+
+
+def definition(create: str, table: str, columns: list[tuple[str, str]]) -> str:
+    """`CREATE TABLE t` or `CREATE TABLE t (names)` with the types of the source's columns."""
+    from sqlagent.parse.lexer import is_name, lex
+
+    head, _, given = create.partition(quoted(table))
+    names = [token.name for token in lex(given) if is_name(token)]
+    if names and len(names) != len(columns):
+        raise ProgrammingError(
+            f'table "{table}" has {len(names)} names for {len(columns)} columns', sqlstate="42611"
+        )
+    kinds = [kind for _, kind in columns]
+    named = list(zip(names, kinds, strict=True)) if names else columns
+    return f"{head}{quoted(table)} ({declared(named)})"
 
 
 def quoted(name: str) -> str:

@@ -260,8 +260,12 @@ def test_a_vacuum_that_renumbers(tmp_path: Path) -> None:
 
 
 def test_other_schema_changes_do_not_rebuild(tmp_path: Path) -> None:
-    path = new_file(tmp_path / "a.db", "CREATE TABLE h (x TEXT)", "INSERT INTO h VALUES ('a'), ('b')",
-                    "CREATE TABLE k (x TEXT)")  # fmt: skip
+    path = new_file(
+        tmp_path / "a.db",
+        "CREATE TABLE h (x TEXT)",
+        "INSERT INTO h VALUES ('a'), ('b')",
+        "CREATE TABLE k (x TEXT)",
+    )
     with opened(path) as engine:
         rows(engine, "SELECT count(*) FROM h", "h")
         before = engine.replicas._replicas["h"]
@@ -302,11 +306,39 @@ def test_our_own_tables_and_without_rowid(tmp_path: Path) -> None:
         assert rows(engine, log, "sqlagent_change_log")[0][1] == found[0][1] + 1
 
 
+def test_a_build_leaves_our_locks_alone(big: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Builds by the scanner, saves and loads, while a transaction of ours holds the write lock."""
+    monkeypatch.setattr(build, "ROWS_WITH_SCANNER", 0)
+    monkeypatch.setattr(build, "ROWS_WITHOUT_SCANNER", 0)
+    code = (
+        "import sqlite3, sys\nc = sqlite3.connect(sys.argv[1], timeout=0, isolation_level=None)\n"
+        "try: c.execute('BEGIN IMMEDIATE')\nexcept sqlite3.OperationalError as e: print(e)"
+    )
+    with opened(big) as engine:
+        held = engine._database.hold()
+        held.execute("UPDATE t SET v = 0 WHERE id = 1")
+        for _ in range(2):
+            assert rows(engine, SUM, "t") == TRUTH
+            engine.sync()
+            engine.rebuild()
+        assert engine.replicas._scanner
+        child = [sys.executable, "-c", code, str(big)]
+        assert (
+            subprocess.run(child, capture_output=True, text=True).stdout == "database is locked\n"
+        )
+        held.execute("COMMIT")
+        engine._database.let_go()
+        assert rows(engine, "SELECT v FROM t WHERE id = 1", "t") == [(0.0,)]
+    check = apsw.Connection(str(big)).execute("PRAGMA integrity_check").fetchall()
+    assert check == [("ok",)]
+
+
 def test_a_trimmed_log_rebuilds(file: Path) -> None:
     with opened(file) as engine:
         rows(engine, "SELECT count(*) FROM t", "t")
         foreign(file, "DELETE FROM t WHERE id < 100", "INSERT INTO t VALUES (1, 'x', 1)",
-                "DELETE FROM sqlagent_change_log WHERE seq < (SELECT max(seq) FROM sqlagent_change_log)")  # fmt: skip
+                "DELETE FROM sqlagent_change_log"
+                " WHERE seq < (SELECT max(seq) FROM sqlagent_change_log)")  # fmt: skip
         assert rows(engine, "SELECT count(*) FROM t", "t") == [(2902,)]
 
 
@@ -351,7 +383,22 @@ def test_a_query_sees_one_state(tmp_path: Path) -> None:
         assert not wrong
 
 
-# Snapshots ------------------------------------------------------------------------------------------
+def test_a_copy_of_mostly_deleted_rows_is_compacted(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replicas, "COMPACT_ROWS", 1000)
+    with opened(file) as engine:
+        first = None
+        for n in range(1, 8):
+            assert rows(engine, "SELECT count(*), sum(v) FROM t", "t") == [
+                (3000, 2250750.0 + 500 * (n - 1))
+            ]
+            first = first or engine.replicas._replicas["t"].physical
+            foreign(file, f"UPDATE t SET v = v + 1 WHERE id BETWEEN {n * 10} AND {n * 10 + 499}")
+        assert engine.replicas._replicas["t"].physical != first
+
+
+# Snapshots ------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -450,7 +497,7 @@ def test_the_folder_goes_while_open(big: Path) -> None:
 
 
 def test_a_snapshot_of_another_history_is_not_taken(big: Path, tmp_path: Path) -> None:
-    """A copy of the file goes its own way, then stands where the file was, at the same log entry."""
+    """A copy of the file goes its own way, then stands where the file was, at the same entry."""
     copy = tmp_path / "copy.db"
     source, target = apsw.Connection(str(big)), apsw.Connection(str(copy))
     with target.backup("main", source, "main") as backup:
@@ -491,7 +538,7 @@ def test_two_processes_share_the_folder(big: Path) -> None:
         assert rows(engine, "SELECT count(*) FROM t", "t") == [(5040,)]
 
 
-# Any writes at all ----------------------------------------------------------------------------------
+# Any writes at all ----------------------------------------------------------------------
 
 KEYS = st.integers(-2, 6)
 WORDS = st.sampled_from(["a", "b", "c", "d"])
@@ -567,7 +614,8 @@ class AnyWrites(RuleBasedStateMachine):
     @rule()
     def trim(self) -> None:
         self.run(
-            "DELETE FROM sqlagent_change_log WHERE seq < (SELECT max(seq) - 2 FROM sqlagent_change_log)"
+            "DELETE FROM sqlagent_change_log"
+            " WHERE seq < (SELECT max(seq) - 2 FROM sqlagent_change_log)"
         )
 
     @rule(table=st.sampled_from("twhz"))

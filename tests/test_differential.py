@@ -24,12 +24,22 @@ from sqlagent.plan import plan
 from sqlagent.plan.plans import Duck, Lite
 
 DDL = {
-    "t": "id INTEGER PRIMARY KEY, n BIGINT, x DOUBLE, s VARCHAR, ts TIMESTAMP, d DATE, ok BOOLEAN, data JSON",
+    "t": "id INTEGER PRIMARY KEY, n BIGINT, x DOUBLE, s VARCHAR, ts TIMESTAMP, d DATE, "
+    "ok BOOLEAN, data JSON",
     "u": "k INTEGER PRIMARY KEY, n BIGINT, label VARCHAR NOT NULL",
 }
 ROWS = {
     "t": [
-        (1, 5, 2.5, "apple", "2026-01-01 00:00:00.000", "2026-01-01", 1, '{"a":1,"b":"tea","c":true}'),
+        (
+            1,
+            5,
+            2.5,
+            "apple",
+            "2026-01-01 00:00:00.000",
+            "2026-01-01",
+            1,
+            '{"a":1,"b":"tea","c":true}',
+        ),
         (2, -7, -0.5, "Apple", "2026-01-01 12:30:00.500", "2026-01-31", 0, '{"a":null,"b":"x y"}'),
         (3, None, None, None, None, None, None, None),
         (4, 0, 0.0, "", "2025-12-31 23:59:59.999", "2025-12-31", 1, '{"a":2.5,"b":{"z":[1,2]}}'),
@@ -43,7 +53,10 @@ KINDS = {
           "d": "DATE", "ok": "BOOLEAN", "data": "JSON"},
     "u": {"k": "BIGINT", "n": "BIGINT", "label": "VARCHAR"},
 }  # fmt: skip
-VIEW = "SELECT id, n / 2 AS half, julianday('2026-02-01') - julianday(ts) AS age FROM t WHERE n IS NOT NULL"
+VIEW = (
+    "SELECT id, n / 2 AS half, julianday('2026-02-01') - julianday(ts) AS age "
+    "FROM t WHERE n IS NOT NULL"
+)
 CATALOG = Catalog(1, {
     **{name: Table(name, "table", tuple(Column(c, k, c == "label") for c, k in kinds.items()),
                    "id" if name == "t" else "k") for name, kinds in KINDS.items()},
@@ -325,10 +338,14 @@ def test_parameters_agree(sql, parameters, lite, duck):
 NUMBER = st.sampled_from(["n", "id", "x", "3", "-2", "0.5", "1e2", "coalesce(n, 1)", "abs(n)"])
 OPERATOR = st.sampled_from(["+", "-", "*", "/"])
 TEXT = st.sampled_from(["s", "'apple'", "''", "s || 'z'", "substr(s, 1, 2)", "coalesce(s, '-')"])
-COMPARE = st.sampled_from(["=", "<>", "<", "<=", ">", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM"])
+COMPARE = st.sampled_from(
+    ["=", "<>", "<", "<=", ">", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM"]
+)
 TERM = st.one_of(
     st.tuples(NUMBER, COMPARE, NUMBER), st.tuples(TEXT, COMPARE, TEXT),
-    st.tuples(st.tuples(NUMBER, OPERATOR, NUMBER).map(lambda t: f"({' '.join(t)})"), COMPARE, NUMBER),
+    st.tuples(
+        st.tuples(NUMBER, OPERATOR, NUMBER).map(lambda t: f"({' '.join(t)})"), COMPARE, NUMBER
+    ),
 ).map(" ".join)  # fmt: skip
 CONDITION = st.recursive(
     TERM,

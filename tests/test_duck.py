@@ -37,26 +37,32 @@ def engine(tmp_path: Path) -> Iterator[DuckEngine]:
 
 
 def test_values_and_types(engine: DuckEngine) -> None:
-    sql = """SELECT 1::BIGINT AS i, 1.5::DECIMAL(5,2) AS d, '{"a": 1}'::JSON AS j, 'x'::BLOB AS b, [1.5]::FLOAT[1] AS f,
+    sql = """SELECT 1::BIGINT AS i, 1.5::DECIMAL(5,2) AS d, '{"a": 1}'::JSON AS j, 'x'::BLOB AS b, 
+      [1.5]::FLOAT[1] AS f,
       [1, 2] AS l, '00000000-0000-0000-0000-000000000001'::UUID AS u, DATE '2024-01-02' AS day,
-      TIMESTAMPTZ '2024-01-01 12:00:00+02' AS z, [TIMESTAMPTZ '2024-01-01 12:00:00+02'] AS zz, NULL AS "a ""b", true AS y,
+      TIMESTAMPTZ '2024-01-01 12:00:00+02' AS z, [TIMESTAMPTZ '2024-01-01 12:00:00+02'] AS zz,
+      NULL AS "a ""b", true AS y,
       170141183460469231731687303715884105727 AS h"""
     result = engine.run(Duck(sql), ())
     assert result.columns == [
         ("i", "BIGINT"), ("d", "DECIMAL(5,2)"), ("j", "JSON"), ("b", "BLOB"), ("f", "FLOAT[1]"),
-        ("l", "INTEGER[]"), ("u", "UUID"), ("day", "DATE"), ("z", "TIMESTAMP"), ("zz", "TIMESTAMP[]"),
+        ("l", "INTEGER[]"), ("u", "UUID"), ("day", "DATE"), ("z", "TIMESTAMP"), 
+        ("zz", "TIMESTAMP[]"),
         ('a "b', "INTEGER"), ("y", "BOOLEAN"), ("h", "HUGEINT"),
     ]  # fmt: skip
     noon = datetime.datetime(2024, 1, 1, 10)
     assert list(result.rows()) == [(
-        1, Decimal("1.50"), '{"a": 1}', b"x", [1.5], [1, 2], uuid.UUID(int=1), datetime.date(2024, 1, 2),
-        noon, [noon], None, True, 2**127 - 1,
+        1, Decimal("1.50"), '{"a": 1}', b"x", [1.5], [1, 2], uuid.UUID(int=1), 
+        datetime.date(2024, 1, 2), noon, [noon], None, True, 2**127 - 1,
     )]  # fmt: skip
 
 
 def test_parameters_and_arrow(engine: DuckEngine) -> None:
     values = (500, "A", b"x", None, datetime.datetime(2024, 1, 1), Decimal("1.5"), [1.0])
-    sql = "SELECT count(*) AS n, $3 AS b, $4 AS o, $5 AS ts, $6 AS d, $7 AS l FROM t WHERE id <= $1 AND g = $2"
+    sql = (
+        "SELECT count(*) AS n, $3 AS b, $4 AS o, $5 AS ts, $6 AS d, $7 AS l FROM t"
+        " WHERE id <= $1 AND g = $2"
+    )
     got = engine.run(Duck(sql, tables=("t",)), values)
     assert list(got.rows()) == [(125, b"x", None, values[4], Decimal("1.5"), [1.0])]
     table_ = engine.run(
@@ -125,11 +131,11 @@ def test_a_live_file_is_refused(engine: DuckEngine, monkeypatch: pytest.MonkeyPa
         ((0,), (["x", database.path],)),
     ):
         plan = Duck("SELECT * FROM read_blob($1)", files=files)
-        with pytest.raises(NotSupportedError, match='"agent.db" is open here'):
+        with pytest.raises(NotSupportedError, match=r'"agent\.db" is open here'):
             engine.run(plan, values)
 
 
-# Transactions -------------------------------------------------------------------------------------
+# Transactions ---------------------------------------------------------------------------
 
 
 def private(engine: DuckEngine, connection: Any, sql: str, *tables: str) -> list[Any]:
@@ -172,7 +178,7 @@ def test_a_transaction_sees_its_own_writes(engine: DuckEngine, warm: bool) -> No
         rows(engine, "SELECT * FROM fresh", "fresh")
 
 
-# Functions ----------------------------------------------------------------------------------------
+# Functions ------------------------------------------------------------------------------
 
 
 @scalar("DOUBLE")
@@ -242,8 +248,10 @@ def test_scalars(ours: DuckEngine) -> None:
         (6, 3.5, 3)
     ]
     assert len(set(rows(ours, "SELECT serial() FROM t", "t"))) == 1000
-    seen = rows(ours, "SELECT kind_of(2::HUGEINT), kind_of(2.5), kind_of('x'::BLOB), kind_of(now()), kind_of($1)",
-                values=("x",))  # fmt: skip
+    sql = (
+        "SELECT kind_of(2::HUGEINT), kind_of(2.5), kind_of('x'::BLOB), kind_of(now()), kind_of($1)"
+    )
+    seen = rows(ours, sql, values=("x",))
     assert seen == [("int", "float", "bytes", "str", "str")]
 
 
@@ -282,7 +290,7 @@ def test_an_exception_keeps_its_class(ours: DuckEngine) -> None:
         rows(ours, "SELECT halve(1, 2, 3)")
 
 
-# Threads, ends --------------------------------------------------------------------------------------
+# Threads, ends --------------------------------------------------------------------------
 
 
 def test_a_stream_outlives_changes(engine: DuckEngine) -> None:

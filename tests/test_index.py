@@ -386,13 +386,14 @@ def test_nearest_and_within_are_exact(metric: str) -> None:
     ids, _ = index.nearest(q.tobytes(), 10, allowed)
     inside = allowed[np.argsort(d[allowed], kind="stable")]
     assert ids.tolist() == inside[inside != 7][:10].tolist()
-    radius = float(np.sort(d)[30])
-    near, _ = index.within(q.tobytes(), radius + 1e-9)
-    assert sorted(near) == sorted(np.flatnonzero(d <= radius + 1e-9))
+    radius = float(np.sort(d)[30:32].mean())
+    near, _ = index.within(q.tobytes(), radius)
+    assert sorted(near) == sorted(np.flatnonzero(d <= radius))
     assert len(index.search(Query(None, q.tobytes(), 5)).ids) == 5
 
 
 def test_codes_are_compared_again_by_their_floats() -> None:
+    pytest.importorskip("simsimd")
     rng = np.random.default_rng(8)
     x = rng.standard_normal((3000, 32)).astype(np.float32)
     rows = [Row(i, f"row {i}", x[i].tobytes(), i, f"s{i // 20}") for i in range(3000)]
@@ -416,6 +417,20 @@ def test_codes_are_compared_again_by_their_floats() -> None:
         )
         assert codes.search(query).similarity[0] == pytest.approx(exact.similarity[0], abs=0.02)
     assert max(asked) < 400 and codes.nbytes < floats.nbytes
+
+
+def test_within_is_exact_where_floats_stand_beside_codes() -> None:
+    rng = np.random.default_rng(9)
+    x = rng.standard_normal((2500, 32)).astype(np.float32)
+    rows = [Row(i, f"row {i}", x[i].tobytes()) for i in range(2500)]
+    index = ScopeIndex.build(rows, dimensions=32)
+    wide = x.astype(np.float64)
+    d = 1 - wide @ wide[3] / np.linalg.norm(wide, axis=1) / np.linalg.norm(wide[3])
+    radius = float(np.sort(d)[400:402].mean())
+    assert sorted(index.within(x[3].tobytes(), radius)[0]) == sorted(np.flatnonzero(d <= radius))
+    assert index.nearest(x[3].tobytes(), 10)[0].tolist() == np.argsort(d)[:10].tolist()
+    hits = index.search(Query(None, x[3].tobytes(), 10))
+    assert hits.similarity[0] == pytest.approx(1.0, abs=1e-6)
 
 
 def test_an_index_is_smaller_than_what_it_holds_twice() -> None:

@@ -66,7 +66,8 @@ def test_a_partial_index(connection: apsw.Connection, tmp_path: Path) -> None:
     plan = "\n".join(
         row[3]
         for row in connection.execute(
-            "EXPLAIN QUERY PLAN SELECT rowid FROM p WHERE a COLLATE BINARY = 'x' AND (b = 'where (' -- )\n)"
+            "EXPLAIN QUERY PLAN SELECT rowid FROM p"
+            " WHERE a COLLATE BINARY = 'x' AND (b = 'where (' -- )\n)"
         )
     )
     assert "p_part" in plan

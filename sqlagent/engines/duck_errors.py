@@ -41,7 +41,7 @@ _pending: OrderedDict[str, BaseException] = OrderedDict()
 
 
 class Raised(Exception):
-    """Stands for an exception of a function of ours on its way through DuckDB, which keeps only text."""
+    """Stands for an exception of ours on its way through DuckDB, which keeps only the text."""
 
 
 def remember(error: BaseException) -> Raised:

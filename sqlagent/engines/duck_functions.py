@@ -1,7 +1,7 @@
 """Our functions on DuckDB: scalars as Arrow UDFs, tables as `unnest` of a STRUCT[] behind a macro.
 
-A UDF takes any types, so that a body sees the value that it would see on SQLite, and refuses what it
-would refuse there. (duckdb and pyarrow are imported with this module.)
+A UDF takes any types, so that a body sees the value that it would see on SQLite, and refuses what
+it would refuse there. (duckdb and pyarrow are imported with this module.)
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Contexts = Callable[[], Any]
 def register(
     cursor: duckdb.DuckDBPyConnection, functions: Mapping[str, Function], context: Contexts
 ) -> None:
-    """Make every function of ours known to the instance of `cursor`; macros are inlined elsewhere."""
+    """Make our functions known to the instance of `cursor`; macros are inlined elsewhere."""
     for function in functions.values():
         if function.writes or function.kind == "macro":
             continue
@@ -91,7 +91,7 @@ def _create(
     # Without an argument Arrow would not say how many rows there are.
     wrapped = bare and function.kind == "scalar"
     label = f"sqlagent_{name}" if wrapped else name
-    cursor.create_function(
+    cursor.create_function(  # type: ignore[call-overload]  # it takes the enum's names as text
         label, body, None, kind, type="arrow", null_handling="special",
         side_effects=not function.deterministic,
     )  # fmt: skip
@@ -105,7 +105,7 @@ def pa_type(cursor: duckdb.DuckDBPyConnection, kind: str) -> pa.DataType:
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:
-    """An Arrow column as SQLite's values: times and UUIDs as text, lists of numbers as float32 bytes."""
+    """An Arrow column as SQLite's values: times as text, lists of numbers as float32 bytes."""
     kind = column.type
     plain = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_string(kind)
     values: list[Any] = column.to_pylist()

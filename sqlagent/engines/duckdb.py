@@ -1,7 +1,7 @@
-"""DuckDB as the engine of analytics: one instance in memory a file and process, over fresh columns.
+"""DuckDB as the engine of analytics: one instance in memory a file and process, fresh columns.
 
-It never opens the live file: its rows come by `sqlagent.sync`. Only text that the planner made from a
-parse tree reaches it, and the files that a statement names are checked once more before it runs.
+It never opens the live file: its rows come by `sqlagent.sync`. Only text that the planner made from
+a parse tree reaches it, and the files that a statement names are checked once more before it runs.
 (duckdb is imported with this module.)
 """
 
@@ -20,7 +20,7 @@ import duckdb
 from sqlagent.engines import duck_functions
 from sqlagent.engines.duck_errors import translate
 from sqlagent.engines.duck_result import DuckResult
-from sqlagent.errors import InterfaceError, NotSupportedError
+from sqlagent.errors import InterfaceError, NotSupportedError, ProgrammingError
 from sqlagent.sync.replicas import Replicas
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from sqlagent.functions import Function
     from sqlagent.plan.plans import Duck
 
-ATTEMPTS = 3
 __all__ = ["DuckEngine", "DuckResult"]
 
 
@@ -71,15 +70,16 @@ class DuckEngine:
         this statement only.
         """
         self._check_files(plan, values)
-        for attempt in range(ATTEMPTS):
+        dropped = self.replicas.fresh(plan.tables)
+        try:
+            return self._start(self._cursor(), plan.sql, values, timeout_s, started)
+        except ProgrammingError:
+            if self.replicas.dropped == dropped:
+                raise
+        # Another thread dropped a copy between the two steps, to make it anew. Now none can.
+        with self.replicas.lock:
             self.replicas.fresh(plan.tables)
-            try:
-                return self._start(self._cursor(), plan.sql, values, timeout_s, started)
-            except Exception:
-                # Another thread may have dropped a copy between the two steps, to make it anew.
-                if attempt == ATTEMPTS - 1 or self.replicas.has(plan.tables):
-                    raise
-        raise AssertionError("unreachable")
+            return self._start(self._cursor(), plan.sql, values, timeout_s, started)
 
     def run_private(
         self,
@@ -90,7 +90,7 @@ class DuckEngine:
         timeout_s: float | None = None,
         started: Callable[[Callable[[], None]], None] | None = None,
     ) -> DuckResult:
-        """Run a plan inside a transaction: over TEMP tables of what `connection` sees, its own writes too."""
+        """Run a plan over what `connection`, in a transaction, sees: its own writes too."""
         self._check_files(plan, values)
         cursor = self._cursor()
         try:

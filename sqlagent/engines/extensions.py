@@ -29,7 +29,7 @@ def path(name: str) -> Path | None:
 
 
 def load(cursor: duckdb.DuckDBPyConnection, name: str) -> None:
-    """Load an extension into the instance of `cursor`. Raises OperationalError where it is missing."""
+    """Load an extension into the instance of `cursor`; OperationalError where it is missing."""
     file = path(name)
     if file is None:
         raise OperationalError(

@@ -63,7 +63,9 @@ _STATES = (
 
 def translate(error: BaseException, sql: str | None = None) -> BaseException:
     """Our error for an APSW exception; ours, and Python's that are not about the database, stay."""
-    if isinstance(error, Error) or not isinstance(error, apsw.Error | TypeError | ValueError):
+    if isinstance(error, Error) or not isinstance(
+        error, apsw.Error | TypeError | ValueError | OverflowError
+    ):
         return error
     name = type(error).__name__
     text = str(error)

@@ -5,6 +5,11 @@ the codes (48 MB for 1,000,000 vectors of 384 dimensions) choose some hundred ca
 are compared by the floats that the caller fetches. Nothing is trained: what is appended is found
 at once. The bits lie word by word, 64 of each row together, and a part of the words decides which
 rows the others are read for.
+
+1,000,000 x 384 by one core of a busy machine: 3.5 ms CPU, recall@10 1.0 with 200 candidates, .98
+with 100, on vectors in topics. Without any topics recall falls, and candidates are what helps:
+among 200,000 vectors, all words read for .8 % of the rows, .72 with 200 and .83 with 400 (all words
+read for every row: .76 and .86).
 """
 
 import threading
@@ -24,7 +29,7 @@ Fetch = Callable[[Ids], Floats]
 
 _BLOCK: Final = 32_768  # rows: what numpy works on stays in the processor's cache
 _SAMPLE: Final = 31  # every so manieth row tells where the cut between near and far lies
-_SURVIVORS: Final = 16_384  # rows whose other words are read
+_SURVIVORS: Final = 8_192  # rows whose other words are read
 _WHOLE: Final = 50_000  # up to so many rows, every word of each is read
 _MEAN_ROWS: Final = 65_536
 

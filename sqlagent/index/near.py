@@ -44,13 +44,16 @@ def among(ids: Ids, wanted: Ids) -> Mask:
 
 
 def top(score: Floats, k: int, candidates: Mask) -> Slots:
-    """The slots of the k best scores and of all that equal the last of them, in no order."""
-    k = min(k, int(np.count_nonzero(candidates)))
+    """The candidates with the k best scores, and all that equal the last of them, in no order."""
+    at = np.flatnonzero(candidates)
+    values = score.take(at)
+    k = min(k, len(at))
     if k == 0:
-        return np.zeros(0, np.intp)
-    least = np.partition(score, len(score) - k)[len(score) - k]
+        return at[:0]
+    least = np.partition(values, len(at) - k)[len(at) - k]
     # Sums of doubles may order what differs by a rounding otherwise.
-    return np.flatnonzero(score >= least - np.float32(1e-6) * max(1.0, abs(least)))
+    kept: Slots = at[values >= least - np.float32(1e-6) * max(1.0, abs(least))]
+    return kept
 
 
 def nearest(
@@ -81,7 +84,7 @@ def within(
     fetch: Fetch | None,
 ) -> tuple[Ids, Doubles]:
     """See `ScopeIndex.within`. Whatever could be near enough is measured exactly."""
-    near = _nearness(index, blob, allowed)
+    near = _nearness(index, blob, allowed, exact=True)
     store = index.store
     if near is None or store.vectors is None or store.dimensions is None:
         return np.zeros(0, np.int64), np.zeros(0)
@@ -91,10 +94,11 @@ def within(
         slack = 1e-5 * (square + float(store.vectors.square[: index.used].max(initial=0.0)))
         least = square - radius * radius - slack if radius >= 0.0 else np.inf
     elif store.metric == "cosine":
-        least = 1.0 - radius - (0.02 if store.vectors.coded else 1e-5)
+        least = 1.0 - radius - (1e-5 if store.vectors.has_floats else 0.02)
     else:
-        finite = near[near > -np.inf]
-        least = -radius - 1e-5 * float(np.abs(finite).max(initial=1.0))
+        rows = store.vectors.matrix[: index.used]
+        longest = float(np.sqrt(np.einsum("ij,ij->i", rows, rows).max(initial=0.0)))
+        least = -radius - 1e-5 * longest * float(np.linalg.norm(vector))
     slots = np.flatnonzero(near >= max(least, float(np.finfo(np.float32).min)))
     ids, distance = _distances(index, blob, slots, fetch)
     kept = distance <= radius
@@ -102,16 +106,23 @@ def within(
 
 
 def _nearness(
-    index: "ScopeIndex", blob: bytes, allowed: "frozenset[int] | NDArray[Any] | None"
+    index: "ScopeIndex",
+    blob: bytes,
+    allowed: "frozenset[int] | NDArray[Any] | None",
+    *,
+    exact: bool = False,
 ) -> Floats | None:
-    """Higher is nearer: the inner product, under l2 twice that less the row's square."""
+    """Higher is nearer: the inner product, under l2 twice that less the row's square.
+
+    -infinity for a row that is not allowed or has no vector. `exact` prefers floats to codes.
+    """
     store = index.store
     if store.vectors is None or store.dimensions is None:
         return None
     vector = vector_of(blob, store.dimensions)
     if store.metric == "cosine":
         vector = unit(vector[None])[0]
-    near = store.vectors.dots(vector, index.used)
+    near = store.vectors.dots(vector, index.used, exact)
     if store.metric == "l2":
         near = 2.0 * near - store.vectors.square[: index.used]
     mask = mask_of(index, allowed) & store.columns.has_vector[: index.used]

@@ -182,7 +182,6 @@ def search(index: "ScopeIndex", query: Query, fetch: Fetch | None = None) -> Hit
     if weights.recency:
         recent = _recent(index, weights, np.arange(used)).astype(np.float32)
         score = score + np.float32(weights.recency) * recent
-    score = np.where(candidates, score, np.float32(-np.inf)).astype(np.float32, copy=False)
     vectors = index.store.vectors
     rerank = found.cosine is not None and vectors is not None and vectors.coded
     slots = top(score, max(query.k, RERANK) if rerank else query.k, candidates)

@@ -100,9 +100,12 @@ class Vectors:
             return self.matrix[slots]
         return self.codes[slots].astype(np.float32) * self.scale[slots][:, None]
 
-    def dots(self, query: Floats, used: int) -> Floats:
-        """The inner products of the first `used` slots with a query, by codes if there are any."""
-        if not self.coded:
+    def dots(self, query: Floats, used: int, exact: bool = False) -> Floats:
+        """The inner products of the first `used` slots with a query, by codes if there are any.
+
+        `exact` prefers floats, if there are any.
+        """
+        if not self.coded or (exact and self.has_floats):
             with np.errstate(over="ignore", invalid="ignore"):
                 return self.matrix[:used] @ query
         scale = np.float32(max(float(np.abs(query).max(initial=0.0)), 1e-30) / 127.0)

@@ -1,4 +1,4 @@
-"""Tokens of a statement, by one compiled regular expression: cheap, and enough for plain statements.
+"""Tokens of a statement by one compiled regular expression: cheap, enough for plain statements.
 
 Understands what SQLite, DuckDB and PostgreSQL spell between them: comments, `'it''s'`, `E'\\n'`,
 `$tag$…$tag$`, `x'00ff'`, `"name"`, `` `name` ``, numbers, the parameters `?`, `?1`, `$1`, `:name`,
@@ -75,7 +75,7 @@ def _kind(match: re.Match[str]) -> str:
 
 
 def statements(tokens: list[Token]) -> list[list[Token]]:
-    """The tokens cut at every `;` outside a trigger's BEGIN … END; empty statements are left out."""
+    """The tokens cut at every `;` outside a trigger's BEGIN … END, without empty statements."""
     parts: list[list[Token]] = [[]]
     depth = 0
     for token in tokens:

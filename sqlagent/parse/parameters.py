@@ -1,4 +1,4 @@
-"""Parameters: every style becomes a numbered place, and `Slots` says which of the user's it takes."""
+"""Parameters: every style becomes a numbered place, and a slot says which of the user's it is."""
 
 from __future__ import annotations
 

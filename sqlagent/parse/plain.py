@@ -184,12 +184,10 @@ class _Scan:
             elif kind == "number":
                 if section == "select" and "." in text:
                     return False
-            elif kind == "string":
-                if text[0] != "'" or section in ("from", "limit"):
-                    return False
-            elif kind == "param":
-                if section == "from" or text[1:].isdigit() and text[0] == "$":
-                    return False
+            elif (kind == "string" and (text[0] != "'" or section in ("from", "limit"))) or (
+                kind == "param" and section == "from"
+            ):
+                return False
             place += 1
         return not stack
 
@@ -242,9 +240,9 @@ class _Scan:
                 self.upper(place - 1) in ("SELECT", "ALL", "RETURNING") or before in (",", ".")
             ):
                 return section == "select"
-            left = before in ("(", ")", ",", "=") or self._operand(place - 1) in ("9", "?")
-            left = left or text == "-" and self.upper(place - 1) in ("SELECT", "AND", "THEN")
-            return left and (after == "(" or self._after(place + 1) in ("9", "?"))
+            fits = before in ("(", ")", ",", "=") or self._operand(place - 1) in ("9", "?")
+            fits = fits or (text == "-" and self.upper(place - 1) in ("SELECT", "AND", "THEN"))
+            return fits and (after == "(" or self._after(place + 1) in ("9", "?"))
         return False
 
     def _assigns(self, place: int) -> bool:
@@ -278,7 +276,9 @@ class _Scan:
         special = column.type is not None and column.type not in words.PLAIN_TYPES
         if special and section in ("where", "values") and self.upper(place + 1) != "IS":
             return None
-        return None if special and following in words.COMPARISONS and section != "set" else place + 1
+        return (
+            None if special and following in words.COMPARISONS and section != "set" else place + 1
+        )
 
     def _implicit_alias(self, place: int, name: str) -> bool:
         self.aliases.add(name)
@@ -291,7 +291,7 @@ class _Scan:
         return True
 
     def _order(self, place: int) -> int | None:
-        """`[table.]column [ASC|DESC] [NULLS FIRST|LAST], …`; adds where NULLs go, where it matters."""
+        """`[table.]column [ASC|DESC] [NULLS …], …`; adds where NULLs go, where that matters."""
         while True:
             if self.text(place + 1) == "." and self.tokens[place].name.lower() in self.aliases:
                 place += 2

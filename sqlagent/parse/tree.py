@@ -1,7 +1,7 @@
 """Tokens → sqlglot's tree. The module as a whole is imported lazily: it imports sqlglot.
 
-Before sqlglot reads the text, what it would misread is spelled apart: parameters become `:p1`, E'' and
-$$ strings plain ones, blobs and SQLite's time functions calls of names that start with `sq_`, which
+Before sqlglot reads the text, what it would misread is spelled apart: parameters become `:p1`, E''
+and $$ strings plain ones, blobs and SQLite's time functions calls of names that start with `sq_`, which
 no dialect of sqlglot reinterprets.
 """
 
@@ -23,16 +23,18 @@ TIME_FUNCTIONS = frozenset(("strftime", "date", "datetime", "time", "julianday",
 _KEPT = TIME_FUNCTIONS | {"total", "printf", "range", "generate_series"}
 
 
-def parse(sql: str, tokens: list[Token], numbering: Numbering, dialect: str) -> tuple[exp.Expr, bool]:
+def parse(
+    sql: str, tokens: list[Token], numbering: Numbering, dialect: str
+) -> tuple[exp.Expr, bool]:
     """The tree of one statement in `dialect`; what only SQLite spells is understood in any of them.
 
     Second, whether the text itself is the dialect's own.
 
     Raises ProgrammingError with the place of a syntax error.
     """
-    edits = _edits(tokens, numbering)
+    edits = _edits(sql, tokens, numbering)
     first, last = tokens[0].start, tokens[-1].start + len(tokens[-1].text)
-    text = edited(sql[:last], edits)
+    text = " " * first + edited(sql[:last], edits)[first:]
     try:
         tree = _parse(text, dialect)
     except SqlglotError as error:
@@ -43,6 +45,11 @@ def parse(sql: str, tokens: list[Token], numbering: Numbering, dialect: str) -> 
                 pass
         raise _syntax_error(error, sql, text, edits, first) from None
     return tree, not any(t.text[0] == "`" for t in tokens)
+
+
+def parsed_text(sql: str, tokens: list[Token]) -> str:
+    """A statement without parameters, as sqlglot is to read it."""
+    return edited(sql, _edits(sql, tokens, Numbering(sql, tokens)))
 
 
 def _parse(text: str, dialect: str) -> exp.Expr:
@@ -64,22 +71,39 @@ def _adopt(tree: exp.Expr, tokens: list[Token], dialect: str) -> exp.Expr:
     return tree
 
 
-def _edits(tokens: list[Token], numbering: Numbering) -> list[tuple[int, int, str]]:
+def same_text(
+    sql: str, tokens: list[Token], numbering: Numbering, mark: str
+) -> list[tuple[int, int, str]]:
+    """Edits after which any reader sees the tokens that ours saw.
+
+    Comments become spaces (engines differ on nested ones), strings of every form plain ones, and
+    parameters `mark` with their number: what was checked is what an engine is sent.
+    """
     edits = []
+    end = tokens[0].start
+    for token in tokens:
+        kind, text, start = token
+        if "--" in (gap := sql[end:start]) or "/*" in gap:
+            edits.append((end, start, " " * len(gap)))
+        end = start + len(text)
+        if kind == "param":
+            edits.append((start, end, f"{mark}{numbering.of[start]}"))
+        elif kind == "string" and text[0] != "'":
+            edits.append((start, end, quote(unquote(token))))
+    return edits
+
+
+def _edits(sql: str, tokens: list[Token], numbering: Numbering) -> list[tuple[int, int, str]]:
+    edits = same_text(sql, tokens, numbering, ":p")
     for place, token in enumerate(tokens):
         kind, text, start = token
         new = None
-        if kind == "param":
-            new = f":p{numbering.of[start]}"
-        elif kind == "string" and text[0] != "'":
-            new = quote(unquote(token))
-        elif kind == "quoted" and text[0] == "`":
+        if kind == "quoted" and text[0] == "`":
             new = quote_name(token.name)
         elif kind == "blob":
             new = f"sq_blob('{text[2:-1]}')"
-        elif kind == "word" and tokens[place + 1 : place + 2] and tokens[place + 1].text == "(":
-            if text.lower() in _KEPT and (place == 0 or tokens[place - 1].text != "."):
-                new = f"sq_{text.lower()}"
+        elif text.lower() in _KEPT and [t.text for t in tokens[place + 1 : place + 2]] == ["("]:
+            new = f"sq_{text.lower()}"
         if new is not None:
             edits.append((start, start + len(text), new))
     return edits

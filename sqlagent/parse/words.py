@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
+
+def names(text: str) -> frozenset[str]:
+    """The words of a text as a set."""
+    return frozenset(text.split())
+
+
 # Words that open a section of a statement, and the section's name.
 SECTIONS = {
     "SELECT": "select", "FROM": "from", "JOIN": "from", "WHERE": "where", "ON": "where",
     "ORDER": "order", "LIMIT": "limit", "OFFSET": "limit", "SET": "set", "VALUES": "values",
     "RETURNING": "select", "INTO": "from", "UPDATE": "from",
 }  # fmt: skip
-READ_WORDS = frozenset(SECTIONS) - {"SET", "VALUES", "RETURNING", "INTO", "UPDATE"} | frozenset(
-    "ALL AND OR NOT NULL IS IN BETWEEN AS INNER CROSS LEFT OUTER BY ASC DESC EXISTS CASE WHEN "
-    "THEN ELSE END TRUE FALSE NULLS FIRST LAST".split()
+READ_WORDS = frozenset(SECTIONS) - {"SET", "VALUES", "RETURNING", "INTO", "UPDATE"} | names(
+    "ALL AND OR NOT NULL IS IN BETWEEN AS INNER CROSS LEFT OUTER BY ASC DESC EXISTS CASE "
+    "WHEN THEN ELSE END TRUE FALSE NULLS FIRST LAST"
 )
-WRITE_WORDS = READ_WORDS | frozenset(
+WRITE_WORDS = READ_WORDS | names(
     "INSERT REPLACE UPDATE DELETE INTO VALUES SET RETURNING DEFAULT IGNORE ABORT FAIL "
-    "ROLLBACK CONFLICT DO NOTHING CURRENT_TIMESTAMP".split()
+    "ROLLBACK CONFLICT DO NOTHING CURRENT_TIMESTAMP"
 )
 # Words that make an expression true or false: SQLite gives 1 and 0 for them, DuckDB booleans.
-TRUTH_WORDS = frozenset("AND OR NOT IS IN BETWEEN EXISTS TRUE FALSE".split())
+TRUTH_WORDS = names("AND OR NOT IS IN BETWEEN EXISTS TRUE FALSE")
 COMPARISONS = frozenset(("=", "==", "<>", "!=", "<", "<=", ">", ">="))
 ARITHMETIC = frozenset("+-*")
 OTHER_OPERATORS = frozenset("(),.;")
 
 # The same result on both engines for every argument of the types that they are written for.
-READ_FUNCTIONS = frozenset("coalesce ifnull nullif abs length trim ltrim rtrim replace substr".split())
+READ_FUNCTIONS = names("coalesce ifnull nullif abs length trim ltrim rtrim replace substr")
 # Writes always run on SQLite, so its own spellings are meant.
-WRITE_FUNCTIONS = READ_FUNCTIONS | frozenset(
-    "strftime date time datetime julianday unixepoch lower upper json json_array json_object "
-    "json_set json_insert json_replace json_remove json_patch json_quote random randomblob "
-    "zeroblob hex char last_insert_rowid changes instr".split()
+WRITE_FUNCTIONS = READ_FUNCTIONS | names(
+    "strftime date time datetime julianday unixepoch lower upper json json_array "
+    "json_object json_set json_insert json_replace json_remove json_patch json_quote "
+    "random randomblob zeroblob hex char last_insert_rowid changes instr"
 )
 # Declared types whose comparisons need a pass: text, numbers and times are not the same thing.
 PLAIN_TYPES = frozenset(("BIGINT", "DOUBLE", "VARCHAR", "JSON", "UUID", "BLOB"))

@@ -1,7 +1,7 @@
-"""Plan: a statement becomes the plan of what runs it. Importing this imports no parser and no engine.
+"""Plan: a statement becomes the plan of what runs it. Importing this imports no parser, no engine.
 
-`plan(sql, catalog, settings, protected)` decides a plain statement from its tokens; only what is not
-plain is parsed, rewritten and routed (`sqlagent.plan.route`, which imports sqlglot).
+`plan(sql, catalog, settings, protected)` decides a plain statement from its tokens; only what is
+not plain is parsed, rewritten and routed (`sqlagent.plan.route`, which imports sqlglot).
 """
 
 from __future__ import annotations
@@ -25,9 +25,7 @@ Protected = Callable[[str], str | None]
 PLAIN = "a plain statement on the file's own tables"
 
 
-def plan(
-    sql: str, catalog: Catalog, settings: Mapping[str, Any], protected: Protected
-) -> Plan:
+def plan(sql: str, catalog: Catalog, settings: Mapping[str, Any], protected: Protected) -> Plan:
     """What `sql`, one statement, becomes.
 
     `settings` has 'dialect' (duckdb, sqlite, postgres) and 'route' (auto, sqlite, duckdb);
@@ -54,7 +52,7 @@ def _run(
 ) -> Any:
     if tokens[0].upper == "EXPLAIN":
         return _explain(sql, tokens, catalog, settings, protected)
-    found = simple(sql, tokens) or ddl(sql, tokens, catalog) or calls.direct(sql, tokens)
+    found: Any = simple(sql, tokens) or ddl(sql, tokens, catalog) or calls.direct(sql, tokens)
     if found is None:
         found = _plain(sql, tokens, catalog, settings)
     if found is None:
@@ -77,8 +75,8 @@ def _plain(
     if found is None:
         return None
     text, slots = sql, None
-    if found.edits:
-        # An edit may move parameters: number them all.
+    if found.edits or any(t.kind == "param" and t.text[0] == "$" for t in tokens):
+        # An edit may move parameters, and $1 is a name to SQLite: number them all.
         marks = [
             (t.start, t.start + len(t.text), f"?{numbering.of[t.start]}")
             for t in tokens
@@ -105,7 +103,7 @@ def _explain(
     settings: Mapping[str, Any],
     protected: Protected,
 ) -> Any:
-    """`EXPLAIN [ANALYZE] [(FORMAT json, ANALYZE)] statement`; EXPLAIN QUERY PLAN is SQLite's own."""
+    """`EXPLAIN [ANALYZE] [(FORMAT json)] statement`; EXPLAIN QUERY PLAN is SQLite's own."""
     if tokens[1:] and tokens[1].upper == "QUERY":
         return Lite(sql, why="SQLite's own explanation")
     place, analyze, format = 1, False, "text"

@@ -42,7 +42,9 @@ def ddl(sql: str, tokens: list[Token], catalog: Catalog) -> Lite | Call | None:
         raise NotSupportedError(
             f"{verb} {kind} is not here", hint=_REFUSED[kind], sql=sql, position=tokens[0].start
         )
-    if verb == "CREATE" and (kind == "VIEW" or words[1] == "OR" or kind == "TABLE" and _as(tokens)):
+    if verb == "CREATE" and (
+        kind == "VIEW" or words[1] == "OR" or (kind == "TABLE" and _as(tokens))
+    ):
         return None
     text = sql
     if verb == "CREATE" and kind == "TABLE":

@@ -1,8 +1,8 @@
 """The in-process DuckDB never opens the live SQLite file, whatever is typed.
 
-DuckDB holds a SQLite library of its own: two of them on one file in one process lose committed rows,
-and even reading the file's bytes drops its locks. So every string that may be a path is resolved
-before DuckDB sees the statement; what cannot be resolved is refused.
+DuckDB holds a SQLite library of its own: two of them on one file in one process lose committed
+rows, and even reading the file's bytes drops its locks. So every string that may be a path is
+resolved before DuckDB sees the statement; what cannot be resolved is refused.
 """
 
 from __future__ import annotations
@@ -12,26 +12,33 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from sqlagent.errors import NotSupportedError
+from sqlagent.parse.lexer import unquote
+from sqlagent.parse.words import names
 from sqlagent.rewrite.context import Context
 
 # Table functions of DuckDB that take no path, however they are called.
-_NO_PATHS = frozenset(
-    "range generate_series generateseries sq_range sq_generate_series unnest explode repeat "
-    "repeat_row json_each json_tree values test_all_types "
-    "duckdb_columns duckdb_constraints duckdb_databases duckdb_functions duckdb_indexes "
-    "duckdb_keywords duckdb_memory duckdb_optimizers duckdb_schemas duckdb_settings "
-    "duckdb_tables duckdb_types duckdb_views duckdb_extensions icu_calendar_names pg_timezone_names "
-    "histogram histogram_values summary".split()
+_NO_PATHS = names(
+    "range generate_series generateseries sq_range sq_generate_series unnest explode "
+    "repeat repeat_row json_each json_tree values test_all_types duckdb_columns "
+    "duckdb_constraints duckdb_databases duckdb_functions duckdb_indexes duckdb_keywords "
+    "duckdb_memory duckdb_optimizers duckdb_schemas duckdb_settings duckdb_tables "
+    "duckdb_types duckdb_views duckdb_extensions icu_calendar_names pg_timezone_names "
+    "histogram histogram_values summary"
 )
 # They run a text as a statement, read any path or change settings: nothing here can check them.
-_REFUSED = frozenset(
-    "query query_table sqlite_query sqlite_execute postgres_query postgres_scan mysql_query "
-    "mysql_scan sqlite_attach postgres_attach load_aws_credentials which_secret pragma_version "
-    "duckdb_secrets duckdb_logs parse_duckdb_log_message checkpoint force_checkpoint seq_scan "
-    "duckdb_temporary_files duckdb_log_contexts arrow_scan arrow_scan_dumb pandas_scan python_map_function".split()
+_REFUSED = names(
+    "query query_table sqlite_query sqlite_execute postgres_query postgres_scan "
+    "mysql_query mysql_scan sqlite_attach postgres_attach load_aws_credentials "
+    "which_secret pragma_version duckdb_secrets duckdb_logs parse_duckdb_log_message "
+    "checkpoint force_checkpoint seq_scan duckdb_temporary_files duckdb_log_contexts "
+    "arrow_scan arrow_scan_dumb pandas_scan python_map_function"
 )
 # Scalars that open a file or run a text.
-_SCALARS = frozenset("getvariable getenv read_text read_blob glob write_log".split())
+_SCALARS = names("getvariable getenv read_text read_blob glob write_log")
+_BEFORE_SOURCES = names(
+    "FROM JOIN SUMMARIZE DESCRIBE DESC SHOW PIVOT UNPIVOT PIVOT_WIDER PIVOT_LONGER TABLE "
+    "USING TO INTO"
+)
 _HINT = "query its tables by name"
 _STATEMENTS = {
     "ATTACH": "ATTACH is not here yet",
@@ -74,10 +81,14 @@ class Guard:
         if name in _NO_PATHS:
             return
         call = node.this
-        given = list(call.expressions) or [a for a in call.args.values() if isinstance(a, exp.Expr)]
+        given = list(call.iter_expressions())
         if name in _REFUSED or name.startswith(("pragma_", "pg_")):
             raise self._refused(f"{name}() is not for statements", name)
-        if name == "sqlite_scan" and len(given) == 2 and all(isinstance(g, exp.Literal) for g in given):
+        if (
+            name == "sqlite_scan"
+            and len(given) == 2
+            and all(isinstance(g, exp.Literal) for g in given)
+        ):
             table = given[1].name
             if self.protected(given[0].name) and self.context.catalog.table(table):
                 node.set("this", exp.to_identifier(table, quoted=True))
@@ -88,7 +99,11 @@ class Guard:
 
     def _argument(self, argument: exp.Expr, name: str) -> None:
         if isinstance(argument, (exp.Kwarg, exp.PropertyEQ, exp.EQ)):
-            argument = argument.expression
+            # An option, such as delim = ';': a path only where it names the live file.
+            text = folded(argument.expression)
+            if text is not None:
+                self.refuse(text)
+            return
         if isinstance(argument, exp.Array):
             for element in argument.expressions:
                 self._argument(element, name)
@@ -106,10 +121,16 @@ class Guard:
                 f"{name}() needs a constant path", name,
                 "a path that is computed cannot be checked; give it as a string or a parameter",
             )  # fmt: skip
-        self.check(text, argument)
+        self.check(text)
 
-    def check(self, path: str, node: exp.Expr) -> None:
-        """Keep a path, or raise NotSupportedError where it would touch the live file."""
+    def check(self, path: str) -> None:
+        """Keep a path that DuckDB may read; raises as `refuse` does."""
+        self.refuse(path)
+        if path not in self.files:
+            self.files.append(path)
+
+    def refuse(self, path: str) -> None:
+        """Raise NotSupportedError where a path or glob would touch the live file."""
         live = self.protected(path)
         if live is not None:
             from os.path import basename
@@ -120,8 +141,6 @@ class Guard:
                 detail="two SQLite libraries on one file in one process lose committed rows",
                 hint=_HINT, sql=self.context.sql, position=at if at >= 0 else None,
             )  # fmt: skip
-        if path not in self.files:
-            self.files.append(path)
 
     def scalars(self, tree: exp.Expr) -> None:
         """Refuse scalar functions that open files or run text."""
@@ -129,6 +148,14 @@ class Guard:
             name = node.name.lower()
             if name in _SCALARS | _REFUSED and not isinstance(node.parent, exp.Table):
                 raise self._refused(f"{name}() is not for statements", name)
+
+    def tokens(self) -> None:
+        """Check every name that stands where a source may, should the tree have hidden one."""
+        before = ""
+        for token in self.context.tokens:
+            if token.kind in ("string", "quoted") and before in _BEFORE_SOURCES:
+                self.refuse(unquote(token) if token.kind == "string" else token.name)
+            before = token.upper
 
     def _refused(self, message: str, name: str, detail: str | None = None) -> NotSupportedError:
         context = self.context
@@ -155,7 +182,7 @@ def folded(node: exp.Expr) -> str | None:
 
 
 def _is_number(node: exp.Expr) -> bool:
-    return isinstance(node, exp.Literal) and not node.is_string or isinstance(node, exp.Neg)
+    return (isinstance(node, exp.Literal) and not node.is_string) or isinstance(node, exp.Neg)
 
 
 def _holds_text(node: exp.Expr) -> bool:

@@ -14,16 +14,16 @@ from sqlagent.catalog import Catalog
 from sqlagent.errors import NotSupportedError
 from sqlagent.functions import functions
 from sqlagent.parse.lexer import Token
-from sqlagent.parse.parameters import Numbering
-from sqlagent.parse.tree import parse
+from sqlagent.parse.parameters import Numbering, edited
+from sqlagent.parse.tree import parse, same_text
 from sqlagent.plan import alike
 from sqlagent.plan.guard import refuse_statement
-from sqlagent.plan.plans import Calls, Duck, Fill, Lite
+from sqlagent.plan.plans import Call, Calls, Duck, Fill, Lite
 from sqlagent.plan.say import say, types
 from sqlagent.plan.sources import Protected, Sources
 from sqlagent.rewrite import COMMON, TO_DUCKDB, TO_SQLITE, Context
 
-_READS = (exp.Select, exp.SetOperation, exp.Values, exp.Subquery)
+_READS = (exp.Select, exp.SetOperation, exp.Values, exp.Subquery, exp.Pivot)
 
 
 def route(
@@ -32,7 +32,7 @@ def route(
     catalog: Catalog,
     settings: Mapping[str, Any],
     protected: Protected,
-) -> Lite | Duck | Calls | Fill:
+) -> Lite | Duck | Calls | Call | Fill:
     """The plan of one statement that is not plain."""
     refuse_statement(sql, tokens[0].upper, tokens[0].start)
     return Router(sql, tokens, catalog, settings, protected).plan()
@@ -58,15 +58,15 @@ class Router:
         self.numbering = Numbering(sql, tokens)
         self.own = True
 
-    def plan(self) -> Lite | Duck | Calls | Fill:
+    def plan(self) -> Lite | Duck | Calls | Call | Fill:
         tree, own = parse(self.sql, self.tokens, self.numbering, self.dialect)
         self.own = own and self.dialect == "duckdb"
         return self.of(tree)
 
-    def of(self, tree: exp.Expr) -> Lite | Duck | Calls | Fill:
+    def of(self, tree: exp.Expr) -> Lite | Duck | Calls | Call | Fill:
         """The plan of a tree, whole or a part of the statement."""
-        from sqlagent.plan.written import copy_to, described, written
         from sqlagent.plan.writing import write_calls
+        from sqlagent.plan.written import copy_to, described, written
 
         if isinstance(tree, exp.Describe | exp.Summarize | exp.Show):
             return described(self, tree)
@@ -75,7 +75,7 @@ class Router:
         context = self.context()
         for common in COMMON:
             tree = common(tree, context)
-        found = write_calls(self, tree, context)
+        found: Calls | Call | None = write_calls(self, tree, context)
         if found is not None:
             return found
         if isinstance(tree, _READS):
@@ -86,9 +86,8 @@ class Router:
         return Context(self.catalog, self.dialect, self.sql, self.tokens)
 
     def read(self, tree: exp.Expr, context: Context) -> Lite | Duck:
-        """A read, by rule: what analyses columns to DuckDB, what SQLite says exactly alike to SQLite."""
+        """A read: what analyses columns goes to DuckDB, what SQLite says alike to SQLite."""
         sources = Sources(tree, context, self.protected)
-        sources.guard.scalars(tree)
         context.names.read(tree)
         sources.check_columns()
         not_duckdb = sources.not_duckdb + _sqlite_only(tree)
@@ -97,9 +96,11 @@ class Router:
             not_sqlite = alike.doubts(tree, context, bool(not_duckdb))
         if not_sqlite and not_duckdb:
             raise self.impossible(not_sqlite, not_duckdb)
-        analytic = bool(sources.tables) and tree.find(*alike.AGGREGATES) is not None
-        if self.dialect == "sqlite":
-            analytic = False
+        # Our table functions answer from indexes of their own: no columns are scanned.
+        analytic = (
+            bool(sources.tables) and not sources.calls and self.dialect != "sqlite"
+            and tree.find(*alike.AGGREGATES) is not None
+        )  # fmt: skip
         lite = None
         if not not_sqlite:
             lite, not_sqlite = self.lite(tree, context, sources)
@@ -141,9 +142,12 @@ class Router:
         """The statement as SQLite's, or None with the reasons why it cannot be said."""
         kinds = types(tree, context, self.catalog)
         mine, said = self.passed(tree, context, "sqlite")
-        if mine.doubts:
+        if mine.doubts and self.dialect != "sqlite":
             return None, mine.doubts
-        text, slots = say(said, "sqlite", self.numbering)
+        if self.dialect == "sqlite" and not mine.changed and tree.parent is None:
+            text, slots = self.verbatim("?")
+        else:
+            text, slots = say(said, "sqlite", self.numbering)
         return Lite(
             text, slots, functions=bool(mine.functions), tables=tuple(sources.tables),
             types=kinds, why="SQLite says it exactly alike",
@@ -161,34 +165,27 @@ class Router:
             # A view has become its SELECT: the tables are those that it reads.
             tables = [
                 t for t in dict.fromkeys(n.name.lower() for n in said.find_all(exp.Table))
-                if (found := self.catalog.table(t)) and found.kind != "view" and t not in sources.ctes
+                if t not in sources.ctes
+                and (found := self.catalog.table(t)) is not None and found.kind != "view"
             ]  # fmt: skip
         whole = tree.parent is None and not isinstance(tree, exp.Subquery)
         if mine.changed or not self.own or not whole:
             text, slots = say(said, "duckdb", self.numbering)
         else:
             text, slots = self.verbatim()
-        return Duck(
-            text, slots, tuple(tables), self.files(sources), bool(mine.functions), lite
-        )
+        return Duck(text, slots, tuple(tables), self.files(sources), bool(mine.functions), lite)
 
     def files(self, sources: Sources) -> tuple[str | int, ...]:
         """The files, with the user's slot for each parameter among them."""
         slots = self.numbering.slots
-        return tuple(slots[f - 1] if isinstance(f, int) else f for f in sources.files)  # type: ignore[misc]  # a name is a slot too
+        return tuple(slots[f - 1] if isinstance(f, int) else f for f in sources.files)
 
-    def verbatim(self) -> tuple[str, tuple[int | str, ...]]:
+    def verbatim(self, mark: str = "$") -> tuple[str, tuple[int | str, ...] | None]:
         """The user's text with numbered parameters."""
-        from sqlagent.parse.parameters import edited
-
-        last = self.tokens[-1]
-        edits = [
-            (t.start, t.start + len(t.text), f"${self.numbering.of[t.start]}")
-            for t in self.tokens
-            if t.kind == "param"
-        ]
+        first, last = self.tokens[0], self.tokens[-1]
+        edits = same_text(self.sql, self.tokens, self.numbering, mark)
         text = edited(self.sql[: last.start + len(last.text)], edits)
-        return text.lstrip(), tuple(self.numbering.slots)
+        return text[first.start :], tuple(self.numbering.slots)
 
     def passed(
         self, tree: exp.Expr, context: Context, engine: str, writes: bool = False

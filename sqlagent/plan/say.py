@@ -28,14 +28,14 @@ def say(
 
 
 def types(tree: exp.Expr, context: Context, catalog: Catalog) -> tuple[str | None, ...] | None:
-    """The logical type of each result column, None where it is not known; None where a `*` hides them."""
+    """The logical type of each result column where it is known; None where a `*` hides them."""
     while isinstance(tree, (exp.SetOperation, exp.Subquery)):
         tree = tree.this
     if not isinstance(tree, exp.Select):
         return None
     found: list[str | None] = []
     for output in tree.expressions:
-        if isinstance(output, exp.Star) or isinstance(output, exp.Column) and output.is_star:
+        if isinstance(output, exp.Star) or (isinstance(output, exp.Column) and output.is_star):
             columns = _star(tree, output, context)
             if columns is None:
                 return None

@@ -1,4 +1,4 @@
-"""Statements that return no rows of tables: transactions, settings, CALL, PRAGMA; from tokens alone."""
+"""Statements without tables, from tokens alone: transactions, settings, CALL, PRAGMA."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ from sqlagent.errors import NotSupportedError, ProgrammingError
 from sqlagent.parse.lexer import Token, is_name
 from sqlagent.parse.literals import literal
 from sqlagent.parse.parameters import Numbering
+from sqlagent.parse.words import names
 from sqlagent.plan.calls import bound, call_arguments, is_function
 from sqlagent.plan.plans import Call, Lite, Setting, Transaction
 
 # DuckDB's own settings that open files or load code; its engine sets them, never a statement.
-_CLOSED_SETTINGS = frozenset(
-    "allow_community_extensions allow_extensions_metadata_mismatch allow_unsigned_extensions "
-    "allowed_directories allowed_paths autoinstall_extension_repository autoinstall_known_extensions "
-    "autoload_known_extensions custom_extension_repository custom_user_agent disabled_filesystems "
-    "enable_external_access enable_external_file_cache extension_directory "
-    "external_threads file_search_path home_directory http_proxy lock_configuration log_query_path "
-    "profile_output profiling_output search_path schema secret_directory temp_directory "
-    "allow_persistent_secrets default_secret_storage python_enable_replacements "
-    "python_scan_all_frames".split()
+_CLOSED_SETTINGS = names(
+    "allow_community_extensions allow_extensions_metadata_mismatch "
+    "allow_unsigned_extensions allowed_directories allowed_paths "
+    "autoinstall_extension_repository autoinstall_known_extensions "
+    "autoload_known_extensions custom_extension_repository custom_user_agent "
+    "disabled_filesystems enable_external_access enable_external_file_cache "
+    "extension_directory external_threads file_search_path home_directory http_proxy "
+    "lock_configuration log_query_path profile_output profiling_output search_path schema "
+    "secret_directory temp_directory allow_persistent_secrets default_secret_storage "
+    "python_enable_replacements python_scan_all_frames"
 )
 # What changes how SQLite reads a statement, or lets one damage the file.
 _CLOSED_PRAGMAS = {
@@ -29,10 +31,10 @@ _CLOSED_PRAGMAS = {
     "query_only": "open the connection with read_only=True",
     "locking_mode": "other clients use the file too",
 }
-_READING_PRAGMAS = frozenset(
+_READING_PRAGMAS = names(
     "table_info table_xinfo table_list index_list index_info index_xinfo foreign_key_list "
-    "foreign_key_check integrity_check quick_check database_list function_list module_list "
-    "pragma_list collation_list compile_options".split()
+    "foreign_key_check integrity_check quick_check database_list function_list "
+    "module_list pragma_list collation_list compile_options"
 )
 
 
@@ -78,7 +80,16 @@ def _transaction(sql: str, tokens: list[Token]) -> Transaction:
         return Transaction(verb, tokens[rest].name)
     known = {"TRANSACTION", "WORK"}
     if verb == "begin":
-        known |= {"IMMEDIATE", "DEFERRED", "EXCLUSIVE", "READ", "WRITE", "ONLY", "ISOLATION", "LEVEL"}
+        known |= {
+            "IMMEDIATE",
+            "DEFERRED",
+            "EXCLUSIVE",
+            "READ",
+            "WRITE",
+            "ONLY",
+            "ISOLATION",
+            "LEVEL",
+        }
         known |= {"SERIALIZABLE", "REPEATABLE", "COMMITTED", "UNCOMMITTED"}
     for place in range(1, len(tokens)):
         if words[place] not in known and tokens[place].text != ",":

@@ -8,13 +8,14 @@ from sqlglot import exp
 
 from sqlagent.errors import ProgrammingError, nearest
 from sqlagent.functions import functions
+from sqlagent.parse.words import names
 from sqlagent.plan.guard import Guard
 from sqlagent.rewrite.context import Context
 
 Protected = Callable[[str], str | None]
-_SQLITE_TABLES = frozenset(
+_SQLITE_TABLES = names(
     "sqlite_master sqlite_schema sqlite_temp_master sqlite_temp_schema sqlite_sequence "
-    "sqlite_stat1 sqlite_stat4 sqlite_dbpage dbstat".split()
+    "sqlite_stat1 sqlite_stat4 sqlite_dbpage dbstat"
 )
 _ROWIDS = frozenset(("rowid", "oid", "_rowid_"))
 _FILE_ENDS = (".parquet", ".csv", ".json", ".ndjson", ".jsonl", ".tsv", ".gz", ".zst", ".txt")
@@ -29,6 +30,7 @@ class Sources:
         self.tables: list[str] = []
         self.not_sqlite: list[str] = []
         self.not_duckdb: list[str] = []
+        self.calls = False
         self.guard = Guard(context, protected)
         self.ctes = {c.alias_or_name.lower() for c in tree.find_all(exp.CTE)}
         self._targets = {
@@ -37,6 +39,8 @@ class Sources:
         }  # fmt: skip
         for node in list(tree.find_all(exp.Table)):
             self._table(node)
+        self.guard.tokens()
+        self.guard.scalars(tree)
 
     @property
     def files(self) -> tuple[str | int, ...]:
@@ -66,7 +70,7 @@ class Sources:
         elif schema in ("information_schema", "pg_catalog"):
             self.not_sqlite.append(f"{schema} is DuckDB's")
         elif not schema and node.this.quoted and _is_file(name):
-            self.guard.check(name, node)
+            self.guard.check(name)
             self.not_sqlite.append(f"'{name}' is a file")
         else:
             raise self._unknown(node)
@@ -81,9 +85,10 @@ class Sources:
 
     def _call(self, node: exp.Table) -> None:
         call = node.this
-        name = call.name.lower() if isinstance(call, exp.Anonymous) else call.key
+        name = call.name.lower() if isinstance(call, exp.Anonymous) else call.sql_name().lower()
         function = functions().get(name)
         if function is not None and function.kind == "table":
+            self.calls = True
             if node.args.get("alias") and node.args["alias"].columns:
                 self.not_sqlite.append("column aliases of a table function are DuckDB's")
             return
@@ -99,9 +104,14 @@ class Sources:
         self.not_sqlite.append(f"{name.removeprefix('sq_')}() is DuckDB's")
 
     def check_columns(self) -> None:
-        """A column that no source has, in a statement of one SELECT over known tables, with a hint."""
+        """Raise for a column that no source has, in a statement of one SELECT over known tables."""
         tree, names = self.tree, self.context.names
-        if len(list(tree.find_all(exp.Select))) > 1 or self.ctes or not self.tables:
+        if (
+            len(list(tree.find_all(exp.Select))) > 1
+            or isinstance(tree, exp.Pivot)
+            or self.ctes
+            or not self.tables
+        ):
             return
         if any(columns is None for sources in names.by_alias.values() for columns in sources):
             return

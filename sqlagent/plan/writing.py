@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sqlagent.plan.route import Router
 
 
-def write_calls(router: Router, tree: exp.Expr, context: Context) -> Any:
+def write_calls(router: Router, tree: exp.Expr, context: Context) -> Calls | Call | None:
     """A Calls plan where outputs of `tree` are functions that write; None where none writes.
 
     Raises NotSupportedError for such a function anywhere but at the top of an output.

@@ -1,4 +1,4 @@
-"""Writes, definitions from a SELECT, COPY and DESCRIBE: every statement that is not a read of rows."""
+"""Writes, definitions from a SELECT, COPY and DESCRIBE: what is not a read of rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlglot import exp
 from sqlagent.errors import NotSupportedError, ProgrammingError, nearest
 from sqlagent.parse.lexer import quote, quote_name
 from sqlagent.plan import alike
-from sqlagent.plan.plans import Calls, Duck, Fill, Lite
+from sqlagent.plan.plans import Duck, Fill, Lite
 from sqlagent.plan.say import say
 from sqlagent.plan.sources import Sources
 from sqlagent.rewrite.context import Context
@@ -17,16 +17,18 @@ from sqlagent.rewrite.context import Context
 if TYPE_CHECKING:
     from sqlagent.plan.route import Router
 
+_INSTEAD = {"MERGE": "INSERT … ON CONFLICT … DO UPDATE does the same"}
 _WRITES = "writes go to the file, by SQLite"
 
 
-def written(router: Router, tree: exp.Expr, context: Context) -> Lite | Fill | Duck | Calls:
+def written(router: Router, tree: exp.Expr, context: Context) -> Lite | Fill:
     """INSERT, UPDATE, DELETE and CREATE … AS."""
     if isinstance(tree, exp.Create):
         return _create(router, tree, context)
     if not isinstance(tree, (exp.Insert, exp.Update, exp.Delete)):
-        raise ProgrammingError(
-            f'expected a statement, not "{router.tokens[0].text}"',
+        word = router.tokens[0].upper
+        raise NotSupportedError(
+            f"{word} is not here", hint=_INSTEAD.get(word),
             sql=router.sql, position=router.tokens[0].start,
         )  # fmt: skip
     sources = Sources(tree, context, router.protected)
@@ -57,9 +59,12 @@ def _lite(
             if isinstance(key, exp.Ordered):
                 key.replace(key.this)  # sqlglot would say ON CONFLICT (a NULLS LAST)
     mine, said = router.passed(tree, context, "sqlite", writes=True)
-    if mine.doubts:
+    if mine.doubts and router.dialect != "sqlite":
         raise _refused(router, mine.doubts[0])
-    text, slots = say(said, "sqlite", router.numbering)
+    if router.dialect == "sqlite" and not mine.changed:
+        text, slots = router.verbatim("?")
+    else:
+        text, slots = say(said, "sqlite", router.numbering)
     return Lite(
         text, slots, writes=True, functions=bool(mine.functions), tables=tuple(sources.tables),
         ddl=ddl, why=_WRITES,
@@ -126,7 +131,8 @@ def _create(router: Router, tree: exp.Create, context: Context) -> Lite | Fill:
     replace = bool(tree.args.get("replace"))
     if kind == "TABLE" and query is None and replace:
         raise NotSupportedError(
-            "CREATE OR REPLACE TABLE needs AS SELECT", hint="DROP TABLE IF EXISTS, then CREATE TABLE",
+            "CREATE OR REPLACE TABLE needs AS SELECT",
+            hint="DROP TABLE IF EXISTS, then CREATE TABLE",
             sql=router.sql, position=router.tokens[0].start,
         )  # fmt: skip
     if kind == "VIEW":
@@ -156,7 +162,7 @@ def _create(router: Router, tree: exp.Create, context: Context) -> Lite | Fill:
 
 
 def _typed(router: Router, query: exp.Expr, context: Context) -> Lite | Duck:
-    """The read that fills a new table: by DuckDB where it can, since SQLite would lose the types."""
+    """The read that fills a new table: DuckDB's where it can be, since SQLite loses the types."""
     wanted = router.wanted
     if wanted != "auto" or router.dialect == "sqlite":
         return router.read(query.copy(), context)
@@ -177,7 +183,7 @@ def _temporary(tree: exp.Create) -> bool:
 
 
 def _view(router: Router, tree: exp.Create, context: Context) -> Lite:
-    """A view is kept in the file, for every client: its SELECT must be one that SQLite says alike."""
+    """A view is kept in the file, for every client: SQLite must be able to say its SELECT."""
     query = tree.expression
     if query is None:
         raise ProgrammingError(
@@ -217,7 +223,7 @@ def _view(router: Router, tree: exp.Create, context: Context) -> Lite:
     )  # fmt: skip
 
 
-def described(router: Router, tree: exp.Expr) -> Lite | Duck | Calls | Fill:
+def described(router: Router, tree: exp.Expr) -> Lite | Duck:
     """`DESCRIBE t` and `SHOW t` from the catalog; SUMMARIZE is an analysis."""
     target = tree.this
     if isinstance(tree, exp.Describe) and isinstance(target, exp.Table):
@@ -237,8 +243,15 @@ def described(router: Router, tree: exp.Expr) -> Lite | Duck | Calls | Fill:
     context = router.context()
     context.changed = True
     sources = Sources(tree, context, router.protected)
+    if isinstance(target, exp.Literal):
+        sources.guard.check(target.name)
     if sources.not_duckdb:
         raise router.impossible([], sources.not_duckdb)
+    if any((t := router.catalog.table(n)) and t.kind == "view" for n in sources.tables):
+        raise NotSupportedError(
+            f"{router.tokens[0].upper} of a view is not here", hint="SUMMARIZE its tables",
+            sql=router.sql, position=router.tokens[-1].start,
+        )  # fmt: skip
     text, slots = router.verbatim()
     if isinstance(tree, exp.Show):
         raise NotSupportedError("SHOW of this is not here", sql=router.sql, position=0)
@@ -266,8 +279,7 @@ def copy_to(router: Router, tree: exp.Copy) -> Duck | Fill:
     for common in COMMON:
         query = common(query, context)
     sources = Sources(query, context, router.protected)
-    sources.guard.scalars(query)
-    sources.guard.check(path, files[0])
+    sources.guard.refuse(path)
     context.names.read(query)
     if sources.not_duckdb:
         raise router.impossible([], sources.not_duckdb)
@@ -280,9 +292,7 @@ def copy_to(router: Router, tree: exp.Copy) -> Duck | Fill:
     )  # fmt: skip
     rest = router.sql[router.tokens[start].start :].rstrip().rstrip(";")
     text = f"COPY ({duck.sql}) TO {rest}"
-    # What is written is no file that is read: it need not be there yet.
-    files_read = tuple(f for f in duck.files if f != path)
-    return duck._replace(sql=text, files=files_read, why="DuckDB writes files")
+    return duck._replace(sql=text, why="DuckDB writes files")
 
 
 def _copy_from(router: Router, tree: exp.Copy, path: str) -> Fill:
@@ -296,9 +306,8 @@ def _copy_from(router: Router, tree: exp.Copy, path: str) -> Fill:
         )  # fmt: skip
     names = f" ({', '.join(quote_name(c) for c in columns)})" if columns else ""
     text = f"INSERT INTO {quote_name(target.name)}{names} SELECT * FROM {quote_name(path)}"
-    from sqlagent.plan.route import Router
-
     from sqlagent.parse.lexer import lex
+    from sqlagent.plan.route import Router
 
     settings = {"dialect": "duckdb", "route": "auto"}
     found = Router(text, lex(text), router.catalog, settings, router.protected).plan()

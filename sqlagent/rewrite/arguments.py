@@ -1,4 +1,4 @@
-"""Bind the arguments of our functions: `f(a, k => 10)` and `f(a, k := 10)` become complete and positional.
+"""Bind the arguments of our functions: `f(a, k => 10)`, `f(a, k := 10)` become positional.
 
 An optional argument that is left out becomes NULL, which means its default at run time; a macro's
 becomes its default's value.
@@ -18,6 +18,7 @@ from sqlagent.rewrite.context import Context
 def arguments(tree: exp.Expr, context: Context) -> exp.Expr:
     """Every call of a function of ours with one argument for each of its parameters."""
     known = functions()
+    _bare(tree, known, context)
     for node in list(tree.find_all(exp.Anonymous)):
         function = known.get(node.name.lower())
         if function is None:
@@ -31,29 +32,47 @@ def arguments(tree: exp.Expr, context: Context) -> exp.Expr:
     return tree
 
 
+def _bare(tree: exp.Expr, known: dict[str, Function], context: Context) -> None:
+    """`FROM sqlagent_settings` calls the table function of that name, which needs no argument."""
+    ctes = {c.alias_or_name.lower() for c in tree.find_all(exp.CTE)}
+    for node in tree.find_all(exp.Table):
+        name = node.name.lower()
+        function = known.get(name) if isinstance(node.this, exp.Identifier) else None
+        if function is None or function.kind != "table" or name in ctes:
+            continue
+        if context.catalog.table(name) is None and not any(p.required for p in function.parameters):
+            node.set("this", exp.Anonymous(this=function.name, expressions=[]))
+            context.changed = True
+
+
 def bound(function: Function, given: list[exp.Expr], context: Context) -> list[exp.Expr]:
+    """One expression a parameter; an error of `functions.bind` shows the place of the call."""
     positional: list[Any] = []
     named: dict[str, Any] = {}
-    for argument in given:
-        if isinstance(argument, (exp.Kwarg, exp.PropertyEQ)):
-            name = argument.this.name
-            if name.lower() in named:
-                raise _located(ProgrammingError(
-                    f'{function.name} got its argument "{name}" twice'), function, context)  # fmt: skip
-            named[name.lower()] = argument.expression
-        elif named:
-            raise _located(ProgrammingError(
-                f"{function.name}: a positional argument cannot follow a named one"),
-                function, context)  # fmt: skip
-        else:
-            positional.append(argument)
     try:
+        for argument in given:
+            _sort(function, argument, positional, named)
         found = bind(function, positional, named)
     except ProgrammingError as error:
-        raise _located(error, function, context) from None
-    return [
-        _default(function, i) if value is REQUIRED else value for i, value in enumerate(found)
-    ]
+        error.sql, error.position = context.sql, context.position(function.name)
+        raise
+    return [_default(function, i) if value is REQUIRED else value for i, value in enumerate(found)]
+
+
+def _sort(
+    function: Function, argument: exp.Expr, positional: list[Any], named: dict[str, Any]
+) -> None:
+    if not isinstance(argument, (exp.Kwarg, exp.PropertyEQ)):
+        if named:
+            raise ProgrammingError(
+                f"{function.name}: a positional argument cannot follow a named one"
+            )
+        positional.append(argument)
+        return
+    name = argument.this.name
+    if name.lower() in named:
+        raise ProgrammingError(f'{function.name} got its argument "{name}" twice')
+    named[name.lower()] = argument.expression
 
 
 def _default(function: Function, index: int) -> exp.Expr:
@@ -63,8 +82,3 @@ def _default(function: Function, index: int) -> exp.Expr:
     if isinstance(default, str):
         return exp.Literal.string(default)
     return exp.Literal.number(sql_literal(default))
-
-
-def _located(error: ProgrammingError, function: Function, context: Context) -> ProgrammingError:
-    error.sql, error.position = context.sql, context.position(function.name)
-    return error

@@ -6,12 +6,14 @@ from sqlglot import exp
 
 from sqlagent.catalog import Catalog, Column, Table
 from sqlagent.parse.lexer import Token
+from sqlagent.parse.words import names
 
 # Their time columns are kept in one canonical form by the schema, so an index on one can be used.
-OURS = frozenset(
-    "agents sessions states state_versions memories memory_strength documents chunks vectors "
-    "collections entities relations sqlagent_functions sqlagent_settings sqlagent_migrations "
-    "sqlagent_change_log sqlagent_sync sqlagent_query_log sqlagent_import_rejects".split()
+OURS = names(
+    "agents sessions states state_versions memories memory_strength documents chunks "
+    "vectors collections entities relations sqlagent_functions sqlagent_settings "
+    "sqlagent_migrations sqlagent_change_log sqlagent_sync sqlagent_query_log "
+    "sqlagent_import_rejects"
 )
 
 
@@ -89,7 +91,11 @@ class Names:
         name, table = node.name.lower(), node.table.lower()
         if not table and name in self.hidden:
             return None
-        sources = self.by_alias.get(table, []) if table else sum(self.by_alias.values(), [])
+        sources = (
+            self.by_alias.get(table, [])
+            if table
+            else [s for found in self.by_alias.values() for s in found]
+        )
         found = [c for columns in sources if columns for c in columns if c.name.lower() == name]
         if table and (None in sources or not found):
             return None

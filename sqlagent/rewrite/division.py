@@ -16,10 +16,8 @@ _REAL = ("DOUBLE", "FLOAT", "REAL")
 
 def division(tree: exp.Expr, context: Context) -> exp.Expr:
     for node in list(tree.find_all(exp.Div, exp.IntDiv)):
-        if context.engine == "sqlite":
-            new = _to_sqlite(node, context)
-        else:
-            new = _to_duckdb(node, context)
+        said = _to_sqlite if context.engine == "sqlite" else _to_duckdb
+        new = said(node, context)
         if new is not None:
             context.changed = True
             if node is tree:

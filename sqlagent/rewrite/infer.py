@@ -1,4 +1,4 @@
-"""The logical type of an expression, where it can be told from the catalog; None where it cannot."""
+"""The logical type of an expression, where the catalog tells it; None where it does not."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FIXED = {
     "DATE": (exp.CurrentDate,),
     "INTERVAL": (exp.Interval,),
 }  # fmt: skip
-_BY_CLASS = {cls: name for name, classes in _FIXED.items() for cls in classes}
+_BY_CLASS: dict[type, str] = {cls: name for name, classes in _FIXED.items() for cls in classes}
 _SQ = {
     "sq_strftime": "VARCHAR", "sq_date": "DATE", "sq_datetime": "TIMESTAMP", "sq_time": "TIME",
     "sq_julianday": "DOUBLE", "sq_unixepoch": "BIGINT", "sq_blob": "BLOB", "sq_total": "DOUBLE",
@@ -58,7 +58,9 @@ def kind(node: exp.Expr | None, context: Context) -> str | None:
     if isinstance(node, exp.Coalesce):
         return _common([node.this, *node.expressions], context)
     if isinstance(node, exp.Case):
-        return _common([i.args["true"] for i in node.args["ifs"]] + [node.args.get("default")], context)
+        return _common(
+            [i.args["true"] for i in node.args["ifs"]] + [node.args.get("default")], context
+        )
     if isinstance(node, exp.If):
         return _common([node.args["true"], node.args.get("false")], context)
     if isinstance(node, exp.Sum):
@@ -87,7 +89,9 @@ def _arithmetic(node: exp.Expr, left: str | None, right: str | None) -> str | No
     both = {left, right}
     if both == {"BIGINT"}:
         return "BIGINT"
-    if "DOUBLE" in both and both <= {"DOUBLE", "BIGINT"} | {x for x in both if x and x[:7] == "DECIMAL"}:
+    if "DOUBLE" in both and both <= {"DOUBLE", "BIGINT"} | {
+        x for x in both if x and x[:7] == "DECIMAL"
+    }:
         return "DOUBLE"
     if "INTERVAL" in both and both & {"TIMESTAMP", "DATE"}:
         return "TIMESTAMP"

@@ -8,7 +8,7 @@ from sqlagent.rewrite.context import Context
 
 
 def json_paths(tree: exp.Expr, context: Context) -> exp.Expr:
-    """`a ->> p` becomes `CASE json_type(a, p) WHEN 'text' THEN a ->> p ELSE nullif(a -> p, 'null') END`."""
+    """`a ->> p` by the JSON's type: a text as it is, anything else as its JSON, null as NULL."""
     if context.dialect == "sqlite":
         return tree
     for node in list(tree.find_all(exp.JSONExtractScalar)):

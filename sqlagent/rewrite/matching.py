@@ -14,7 +14,7 @@ def matching(tree: exp.Expr, context: Context) -> exp.Expr:
     """
     for node in list(tree.find_all(exp.ILike, exp.Like)):
         folds = isinstance(node, exp.ILike) or context.dialect == "sqlite"
-        if not folds or context.engine == "duckdb" and isinstance(node, exp.ILike):
+        if not folds or (context.engine == "duckdb" and isinstance(node, exp.ILike)):
             continue
         if context.engine == "duckdb":
             new: exp.Expr = exp.ILike(this=node.this.copy(), expression=node.expression.copy())

@@ -1,4 +1,4 @@
-"""A point in time, as a base and steps from it: what both engines' time expressions come down to."""
+"""A point in time as a base and steps from it: what both engines' expressions come down to."""
 
 from __future__ import annotations
 
@@ -13,14 +13,20 @@ from sqlagent.rewrite.context import Context
 from sqlagent.rewrite.infer import kind
 
 FORMAT = "%Y-%m-%d %H:%M:%f"
-_FULL = (FORMAT, "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%fZ", "%Y-%m-%dT%H:%M:%SZ")
+_FULL = (
+    FORMAT,
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%dT%H:%M:%fZ",
+    "%Y-%m-%dT%H:%M:%SZ",
+)
 _UNITS = ("year", "month", "day", "hour", "minute", "second")
 _STEP = re.compile(r"^\s*([+-]?)\s*(\d+(?:\.\d+)?)\s*([a-z]+?)s?\s*$", re.I)
 _IGNORED = frozenset(("utc", "subsec", "subsecond", "floor", "auto"))
 
 
 class Moment(NamedTuple):
-    """`base` is 'now' (None) or an expression; a step is SQLite's modifier as text, or an expression."""
+    """`base` is None for now; a step is a modifier of SQLite's as text, or an expression."""
 
     base: exp.Expr | None
     steps: tuple[str | exp.Expr, ...] = ()
@@ -38,14 +44,17 @@ def moment(node: exp.Expr, context: Context) -> Moment | None:
     if isinstance(node, exp.CurrentDate):
         return Moment(None, ("start of day",))
     if isinstance(node, (exp.Add, exp.Sub)) and isinstance(node.expression, exp.Interval):
-        inner, step = moment(node.this, context), interval(node.expression, isinstance(node, exp.Sub))
+        inner, step = (
+            moment(node.this, context),
+            interval(node.expression, isinstance(node, exp.Sub)),
+        )
         return inner.then(*step) if inner and step is not None else None
     if isinstance(node, exp.Cast) and not isinstance(node, exp.TryCast):
         to = kind(node, context)
         inner = moment(node.this, context) if to in ("TIMESTAMP", "DATE") else None
         return inner.then("start of day") if inner and to == "DATE" else inner
     if isinstance(node, exp.TimestampTrunc | exp.DateTrunc):
-        unit = node.unit.name.lower()
+        unit = node.args["unit"].name.lower()
         inner = moment(node.this, context) if unit in ("year", "month", "day") else None
         return inner.then(f"start of {unit}") if inner else None
     if isinstance(node, exp.Anonymous):

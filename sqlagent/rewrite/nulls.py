@@ -8,7 +8,7 @@ from sqlagent.rewrite.context import Context
 
 
 def nulls(tree: exp.Expr, context: Context) -> exp.Expr:
-    """SQLite puts NULLs first in ascending order, last in descending: the same for NOT NULL columns."""
+    """SQLite puts NULLs first when ascending, last when descending: no matter for NOT NULL."""
     outer = any(j.side for j in tree.find_all(exp.Join))
     for node in tree.find_all(exp.Ordered):
         column = node.this

@@ -1,24 +1,26 @@
-"""SQLite's and DuckDB's spellings of the same functions, each in the words of the engine that runs it."""
+"""The same functions in SQLite's and DuckDB's spellings: said in the words of the engine."""
 
 from __future__ import annotations
 
 from sqlglot import exp
 
+from sqlagent.parse.words import names
 from sqlagent.rewrite.context import Context
 from sqlagent.rewrite.infer import kind
-from sqlagent.rewrite.moments import duck, lite, moment, of_arguments
+from sqlagent.rewrite.moments import Moment, duck, lite, moment, of_arguments
 
 # Format letters that mean the same in both; SQLite's others, and DuckDB's words for them.
 _ALIKE = frozenset("YmdHMSjw%")
 _DUCK_FORMAT = {"f": "%S.%g", "F": "%Y-%m-%d", "T": "%H:%M:%S", "R": "%H:%M"}
 _PARTS = {"year": "%Y", "month": "%m", "day": "%d", "hour": "%H", "minute": "%M"}
-_PART_CLASSES = {exp.Year: "year", exp.Month: "month", exp.Day: "day"}
+_PART_CLASSES: dict[type, str] = {exp.Year: "year", exp.Month: "month", exp.Day: "day"}
 # Names that SQLite takes as they are and DuckDB only in quotes.
-_RESERVED = frozenset(
-    "analyse any array asymmetric at both do end fetch grant initially lambda lateral leading "
-    "offset only pivot placing qualify show some summarize symmetric trailing unpivot user variadic "
-    "anti asof authorization binary collation columns concurrently freeze ilike map overlaps "
-    "positional semi similar struct try_cast unpack verbose glob generated".split()
+_RESERVED = names(
+    "analyse any array asymmetric at both do end fetch grant initially lambda lateral "
+    "leading offset only pivot placing qualify show some summarize symmetric trailing "
+    "unpivot variadic anti asof authorization binary collation columns concurrently "
+    "freeze ilike map overlaps positional semi similar struct try_cast unpack verbose "
+    "glob generated"
 )
 _MOMENTS = (
     exp.CurrentTimestamp, exp.CurrentDate, exp.Add, exp.Sub, exp.TimestampTrunc, exp.DateTrunc,
@@ -31,7 +33,8 @@ def spellings(tree: exp.Expr, context: Context) -> exp.Expr:
         new = _new(node, context)
         if new is None or new == node:
             continue
-        context.changed = True
+        if not _only_renamed(node, new) or context.dialect != context.engine:
+            context.changed = True
         if node is tree:
             tree = new
         else:
@@ -39,17 +42,24 @@ def spellings(tree: exp.Expr, context: Context) -> exp.Expr:
     return tree
 
 
+def _only_renamed(node: exp.Expr, new: exp.Expr) -> bool:
+    """Whether a function just gets back the name that it has in the text."""
+    calls = isinstance(node, exp.Anonymous) and isinstance(new, exp.Anonymous)
+    return calls and new.name == node.name[3:] and new.expressions == node.expressions
+
+
 def _new(node: exp.Expr, context: Context) -> exp.Expr | None:
     if isinstance(node, exp.Anonymous):
         return _call(node, context)
     if context.engine != "sqlite":
         if isinstance(node, exp.CurrentTimestamp):
-            return duck(moment(node, context), context)  # type: ignore[arg-type]  # never None here
+            return duck(Moment(None), context)
         if isinstance(node, exp.If) and not isinstance(node.parent, exp.Case):
             context.changed = True  # iif() is said as CASE
-        if isinstance(node, exp.Identifier) and node.name.lower() in _RESERVED and not node.quoted:
-            node.set("quoted", True)
-            context.changed = True
+        if isinstance(node, exp.Column) and node.name.lower() in _RESERVED:
+            known = context.names.column(node) is not None
+            context.changed = context.changed or (known and not node.this.quoted)
+            node.this.set("quoted", node.this.quoted or known)
         return None
     if isinstance(node, exp.Extract) or type(node) in _PART_CLASSES:
         return _part(node, context)
@@ -96,7 +106,9 @@ def _call(node: exp.Anonymous, context: Context) -> exp.Expr | None:
         return exp.Anonymous(this=word, expressions=[a.copy() for a in arguments])
     if word == "total":
         real = exp.cast(arguments[0].copy(), "DOUBLE")
-        return exp.Coalesce(this=exp.Sum(this=real), expressions=[exp.cast(exp.Literal.number(0), "DOUBLE")])
+        return exp.Coalesce(
+            this=exp.Sum(this=real), expressions=[exp.cast(exp.Literal.number(0), "DOUBLE")]
+        )
     found = of_arguments(arguments, context)
     if found is None:
         context.doubts.append(f"{word}() of what may be no time")
@@ -110,7 +122,9 @@ def _duck_time(word: str, here: exp.Expr) -> exp.Expr:
         julian = exp.Anonymous(this="julian", expressions=[here])
         return exp.Paren(this=exp.Sub(this=julian, expression=exp.Literal.number("5e-1")))
     if word == "unixepoch":
-        seconds = exp.Anonymous(this="floor", expressions=[exp.Anonymous(this="epoch", expressions=[here])])
+        seconds = exp.Anonymous(
+            this="floor", expressions=[exp.Anonymous(this="epoch", expressions=[here])]
+        )
         return exp.cast(seconds, "BIGINT")
     if word == "date":
         return exp.cast(here, "DATE")
@@ -119,7 +133,7 @@ def _duck_time(word: str, here: exp.Expr) -> exp.Expr:
 
 
 def _strftime(arguments: list[exp.Expr], context: Context) -> exp.Expr | None:
-    """Either order of arguments: `(format, time, modifiers …)` is SQLite's, `(time, format)` DuckDB's."""
+    """Either order: `(format, time, modifiers …)` is SQLite's, `(time, format)` DuckDB's."""
     swapped = len(arguments) == 2 and "%" in arguments[1].name and "%" not in arguments[0].name
     form = arguments[1] if swapped else arguments[0] if arguments else None
     if not isinstance(form, exp.Literal):
@@ -134,11 +148,13 @@ def _strftime(arguments: list[exp.Expr], context: Context) -> exp.Expr | None:
         if found is not None and not isinstance(found.base, exp.Column):
             times = [lite(found, context)]
         return exp.Anonymous(this="strftime", expressions=[form.copy(), *(t.copy() for t in times)])
-    if found is None or not swapped and not letters <= _ALIKE | set(_DUCK_FORMAT):
+    if found is None or (not swapped and not letters <= _ALIKE | set(_DUCK_FORMAT)):
         context.doubts.append("a time or a format that only SQLite has")
         return None
     text = form.name
     if not swapped:
         for letter, word in _DUCK_FORMAT.items():
             text = text.replace("%" + letter, word)
-    return exp.Anonymous(this="strftime", expressions=[duck(found, context), exp.Literal.string(text)])
+    return exp.Anonymous(
+        this="strftime", expressions=[duck(found, context), exp.Literal.string(text)]
+    )

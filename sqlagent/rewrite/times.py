@@ -1,4 +1,4 @@
-"""Compare times as times: on SQLite as canonical texts, in DuckDB as TIMESTAMPs, whatever their form."""
+"""Compare times as times, whatever their form: SQLite's as canonical texts, DuckDB's as such."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ def _normalise(side: exp.Expr, target: str, context: Context) -> None:
             canonical(text, context)
             return
         new = duck(found, context)
-    elif kind(side, context) in ("TIMESTAMP", "DATE") and found.base is side:
-        return
-    elif isinstance(side, exp.Placeholder) and target == "DATE":
+    elif (found.base is side and kind(side, context) in ("TIMESTAMP", "DATE")) or (
+        isinstance(side, exp.Placeholder) and target == "DATE"
+    ):
         return
     else:
         new = duck(found, context)

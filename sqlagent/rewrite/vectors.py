@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from array import array
 import sys
+from array import array
 
 from sqlglot import exp
 

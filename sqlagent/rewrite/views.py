@@ -6,7 +6,6 @@ from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 
 from sqlagent.parse.lexer import lex
-from sqlagent.parse.parameters import Numbering
 from sqlagent.rewrite.context import Context
 
 
@@ -35,7 +34,7 @@ def views(tree: exp.Expr, context: Context) -> exp.Expr:
 
 
 def _select(name: str, context: Context) -> exp.Expr | None:
-    from sqlagent.parse.tree import _edits
+    from sqlagent.parse.tree import parsed_text
 
     table = context.catalog.table(name)
     sql = (table.sql if table else None) or ""
@@ -44,10 +43,8 @@ def _select(name: str, context: Context) -> exp.Expr | None:
         start = next((i for i, t in enumerate(tokens) if t.upper == "AS"), 0)
         tokens = tokens[start + 1 :]
         sql = " " * tokens[0].start + sql[tokens[0].start :]
-    from sqlagent.parse.parameters import edited
-
     try:
-        return parse_one(edited(sql, _edits(tokens, Numbering(sql, tokens))), dialect="sqlite")
+        return parse_one(parsed_text(sql, tokens), dialect="sqlite")
     except (SqlglotError, IndexError):
         context.doubts.append(f'the view "{name}", which only SQLite can read')
         return None

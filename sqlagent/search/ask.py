@@ -99,7 +99,7 @@ def memory_weights(context: Context) -> Weights:
     return Weights(
         vector=float(settings.get("recall_vector_weight", 0.7)),
         words=float(settings.get("recall_words_weight", 0.3)),
-        strength=float(settings.get("recall_strength_weight", 0.05)),
+        strength=float(settings.get("recall_strength_weight", 0.02)),
     )
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from sqlagent.index.codes import BinaryCodes
 from sqlagent.migrate import sha256
 from sqlagent.search.kinds import Key
-from sqlagent.search.scopes import scopes
+from sqlagent.search.scopes import LOG_ENDS, LOG_MAX, scopes
 
 if TYPE_CHECKING:
     from sqlagent.context import Context
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 CODES_FROM = 50_000  # vectors in a collection from which codes are faster and smaller than floats
 BATCH = 8192
 SAVE_AFTER = 0.1  # share of the rows that changed since the file was written
-LOG_MAX = 200_000
 
 
 class Coded:
@@ -70,7 +69,7 @@ class Codes:
         """The codes, up to date; None where the collection is small."""
         with self.lock, self.database.snapshot() as handle:
             low, high = handle.execute(
-                "SELECT min(seq), max(seq) FROM sqlagent_change_log"
+                LOG_ENDS
             ).fetchone()
             high = high or 0
             kept = self.known.get(key)

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Database, Handle
 
 REBUILD_S = 6 * 3600.0  # strengths fade meanwhile: an index of a long-lived process starts anew
+# Two look-ups: min and max in one SELECT would scan the log.
+LOG_ENDS = """
+SELECT (SELECT min(seq) FROM sqlagent_change_log), (SELECT max(seq) FROM sqlagent_change_log)
+"""
 LOG_MAX = 200_000  # more changes than this at once: the indexes are built anew
 
 
@@ -64,7 +68,7 @@ class Scopes:
     def follow(self, handle: Handle) -> None:
         """Read the change log, and note what it says about the indexes here."""
         low, high = handle.execute(
-            "SELECT min(seq), max(seq) FROM sqlagent_change_log"
+            LOG_ENDS
         ).fetchone() or (None, None)
         high = high or 0
         if high == self.seq:

@@ -1,8 +1,9 @@
 """Making the copy of a whole table: as Arrow, or, where it is large, by way of a file of its own.
 
-DuckDB's sqlite scanner reads four times as fast as rows cross Python, but it is a second SQLite library
-in the process: on the live file it would drop SQLite's locks. So the table is copied, inside the read
-transaction, to a temporary file that nobody else has open, and the scanner reads that.
+DuckDB's sqlite scanner reads several times as fast as rows cross Python, but it is a second SQLite
+library in the process: on the live file it would drop SQLite's locks. So the table is copied,
+inside the read transaction, to a temporary file that nobody else has open, and the scanner reads
+that.
 (duckdb is imported with this module.)
 """
 
@@ -83,7 +84,7 @@ def from_rows(
 
 
 def copy_out(connection: apsw.Connection, shape: Shape, target: str) -> None:
-    """Copy a table to `target` (`schema.table`, attached), with the types that the scanner checks."""
+    """Copy a table to `target`, attached, with the types that the scanner checks."""
     blobs = [f.name for f in shape.fields if f.stored == "BLOB"]
     if blobs:  # the scanner would take anything for a BLOB
         odd = " OR ".join(f"typeof({quoted(b)}) NOT IN ('blob', 'null')" for b in blobs)

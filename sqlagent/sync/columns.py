@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sqlagent.engines.schema import VECTORS
 from sqlagent.errors import NotSupportedError, ProgrammingError
 from sqlagent.sync.log import literal, quoted, rowid_name
 from sqlagent.types import logical
@@ -49,9 +50,9 @@ class Field(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """A table's columns. `key` is the expression for its rowid (None: WITHOUT ROWID), `key_column` the
-    INTEGER PRIMARY KEY that is the rowid (None: a hidden column holds it). `declared` is what the
-    file says, to see changes. `logged`: the change log can name its rows.
+    """A table's columns. `key` is the expression for its rowid (None: WITHOUT ROWID), `key_column`
+    the INTEGER PRIMARY KEY that is the rowid (None: a hidden column holds it). `declared` is what
+    the file says, to see changes.
     """
 
     name: str
@@ -71,7 +72,7 @@ class Shape(NamedTuple):
 
     @property
     def select(self) -> str:
-        """SQLite's SELECT of the rowid (NULL where there is none) and the columns, without WHERE."""
+        """SQLite's SELECT of the rowid (NULL where there is none) and the columns."""
         key = self.key if self.key is not None else "NULL"
         return f"SELECT {', '.join([key, *(f.read for f in self.fields)])} FROM {quoted(self.name)}"
 
@@ -90,7 +91,7 @@ HIDDEN = "sqlagent rowid"  # a blank in it: nobody's column is called so
 
 
 def declared(connection: apsw.Connection, table: str) -> tuple[Any, ...] | None:
-    """What the file says of a table: (kind, without rowid, columns), or None where there is none."""
+    """What the file says of a table: (name, kind, without rowid, columns); None: it has none."""
     row = connection.execute(
         "SELECT name, type, wr FROM pragma_table_list(?) WHERE schema = 'main'", (table,)
     ).fetchone()
@@ -126,7 +127,7 @@ def describe(connection: apsw.Connection, table: str) -> Shape:
 
 
 def _is_rowid(connection: apsw.Connection, table: str) -> bool:
-    """Whether the INTEGER PRIMARY KEY is the rowid: `INTEGER PRIMARY KEY DESC` has an index instead."""
+    """Whether an INTEGER PRIMARY KEY is the rowid: with DESC it has an index instead."""
     return not connection.execute(
         "SELECT 1 FROM pragma_index_list(?) WHERE origin = 'pk'", (table,)
     ).fetchone()
@@ -134,6 +135,8 @@ def _is_rowid(connection: apsw.Connection, table: str) -> bool:
 
 def _field(connection: apsw.Connection, table: str, name: str, declaration: str) -> Field:
     kind = logical(declaration)
+    if kind == "BLOB" and name == "vector" and table in VECTORS:
+        kind = "FLOAT[]"  # as the catalog has it
     if kind is None:
         kind = _guess(connection, table, name)
         return Field(name, kind, _STORED[kind], quoted(name), "{0}", True)

@@ -8,7 +8,7 @@ SQLite 3.40, so whichever client writes feeds it, INSERT OR REPLACE included.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlagent.errors import NotSupportedError
 
@@ -35,6 +35,16 @@ def quoted(name: str) -> str:
 def literal(text: str) -> str:
     """A string literal."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def rows(connection: apsw.Connection, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
+    """All rows of a query, as tuples."""
+    return list(connection.execute(sql, values))
+
+
+def number(connection: apsw.Connection, pragma: str) -> int:
+    """The value of a PRAGMA that is one number."""
+    return int(rows(connection, f"PRAGMA {pragma}")[0][0])
 
 
 def span(connection: apsw.Connection) -> Span | None:
@@ -79,14 +89,14 @@ def rowid_name(columns: list[str]) -> str | None:
 
 
 def triggers(connection: apsw.Connection, table: str) -> dict[str, str]:
-    """The triggers that `table` needs: name → text. Raises NotSupportedError for what is no table."""
+    """The triggers that `table` needs: name → text. Raises NotSupportedError where it is none."""
     row = connection.execute(
         "SELECT name, type, wr FROM pragma_table_list(?) WHERE schema = 'main'", (table,)
     ).fetchone()
     if row is None or row[1] != "table":
         raise NotSupportedError(f'"{table}" is not a table of the file, so it has no change log')
     name, _, without_rowid = row
-    info = connection.execute("SELECT * FROM pragma_table_xinfo(?)", (name,)).fetchall()
+    info = rows(connection, "SELECT * FROM pragma_table_xinfo(?)", (name,))
     rowid = None if without_rowid else rowid_name([c[1] for c in info])
     made = {}
 
@@ -126,17 +136,17 @@ def _replaced(
     A plain client's REPLACE fires no delete trigger, so the rows are logged before they go.
     """
     found = []
-    for _, index, unique, _, partial in connection.execute(
-        "SELECT * FROM pragma_index_list(?)", (table,)
-    ).fetchall():
+    for _, index, unique, _, partial in rows(
+        connection, "SELECT * FROM pragma_index_list(?)", (table,)
+    ):
         if not unique:
             continue
-        # Rows that agree in some of the index's columns include those that agree in all of it, so an
-        # expression and an own collation are left out.
+        # Rows that agree in some of the index's columns include those that agree in all of it, so
+        # an expression and an own collation are left out.
         keys = [
             (n, c)
-            for n, c in connection.execute(
-                "SELECT name, coll FROM pragma_index_xinfo(?) WHERE key", (index,)
+            for n, c in rows(
+                connection, "SELECT name, coll FROM pragma_index_xinfo(?) WHERE key", (index,)
             )
             if n is not None and c.upper() in PLAIN_COLLATIONS
         ]
@@ -159,30 +169,31 @@ def _replaced(
 
 def _condition(connection: apsw.Connection, index: str) -> list[str]:
     """The WHERE of a partial index as it was written: what follows its columns' parenthesis."""
-    row = connection.execute(
-        "SELECT sql FROM sqlite_master WHERE type = 'index' AND name = ?", (index,)
-    ).fetchone()
+    ((sql,),) = rows(
+        connection, "SELECT sql FROM sqlite_master WHERE type = 'index' AND name = ?", (index,)
+    )
     # Quoted pieces and comments are passed over whole.
     pieces = re.finditer(
         r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^]]*\]|--[^\n]*|/\*.*?\*/|[()]|\w+""",
-        str(row[0]),
+        sql,
         re.S,
     )
     depth = 0
     for piece in pieces:
         depth += {"(": 1, ")": -1}.get(piece[0], 0)
         if depth == 0 and piece[0].upper() == "WHERE":
-            return [f"({row[0][piece.end() :].rstrip().rstrip(';')}\n)"]
+            return [f"({sql[piece.end() :].rstrip().rstrip(';')}\n)"]
     return []
 
 
 def _present(connection: apsw.Connection, table: str) -> dict[str, str]:
     return dict(
-        connection.execute(
+        rows(
+            connection,
             "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
             " AND tbl_name = ? COLLATE NOCASE",
             (table,),
-        ).fetchall()
+        )
     )
 
 

@@ -1,9 +1,9 @@
 """DuckDB's copies of the file's tables, brought up to the last commit before each query.
 
-All copies are at one entry of the change log, and move on together in one DuckDB transaction, so a query
-sees one state of the file. A copy has a physical name of its own in schema `columns` and a view
-in `main` that bears the table's name and hides the rowid; a new copy replaces an old one by replacing
-the view. (duckdb is imported with this module.)
+All copies are at one entry of the change log, and move on together in one DuckDB transaction, so a
+query sees one state of the file. A copy has a physical name of its own in schema `columns` and a
+view in `main` that bears the table's name and hides the rowid; a new copy replaces an old one by
+replacing the view. (duckdb is imported with this module.)
 """
 
 from __future__ import annotations
@@ -19,53 +19,16 @@ import apsw
 import duckdb
 
 from sqlagent.errors import Error, OperationalError, ProgrammingError
-from sqlagent.sync import build, log
-from sqlagent.sync.columns import NotColumnar, Shape, declared, describe, quoted, reads, to_arrow
+from sqlagent.sync import build, delta, log, private
+from sqlagent.sync.columns import NotColumnar, Shape, declared, describe, quoted, reads
+from sqlagent.sync.delta import COMPACT_ROWS, Delta, Replica, Unsound
 from sqlagent.sync.snapshot import ROWS_MIN, Snapshots, identity
 
 if TYPE_CHECKING:
-    import pyarrow
-
     from sqlagent.engines.sqlite import Database, Handle
 
-REBUILD_SHARE = 0.3  # of a table's rows changed: reading it whole is cheaper
-REBUILD_ROWS = 1000  # and never for fewer than these
 ATTEMPTS = 5
 INSTALL_WAIT_MS = 100
-
-
-class Replica:
-    """One table's copy, and what is known of it."""
-
-    __slots__ = ("deleted", "high", "logged", "physical", "rows", "seq", "shape")
-
-    def __init__(self, shape: Shape, physical: str, seq: int, logged: bool) -> None:
-        self.shape = shape
-        self.physical = physical  # quoted, with its schema
-        self.seq = seq
-        self.logged = logged
-        self.rows = 0
-        self.high = 0  # no rowid is above it
-        self.deleted = 0  # rows that DuckDB still has, marked as deleted
-
-
-class Delta:
-    """What to do to a copy: take the rows `keys` away, where any is there, and add `rows`."""
-
-    __slots__ = ("keys", "replica", "rows")
-
-    def __init__(self, replica: Replica, keys: pyarrow.Table | None, rows: pyarrow.Table) -> None:
-        self.replica = replica
-        self.keys = keys
-        self.rows = rows
-
-
-class Unsound(Exception):
-    """A copy must be dropped and made anew; raised while it is being brought up to date."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
 
 
 class Replicas:
@@ -74,7 +37,7 @@ class Replicas:
     def __init__(self, database: Database, cursor: duckdb.DuckDBPyConnection) -> None:
         self._database = database
         self._cursor = cursor
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._reader: Handle | None = None
         self._replicas: dict[str, Replica] = {}
         self._drafts: list[str] = []  # physical names of copies that nothing refers to yet
@@ -84,6 +47,7 @@ class Replicas:
         self._seen: tuple[Any, ...] | None = None
         self._schema = -1
         self._numbers = itertools.count(1)
+        self.dropped = 0  # copies dropped so far: a query between two steps may have missed one
         self.loads = 0  # tables that came from disk
         self._scanner: bool | None = None  # whether the sqlite scanner is loaded; None: not tried
         self._snapshots = Snapshots(database.folder)
@@ -91,21 +55,21 @@ class Replicas:
 
     # What callers use ---------------------------------------------------------------------------
 
-    def fresh(self, tables: Iterable[str]) -> None:
-        """Bring the copies of `tables` (and all that exist) up to the last commit.
+    def fresh(self, tables: Iterable[str]) -> int:
+        """Bring the copies of `tables` (and all that exist) up to the last commit: `dropped` then.
 
         Raises NotColumnar for a table that cannot be columns, ProgrammingError for one that is not.
         """
         wanted = [t.lower() for t in tables]
-        with self._lock:
+        with self.lock:
             seen = self._now()
             if seen == self._seen and all(w in self._replicas for w in wanted):
-                return
+                return self.dropped
             self._busy.clear()
             for _ in range(ATTEMPTS):
                 try:
                     if self._catch_up(wanted):
-                        return
+                        return self.dropped
                 except Unsound as error:
                     self._forget([error.name])
                 except apsw.Error as error:
@@ -116,23 +80,19 @@ class Replicas:
                     self._discard_drafts()
             raise OperationalError("the columns could not catch up: the schema keeps changing")
 
-    def has(self, tables: Iterable[str]) -> bool:
-        """Whether every one of `tables` has a copy."""
-        return all(t.lower() in self._replicas for t in tables)
-
     def names(self) -> list[str]:
         """The tables that have copies."""
         return list(self._replicas)
 
     def save(self) -> None:
         """Keep the state of large tables on disk, where they have moved on since the last time."""
-        with self._lock:
+        with self.lock:
             for replica in self._replicas.values():
                 self._save(replica)
 
     def rebuild(self) -> None:
         """Forget every copy and snapshot; each is made anew at its next use."""
-        with self._lock:
+        with self.lock:
             self._forget(list(self._replicas))
             self._refused.clear()
             self._unlogged.clear()
@@ -140,7 +100,7 @@ class Replicas:
 
     def status(self) -> list[tuple[str, int, int, int]]:
         """Of each copy: table, rows, log entry it is at, bytes of its values."""
-        with self._lock:
+        with self.lock:
             found = []
             for replica in self._replicas.values():
                 sizes = " + ".join(_size(n, t) for n, t in replica.shape.columns())
@@ -152,7 +112,7 @@ class Replicas:
 
     def close(self) -> None:
         """Close the connection to the file."""
-        with self._lock:
+        with self.lock:
             self._replicas.clear()
             self._seen = None
             if self._reader is not None:
@@ -162,18 +122,16 @@ class Replicas:
     def private(
         self, tables: Iterable[str], connection: apsw.Connection, cursor: duckdb.DuckDBPyConnection
     ) -> None:
-        """Make TEMP tables on `cursor` of `tables` as `connection`, in its transaction, sees them.
+        """Begin a transaction on `cursor` where `tables` are as `connection`, in its own, has them.
 
-        A table of which the columns are fresh up to the transaction's start is its copy and what the
-        transaction logged; any other is read whole.
+        Raises NotColumnar, ProgrammingError.
         """
-        for table in tables:
-            shape = describe(connection, table)
-            physical = f"temp.main.{quoted(table)}"
-            build.create(cursor, shape, physical.removeprefix("temp.main."), temp=True)
-            build.from_rows(cursor, shape, physical, connection.execute(shape.select))
-            if shape.hidden:
-                cursor.execute(f"ALTER TABLE {physical} DROP COLUMN {quoted(shape.key_name)}")
+        with self.lock:  # so that the copies stay where they are until the cursor has seen them
+            cursor.execute("BEGIN")
+            for table in tables:
+                private.make(
+                    cursor, connection, table, self._replicas.get(table.lower()), self._schema
+                )
 
     # What is in the file ------------------------------------------------------------------------
 
@@ -187,7 +145,7 @@ class Replicas:
 
     def _now(self) -> tuple[Any, ...]:
         """A value that changes with every commit."""
-        return tuple(self._connection().execute("PRAGMA data_version").fetchone())
+        return tuple(log.rows(self._connection(), "PRAGMA data_version"))
 
     def _catch_up(self, wanted: Sequence[str]) -> bool:
         """One attempt; False when triggers were made and the state must be read again."""
@@ -198,7 +156,7 @@ class Replicas:
             seen = self._now()  # before the snapshot is taken: never later than it
             reader.execute("BEGIN")
             stack.callback(_end, reader)
-            schema = int(reader.execute("PRAGMA schema_version").fetchone()[0])
+            schema = log.number(reader, "schema_version")
             span = log.span(reader)
             if schema != self._schema:
                 self._check_shapes(reader, span, schema)
@@ -263,9 +221,9 @@ class Replicas:
         gone = []
         for name, replica in self._replicas.items():
             shape = replica.shape
-            if declared(reader, name) != shape.declared:
-                gone.append(name)
-            elif replica.logged and not (span and log.installed(reader, name)):
+            if declared(reader, name) != shape.declared or (
+                replica.logged and not (span and log.installed(reader, name))
+            ):
                 gone.append(name)
             elif shape.hidden and (name in changed or not self._contiguous(replica)):
                 # A VACUUM may have given the rows new rowids, and it changes the schema's version.
@@ -278,7 +236,7 @@ class Replicas:
         rows, low, high = self._cursor.execute(
             f"SELECT count(*), min({key}), max({key}) FROM {replica.physical}"
         ).fetchone() or (0, 0, 0)
-        return rows == 0 or (low == 1 and high == rows)
+        return bool(rows == 0 or (low == 1 and high == rows))
 
     def _drop_stale(self, reader: Handle, span: log.Span | None, seen: tuple[Any, ...]) -> None:
         """Drop the copies that the log cannot bring up to date."""
@@ -297,7 +255,7 @@ class Replicas:
                 found = self._replicas.get(name)
                 if found is None or not found.logged:
                     continue
-                if vague or count > REBUILD_ROWS + REBUILD_SHARE * found.rows:
+                if vague or found.too_many(count):
                     self._forget([name])
 
     def _ready(self, reader: Handle, name: str, span: log.Span | None) -> bool:
@@ -318,7 +276,7 @@ class Replicas:
         """Make the triggers of a user's table, or remember that it cannot be, or not now.
 
         On a connection of its own that waits for a moment only: a reader must not queue behind a
-        writer's long transaction. Until it succeeds the table is read whole whenever the file changes.
+        writer's long transaction. Until it succeeds, a change of the file reads the table whole.
         """
         if self._database.read_only:
             self._unlogged.add(name)
@@ -328,10 +286,10 @@ class Replicas:
             writer.set_busy_timeout(INSTALL_WAIT_MS)
             with writer:  # an outermost `with` begins a transaction
                 writer.execute("DELETE FROM sqlagent_change_log WHERE 0")  # takes the write lock
-                before = int(writer.execute("PRAGMA schema_version").fetchone()[0])
+                before = log.number(writer, "schema_version")
                 if not log.installed(writer, name):
                     log.install(writer, name)
-                after = int(writer.execute("PRAGMA schema_version").fetchone()[0])
+                after = log.number(writer, "schema_version")
             if before == self._schema:  # nobody else changed the schema: no need to look again
                 self._schema = after
         except apsw.BusyError:
@@ -357,12 +315,12 @@ class Replicas:
     def _make(
         self, reader: Handle, name: str, span: log.Span | None, schema: int, path: Path | None
     ) -> tuple[Replica, str | None, str | None]:
-        """Read a table into a new copy: (copy, where `_fill` finds large ones, proof to save it by)."""
+        """Read a table into a new copy: (copy, where `_fill` finds a large one, proof to save)."""
         high = span.high if span is not None else 0
         try:
             shape = describe(reader, name)
             logged = self._loggable(reader, name, span)
-            physical = f"{build.SCHEMA}.{quoted(f'{shape.name} {next(self._numbers)}')}"
+            physical = self._physical(shape)
             self._drafts.append(physical)
             replica = Replica(shape, physical, high, logged)
             if logged and span is not None and self._load(reader, replica, span):
@@ -385,7 +343,7 @@ class Replicas:
         if found is None:
             return False
         path, seq = found
-        count, vague = log.entries(reader, seq).get(replica.shape.name.lower(), (0, False))
+        count, vague = log.entries(reader, seq).get(replica.name, (0, False))
         if vague:
             return False
         try:
@@ -398,8 +356,8 @@ class Replicas:
             return False
         replica.seq = seq
         self.loads += 1
-        self._measure(replica)
-        if count > REBUILD_ROWS + REBUILD_SHARE * replica.rows:
+        delta.measure(self._cursor, replica)
+        if replica.too_many(count):
             self._cursor.execute(f"DROP TABLE {replica.physical}")
             replica.seq = span.high
             return False
@@ -416,25 +374,17 @@ class Replicas:
                         extensions.load(self._cursor, "sqlite_scanner")
                     except (duckdb.Error, Error):
                         self._scanner = False
-                        raise Unsound(replica.shape.name.lower()) from None
+                        raise Unsound(replica.name) from None
                     self._scanner = True
                 try:
                     build.from_file(self._cursor, replica.shape, replica.physical, path, table)
                 except NotColumnar as error:
-                    self._refused[replica.shape.name.lower()] = (error, replica.seq, self._schema)
+                    self._refused[replica.name] = (error, replica.seq, self._schema)
                     raise
                 except (duckdb.IOException, duckdb.CatalogException, duckdb.BinderException):
-                    raise Unsound(replica.shape.name.lower()) from None  # the folder was deleted
+                    raise Unsound(replica.name) from None  # the folder was deleted
             if replica.rows == 0:
-                self._measure(replica)
-
-    def _measure(self, replica: Replica) -> None:
-        key = quoted(replica.shape.key_name)
-        highest = f"max({key})" if replica.shape.key is not None else "NULL"
-        rows, high = self._cursor.execute(
-            f"SELECT count(*), {highest} FROM {replica.physical}"
-        ).fetchone() or (0, None)
-        replica.rows, replica.high = rows, high if high is not None else -(1 << 63)
+                delta.measure(self._cursor, replica)
 
     # Keeping copies -----------------------------------------------------------------------------
 
@@ -442,8 +392,6 @@ class Replicas:
         self, reader: Handle, replicas: list[Replica], span: log.Span | None
     ) -> list[Delta]:
         """What the log has for each copy since its own entry."""
-        import pyarrow as pa
-
         found = []
         changed: dict[int, dict[str, tuple[int, bool]]] = {}
         for replica in replicas:
@@ -451,28 +399,11 @@ class Replicas:
                 continue
             if replica.seq not in changed:
                 changed[replica.seq] = log.entries(reader, replica.seq)
-            shape = replica.shape
-            if shape.name.lower() not in changed[replica.seq]:
-                continue
-            dirty = (
-                "SELECT DISTINCT pk FROM sqlagent_change_log"
-                " WHERE seq > ? AND tbl = ? COLLATE NOCASE"
-            )
-            since = (replica.seq, shape.name)
-            keys = [row[0] for row in reader.execute(dirty, since)]
-            try:
-                rows = to_arrow(
-                    shape,
-                    reader.execute(
-                        f"{shape.select} WHERE {shape.key} IN ({dirty})", since
-                    ).fetchall(),
-                )
-            except (NotColumnar, UnicodeDecodeError):
-                raise Unsound(shape.name.lower()) from None
-            appends = min(keys) > replica.high
-            gone = None if appends else pa.table({"k": pa.array(keys, pa.int64())})
-            found.append(Delta(replica, gone, rows))
-            replica.high = max(replica.high, max(keys))
+            if replica.name in changed[replica.seq]:
+                try:
+                    found.append(delta.read(reader, replica))
+                except NotColumnar:
+                    raise Unsound(replica.name) from None
         return found
 
     def _apply(self, made: list[Replica], deltas: list[Delta]) -> None:
@@ -482,43 +413,41 @@ class Replicas:
         cursor = self._cursor
         cursor.execute("BEGIN")
         try:
-            removed = [self._change(delta) for delta in deltas]
+            counts = [d.apply(cursor) for d in deltas]
             for replica in made:
-                view = f"main.{quoted(replica.shape.name)}"
-                select = reads(replica.shape).format(replica.physical)
-                cursor.execute(f"CREATE OR REPLACE VIEW {view} AS {select}")
+                self._show(replica)
             cursor.execute("COMMIT")
         except BaseException:
             with contextlib.suppress(duckdb.Error):
                 cursor.execute("ROLLBACK")
             raise
         for replica in made:
-            self._replicas[replica.shape.name.lower()] = replica
+            self._replicas[replica.name] = replica
             self._drafts.remove(replica.physical)
-        for delta, gone in zip(deltas, removed, strict=True):
-            delta.replica.deleted += gone
-            delta.replica.rows += delta.rows.num_rows - gone
+        for change, count in zip(deltas, counts, strict=True):
+            change.applied(count)
+            self._compact(change.replica)
 
-    def _change(self, delta: Delta) -> int:
-        """Apply a delta; the number of rows that it removed."""
-        replica, cursor = delta.replica, self._cursor
-        count = 0
-        physical = replica.physical
-        if delta.keys is not None:
-            cursor.register("sqlagent_keys", delta.keys)
-            key = quoted(replica.shape.key_name)
-            (count,) = cursor.execute(
-                f"DELETE FROM {physical} WHERE {key} IN (SELECT k FROM sqlagent_keys)"
-            ).fetchone() or (0,)
-            cursor.unregister("sqlagent_keys")
-        if delta.rows.num_rows:
-            cursor.register("sqlagent_rows", delta.rows)
-            try:
-                build.insert(cursor, replica.shape, physical, "sqlagent_rows")
-            except NotColumnar:
-                raise Unsound(replica.shape.name.lower()) from None
-            cursor.unregister("sqlagent_rows")
-        return count
+    def _show(self, replica: Replica) -> None:
+        """Let the table's name stand for this copy."""
+        select = reads(replica.shape).format(replica.physical)
+        view = f"main.{quoted(replica.shape.name)}"
+        self._cursor.execute(f"CREATE OR REPLACE VIEW {view} AS {select}")
+
+    def _compact(self, replica: Replica) -> None:
+        """Make a copy anew, from itself, once it is mostly of rows that are deleted."""
+        if replica.deleted < max(COMPACT_ROWS, replica.rows):
+            return
+        old, replica.physical = replica.physical, self._physical(replica.shape)
+        self._cursor.execute("BEGIN")
+        self._cursor.execute(f"CREATE TABLE {replica.physical} AS FROM {old}")
+        self._show(replica)
+        self._cursor.execute(f"DROP TABLE {old}")
+        self._cursor.execute("COMMIT")
+        replica.deleted = 0
+
+    def _physical(self, shape: Shape) -> str:
+        return f"{build.SCHEMA}.{quoted(f'{shape.name} {next(self._numbers)}')}"
 
     def _discard_drafts(self) -> None:
         while self._drafts:
@@ -529,6 +458,7 @@ class Replicas:
         for name in dict.fromkeys(names):
             replica = self._replicas.pop(name, None)
             if replica is not None:
+                self.dropped += 1
                 self._cursor.execute("BEGIN")
                 self._cursor.execute(f"DROP VIEW IF EXISTS main.{quoted(replica.shape.name)}")
                 self._cursor.execute(f"DROP TABLE IF EXISTS {replica.physical}")

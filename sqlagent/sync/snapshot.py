@@ -1,8 +1,9 @@
 """Columns kept on disk, so that the next process loads a table instead of building it.
 
 One Parquet file a table, in `agent.db.d/columns/`, named `<table>-<shape>-<seq>-<sum>.parquet`: the
-state of the table at log entry `seq`. The shape's hash covers the file's id, the columns and what the
-log says at `seq`, so a snapshot of another file's history is never taken; the sum covers the bytes.
+state of the table at log entry `seq`. The shape's hash covers the file's id, the columns and what
+the log says at `seq`, so a snapshot of another file's history is never taken; the sum covers the
+bytes.
 Whatever is missing, damaged or not ours is as if it were not there.
 """
 
@@ -53,7 +54,7 @@ def _sum(path: Path) -> str:
 
 
 def identity(connection: apsw.Connection, shape: Shape, seq: int) -> str | None:
-    """The hash that a snapshot of this table at `seq` bears; None where the log cannot prove one."""
+    """The hash that a snapshot of this table at `seq` bears; None: the log cannot prove one."""
     mark = log.fingerprint(connection, seq)
     own = file_id(connection)
     if mark is None or own is None:

@@ -1,0 +1,124 @@
+"""What changed in a table since its copy's log entry, read from SQLite and applied to DuckDB.
+
+(duckdb and pyarrow are imported with this module.)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from sqlagent.sync import build
+from sqlagent.sync.columns import NotColumnar, Shape, quoted, to_arrow
+
+if TYPE_CHECKING:
+    import apsw
+    import duckdb
+
+REBUILD_SHARE = 0.3  # of a table's rows changed: reading it whole is cheaper
+REBUILD_ROWS = 1000  # and never for fewer than these
+COMPACT_ROWS = (
+    50_000  # deleted rows that DuckDB keeps and passes over, before the copy is made anew
+)
+DIRTY = "SELECT DISTINCT pk FROM sqlagent_change_log WHERE seq > ? AND tbl = ? COLLATE NOCASE"
+
+
+class Replica:
+    """One table's copy, and what is known of it."""
+
+    __slots__ = ("deleted", "high", "logged", "physical", "rows", "seq", "shape")
+
+    def __init__(self, shape: Shape, physical: str, seq: int, logged: bool) -> None:
+        self.shape = shape
+        self.physical = physical  # quoted, with its schema
+        self.seq = seq  # the log entry that it is at
+        self.logged = logged
+        self.rows = 0
+        self.high = 0  # no rowid is above it
+        self.deleted = 0  # rows that DuckDB still has, marked as deleted
+
+    @property
+    def name(self) -> str:
+        return self.shape.name.lower()
+
+    def too_many(self, count: int) -> bool:
+        """Whether so many entries of the log make it cheaper to read the table whole."""
+        return count > REBUILD_ROWS + REBUILD_SHARE * self.rows
+
+
+class Unsound(Exception):
+    """A copy must be dropped and made anew; raised while it is being brought up to date."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class Delta:
+    """To do: take the rows of `keys` away, where any can be there (`deletes`), and add `rows`."""
+
+    __slots__ = ("deletes", "keys", "replica", "rows")
+
+    def __init__(self, replica: Replica, keys: list[int], rows: pa.Table) -> None:
+        self.replica = replica
+        self.keys = keys
+        self.rows = rows
+        self.deletes = min(keys) <= replica.high
+
+    def gone(self) -> pa.Table:
+        """The rowids to take away, as `k`."""
+        return pa.table({"k": pa.array(self.keys, pa.int64())})
+
+    def apply(self, cursor: duckdb.DuckDBPyConnection) -> int:
+        """Change the copy, in the caller's transaction; how many rows went. Raises Unsound."""
+        replica = self.replica
+        count = 0
+        if self.deletes:
+            cursor.register("sqlagent_keys", self.gone())
+            (count,) = cursor.execute(
+                f"DELETE FROM {replica.physical} WHERE {quoted(replica.shape.key_name)}"
+                " IN (SELECT k FROM sqlagent_keys)"
+            ).fetchone() or (0,)
+            cursor.unregister("sqlagent_keys")
+        if self.rows.num_rows:
+            cursor.register("sqlagent_rows", self.rows)
+            try:
+                build.insert(cursor, replica.shape, replica.physical, "sqlagent_rows")
+            except NotColumnar:
+                raise Unsound(replica.name) from None
+            cursor.unregister("sqlagent_rows")
+        return count
+
+    def applied(self, count: int) -> None:
+        """Once it is committed: what is known of the copy now; `count` is of `apply`."""
+        self.replica.deleted += count
+        self.replica.rows += self.rows.num_rows - count
+        self.replica.high = max(self.replica.high, *self.keys)
+
+
+def read(connection: apsw.Connection, replica: Replica) -> Delta:
+    """What `connection` sees of the rows that the log names since the copy's entry.
+
+    Raises NotColumnar. The log must name rows of the table, and no entry may be without a rowid.
+    """
+    since = (replica.seq, replica.shape.name)
+    keys = [row[0] for row in connection.execute(DIRTY, since)]
+    shape = replica.shape
+    try:
+        rows: list[tuple[Any, ...]] = connection.execute(
+            f"{shape.select} WHERE {shape.key} IN ({DIRTY})", since
+        ).fetchall()
+    except UnicodeDecodeError:
+        raise NotColumnar(shape.name, "a text is not UTF-8") from None
+    return Delta(replica, keys, to_arrow(shape, rows))
+
+
+def measure(cursor: duckdb.DuckDBPyConnection, replica: Replica) -> None:
+    """Count the rows of a new copy, and find its highest rowid."""
+    highest = f"max({quoted(replica.shape.key_name)})" if replica.shape.key is not None else "NULL"
+    rows, high = cursor.execute(
+        f"SELECT count(*), {highest} FROM {replica.physical}"
+    ).fetchone() or (0, None)
+    replica.rows, replica.high = rows, high if high is not None else -(1 << 63)
+    replica.deleted = 0
