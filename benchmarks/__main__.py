@@ -30,9 +30,13 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the figures and print the table; 1 where an answer was wrong or a figure failed."""
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(FIGURES))
-    parser.add_argument("--quick", action="store_true", help="small sizes: a test of the benchmarks")
+    parser.add_argument(
+        "--quick", action="store_true", help="small sizes: a test of the benchmarks"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the values there too")
-    parser.add_argument("--folder", type=Path, metavar="DIR", help="make the temporary folder there")
+    parser.add_argument(
+        "--folder", type=Path, metavar="DIR", help="make the temporary folder there"
+    )
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args(arguments)
     unknown = [name for name in asked.names if name not in FIGURES]

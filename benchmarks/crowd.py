@@ -21,7 +21,9 @@ def run(bench: Bench) -> None:
     remember_all(alone, "own", vectors)
     # The texts are those of the crowd's, so that both answer the same.
     ids = [r[0] for r in many.execute("SELECT memory_id FROM memories WHERE agent_id = 'own'")]
-    texts = many.execute("SELECT content, importance FROM memories WHERE agent_id = 'own'").fetchall()
+    texts = many.execute(
+        "SELECT content, importance FROM memories WHERE agent_id = 'own'"
+    ).fetchall()
     alone.executemany(
         "UPDATE memories SET content = ?, importance = ? WHERE memory_id = ?",
         [(*row, i) for i, row in enumerate(texts, 1)],

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 
 DIMENSIONS = 384
 STATE = '{"step": %d, "note": "' + "x" * 1000 + '"}'  # 1 KB, as agents keep
-PEOPLE = "Alma Boris Carla Deniz Elif Frida Goran Hilde Igor Jana Karim Lotte Mira Nils Olga".split()
-DEEDS = "bought mended borrowed described measured refused shipped watered tuned mislaid".split()
-THINGS = "kettles atlases ferries ladders pianos orchids parcels radios saddles telescopes".split()
-TOWNS = "Bergen Cusco Dakar Ghent Hanoi Izmir Kobe Lagos Malmo Nantes Ostrava Perth Quebec".split()
+PEOPLE = (
+    ["Alma", "Boris", "Carla", "Deniz", "Elif", "Frida", "Goran", "Hilde", "Igor", "Jana", "Karim", "Lotte", "Mira", "Nils", "Olga"]
+)
+DEEDS = ["bought", "mended", "borrowed", "described", "measured", "refused", "shipped", "watered", "tuned", "mislaid"]
+THINGS = ["kettles", "atlases", "ferries", "ladders", "pianos", "orchids", "parcels", "radios", "saddles", "telescopes"]
+TOWNS = ["Bergen", "Cusco", "Dakar", "Ghent", "Hanoi", "Izmir", "Kobe", "Lagos", "Malmo", "Nantes", "Ostrava", "Perth", "Quebec"]
 MEMORY = "INSERT INTO memories (memory_id, agent_id, content, importance) VALUES (?, ?, ?, ?)"
 VECTOR = "INSERT INTO memory_vectors (memory_id, model, vector) VALUES (?, 'user', ?)"
 

@@ -50,7 +50,9 @@ def run(bench: Bench) -> None:
     bench.report("vectors loaded a CPU second", count / spent, "/s")
     kept = con.execute("SELECT count(*) FROM vectors WHERE collection = 'big'").fetchone()[0]
     bench.check("all are there", kept == count, kept)
-    settle = cpu_of(lambda: con.execute("SELECT id FROM knn('big', ?, k => 1)", (queries[0].tobytes(),)))
+    settle = cpu_of(
+        lambda: con.execute("SELECT id FROM knn('big', ?, k => 1)", (queries[0].tobytes(),))
+    )
     bench.report("CPU of building the index", settle, "s")
     con.close()
 
@@ -65,7 +67,12 @@ def run(bench: Bench) -> None:
     bench.report("recall@10", recall, "", reach=0.95, at_least=True, beside="exact", peer=1.0)
     flat = count * DIMENSIONS * 4 / 1e6
     bench.report(
-        "resident for the search", memory, "MB", reach=100, beside="the vectors as floats", peer=flat
+        "resident for the search",
+        memory,
+        "MB",
+        reach=100,
+        beside="the vectors as floats",
+        peer=flat,
     )
     bench.report("CPU until a fresh process's first answer", first, "s")
     follow(bench, source)
@@ -104,7 +111,9 @@ def beside(bench: Bench, count: int) -> dict[str, Any]:
     db.execute("CREATE TABLE v (id INTEGER PRIMARY KEY, vector BLOB)")
     query = source.draw(1)[0].tobytes()
     with db:
-        db.executemany("INSERT INTO v VALUES (?, ?)", enumerate(v.tobytes() for v in source.draw(rows)))
+        db.executemany(
+            "INSERT INTO v VALUES (?, ?)", enumerate(v.tobytes() for v in source.draw(rows))
+        )
     took = [cpu_of(lambda: db.execute(SCAN, (query,)).fetchall()) for _ in range(4)]
     db.close()
     return {

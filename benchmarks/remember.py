@@ -47,7 +47,9 @@ def run(bench: Bench) -> None:
     turns(1, works)
     took = turns(bench.size(7, 2), works)
     each = [1000 * median(t) / n for t, n in zip(took, (writes, writes, 20), strict=False)]
-    bench.report("CPU of a write", each[0], "ms", reach=0.2, beside="raw apsw, one row", peer=each[1])
+    bench.report(
+        "CPU of a write", each[0], "ms", reach=0.2, beside="raw apsw, one row", peer=each[1]
+    )
     if chroma is not None:
         each[2] = 1000 * median(took[2]) / bench.size(20, 5)
         bench.report("CPU of a write", each[0], "ms", beside="chromadb", peer=each[2])

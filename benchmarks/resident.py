@@ -32,6 +32,11 @@ def run(bench: Bench) -> None:
     bench.check("every memory", found == wanted, found[:2])
     bare = child(BARE, folder=bench.folder)
     bench.report(
-        f"resident with {count:,} memories", memory, "MB", reach=100, beside="bare Python", peer=bare
+        f"resident with {count:,} memories",
+        memory,
+        "MB",
+        reach=100,
+        beside="bare Python",
+        peer=bare,
     )
     bench.note(f"the file has {path.stat().st_size / 1e6:,.0f} MB")

@@ -57,7 +57,11 @@ def run(bench: Bench) -> None:
         os.write(log, (STATE % next(numbers["log"])).encode())
         os.fdatasync(log)
 
-    works: dict[str, Work] = {"ours": ours, "raw apsw, two rows": plain, "append + fdatasync": append}
+    works: dict[str, Work] = {
+        "ours": ours,
+        "raw apsw, two rows": plain,
+        "append + fdatasync": append,
+    }
     peer = saver(bench)
     if peer is not None:
 
@@ -81,7 +85,9 @@ def run(bench: Bench) -> None:
     done = saves * (rounds + 1)
     row = con.execute("SELECT count(*), max(version) FROM state_versions").fetchone()
     bench.check("every version is kept", row == (done, -(-done // 100)), row)
-    newest = con.execute("SELECT data FROM states WHERE agent_id = ?", (f"agent{(done - 1) % 100}",))
+    newest = con.execute(
+        "SELECT data FROM states WHERE agent_id = ?", (f"agent{(done - 1) % 100}",)
+    )
     bench.check("the newest is the last one saved", newest.fetchone()[0] == STATE % (done - 1))
     mine = 1e6 * median(wall["ours"])
     for name in list(works)[1:]:

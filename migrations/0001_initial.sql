@@ -119,7 +119,8 @@ CREATE TABLE snapshot_versions (
 ) WITHOUT ROWID;
 
 -- A save is one upsert of `states`; the version, its parent and the history follow from it, whoever
--- writes. `version` 0 or one that is not above the history asks for the next one.
+-- writes: whatever version an INSERT gives, the row gets the next one of its history. A version that
+-- is the newest of the history is an UPDATE's; any other is that of a row just inserted or moved.
 CREATE TRIGGER states_insert AFTER INSERT ON states
 BEGIN
   UPDATE states SET version = 1 + ifnull((SELECT max(v.version) FROM state_versions v
@@ -132,11 +133,33 @@ BEGIN
       created_at, metadata, data)
     SELECT agent_id, session_id, state_type, version, nullif(version - 1, 0), checksum,
       strftime('%Y-%m-%d %H:%M:%f', created_at), metadata, data
-    FROM states WHERE state_id = NEW.state_id;
+    FROM states s WHERE state_id = NEW.state_id AND NOT EXISTS (
+      SELECT 1 FROM state_versions v WHERE v.agent_id = s.agent_id AND v.state_type = s.state_type
+        AND ifnull(v.session_id, '') = ifnull(s.session_id, '') AND v.version = s.version);
+END;
+
+CREATE TRIGGER states_move AFTER UPDATE OF agent_id, session_id, state_type ON states
+WHEN NEW.agent_id <> OLD.agent_id OR NEW.state_type <> OLD.state_type
+  OR ifnull(NEW.session_id, '') <> ifnull(OLD.session_id, '')
+BEGIN
+  UPDATE states SET version = 1 + ifnull((SELECT max(v.version) FROM state_versions v
+      WHERE v.agent_id = NEW.agent_id AND v.state_type = NEW.state_type
+        AND ifnull(v.session_id, '') = ifnull(NEW.session_id, '')), 0)
+    WHERE state_id = NEW.state_id;
+  INSERT INTO agents (agent_id) SELECT NEW.agent_id
+    WHERE NOT EXISTS (SELECT 1 FROM agents a WHERE a.agent_id = NEW.agent_id);
+  INSERT INTO state_versions (agent_id, session_id, state_type, version, parent_version, checksum,
+      created_at, metadata, data)
+    SELECT agent_id, session_id, state_type, version, nullif(version - 1, 0), checksum,
+      strftime('%Y-%m-%d %H:%M:%f', created_at), metadata, data
+    FROM states s WHERE state_id = NEW.state_id AND NOT EXISTS (
+      SELECT 1 FROM state_versions v WHERE v.agent_id = s.agent_id AND v.state_type = s.state_type
+        AND ifnull(v.session_id, '') = ifnull(s.session_id, '') AND v.version = s.version);
 END;
 
 CREATE TRIGGER states_update AFTER UPDATE OF data, metadata ON states
-WHEN NEW.version = OLD.version
+WHEN NEW.version = OLD.version AND NEW.agent_id = OLD.agent_id AND NEW.state_type = OLD.state_type
+  AND ifnull(NEW.session_id, '') = ifnull(OLD.session_id, '')
 BEGIN
   UPDATE states SET version = OLD.version + 1,
       checksum = CASE WHEN NEW.checksum IS OLD.checksum AND NEW.data IS NOT OLD.data
@@ -147,7 +170,9 @@ BEGIN
 END;
 
 CREATE TRIGGER states_version AFTER UPDATE OF version ON states
-WHEN OLD.version > 0 AND NEW.version <> OLD.version
+WHEN NEW.version <> OLD.version AND OLD.version = (SELECT max(v.version) FROM state_versions v
+  WHERE v.agent_id = NEW.agent_id AND v.state_type = NEW.state_type
+    AND ifnull(v.session_id, '') = ifnull(NEW.session_id, ''))
 BEGIN
   SELECT RAISE(ABORT, 'the version of a state only counts up by one') WHERE NEW.version <> OLD.version + 1;
   INSERT INTO state_versions (agent_id, session_id, state_type, version, parent_version, checksum,

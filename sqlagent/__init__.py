@@ -5,8 +5,9 @@
 >>> con.execute("SELECT remember('ada', 'The parcel is in locker 17')").fetchone()
 (1,)
 
-PEP 249 (DB-API 2.0) with `.arrow()`, `.df()` and `.pl()` beside `.fetchall()`. Importing it imports no
-engine but SQLite's; DuckDB, numpy, Arrow and the rest come with the first statement that needs them.
+PEP 249 (DB-API 2.0) with `.arrow()`, `.df()` and `.pl()` beside `.fetchall()`. Importing it
+imports no engine but SQLite's; DuckDB, numpy, Arrow and the rest come with the first statement
+that needs them.
 """
 
 from __future__ import annotations

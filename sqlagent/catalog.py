@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 
 class Column(NamedTuple):
-    """A column: `type` is its logical type (see `sqlagent.types`), None where nothing is declared."""
+    """A column: `type` is its logical type (see `sqlagent.types`), None where nothing is
+    declared."""
 
     name: str
     type: str | None
@@ -18,7 +19,8 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table or view of the file. `kind` is 'table', 'view' or 'virtual'; `sql` is a view's SELECT.
+    """A table or view of the file. `kind` is 'table', 'view' or 'virtual'; `sql` is a view's
+    SELECT.
 
     `key` is the INTEGER PRIMARY KEY that is the rowid ('rowid' where there is none, None for
     WITHOUT ROWID tables).

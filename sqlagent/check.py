@@ -31,7 +31,8 @@ SELECT count(*) FROM chunk_vectors WHERE chunk_id NOT IN (SELECT chunk_id FROM c
 SELECT count(*) FROM chunks WHERE document_id NOT IN (SELECT document_id FROM documents)""",
     "chunks that are not that slice of their document": """
 SELECT count(*) FROM chunks c JOIN documents d ON d.document_id = c.document_id
-WHERE d.content_hash IS NOT NULL AND substr(d.content, c.position + 1, length(c.content)) <> c.content""",
+WHERE d.content_hash IS NOT NULL AND substr(d.content, c.position + 1, length(c.content)) <>
+    c.content""",
     "vectors of other dimensions than their collection": """
 SELECT count(*) FROM vectors v LEFT JOIN collections c ON c.collection = v.collection
 WHERE c.dimensions IS NULL OR c.dimensions <> length(v.vector) / 4""",

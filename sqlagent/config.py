@@ -1,4 +1,5 @@
-"""Settings: what `SET name = value` can say, with defaults and checks; listed by `sqlagent_settings`."""
+"""Settings: what `SET name = value` can say, with defaults and checks; listed by
+`sqlagent_settings`."""
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ SETTINGS: dict[str, Setting] = {
     "synchronous": Setting(
         "full",
         ("full", "normal"),
-        "'full' waits for the disk at each commit; 'normal' may lose the last commits to a power cut",
+        "'full' waits for the disk at each commit; 'normal' may lose the last to a power cut",
     ),
     "memory_limit_mb": Setting(
         1024, int, "how much memory DuckDB may use before it spills to disk, in MB"

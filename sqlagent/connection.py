@@ -1,6 +1,7 @@
 """The connection: text is parsed, rewritten, planned and run, in that order.
 
-A text seen before is a dictionary look-up away from its runner (`sqlagent.run`), which holds the plan.
+A text seen before is a dictionary look-up away from its runner (`sqlagent.run`), which holds the
+plan.
 """
 
 from __future__ import annotations
@@ -35,13 +36,15 @@ def connect(
 ) -> Connection:
     """Open the SQLite file `path`, creating and migrating it; ':memory:' keeps nothing.
 
-    `timeout` is how many seconds a statement waits for another writer. With `autocommit=False` the first
-    write opens a transaction that lasts until `commit()` or `rollback()` (PEP 249's way); without, each
-    statement commits unless BEGIN opened one. `settings` are those of SET. An ordinary SQLite file gets
-    our tables beside its own, after a copy whose name is in `Connection.messages`.
+    `timeout` is how many seconds a statement waits for another writer. With `autocommit=False` the
+    first write opens a transaction that lasts until `commit()` or `rollback()` (PEP 249's way);
+    without, each statement commits unless BEGIN opened one. `settings` are those of SET. An
+    ordinary SQLite file gets our tables beside its own, after a copy whose name is in
+    `Connection.messages`.
 
-    Raises OperationalError where the file cannot be opened or is not SQLite, MigrationError where its
-    schema is newer, edited, or has a table under a name that we need; the file is then as it was.
+    Raises OperationalError where the file cannot be opened or is not SQLite, MigrationError where
+    its schema is newer, edited, or has a table under a name that we need; the file is then as it
+    was.
     """
     if not isinstance(path, str | os.PathLike):
         raise InterfaceError(f"a path is text, not {type(path).__name__}")

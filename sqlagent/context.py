@@ -1,4 +1,5 @@
-"""What a function's body may use: its database, a connection to read or write with, the settings."""
+"""What a function's body may use: its database, a connection to read or write with, the
+settings."""
 
 from __future__ import annotations
 
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 class Context:
     """Handed to every function body as its first argument.
 
-    `handle` is the APSW connection whose snapshot the statement sees (the writer's, in a statement that
-    writes); None on DuckDB, where `reading()` takes one from the pool.
+    `handle` is the APSW connection whose snapshot the statement sees (the writer's, in a statement
+    that writes); None on DuckDB, where `reading()` takes one from the pool.
     """
 
     __slots__ = ("database", "handle", "settings")

@@ -49,9 +49,10 @@ def Binary(value: bytes | bytearray | memoryview) -> bytes:
 class Cursor:
     """Runs statements on its connection and hands out their rows.
 
-    `description` is None for a statement without rows, else a 7-tuple a column: the name and the type
-    code (its logical type, such as 'BIGINT', equal to the PEP 249 group `sqlagent.NUMBER`); the rest is
-    None. `rowcount` is the number of rows that a write changed, -1 where that is not known.
+    `description` is None for a statement without rows, else a 7-tuple a column: the name and the
+    type code (its logical type, such as 'BIGINT', equal to the PEP 249 group `sqlagent.NUMBER`);
+    the rest is None. `rowcount` is the number of rows that a write changed, -1 where that is not
+    known.
     """
 
     # Defaults stand on the class, so that a cursor of a point read costs one assignment, not eight.
@@ -178,7 +179,7 @@ class Cursor:
         """All rows that are left, as a polars.DataFrame (polars must be installed)."""
         import polars
 
-        return polars.from_arrow(self.arrow())  # type: ignore[return-value]  # a table gives a frame
+        return polars.from_arrow(self.arrow())
 
     def __enter__(self) -> Cursor:
         return self

@@ -7,7 +7,7 @@ import math
 from sqlagent.errors import DataError
 
 
-def pair(a: bytes, b: bytes) -> tuple[memoryview, memoryview]:
+def pair(a: bytes, b: bytes) -> tuple[memoryview[float], memoryview[float]]:
     """Both as float32; DataError where they have not the same dimensions."""
     if len(a) != len(b):
         raise DataError(f"expected {len(a) // 4} dimensions, not {len(b) // 4}")

@@ -1,7 +1,8 @@
 """Errors: one shallow tree, each class also its DB-API 2.0 class.
 
-In PostgreSQL's manner: a message in lower case without a full stop that says what was wanted and what
-came, an optional detail, a hint that says what to do, and a caret under the place in the statement.
+In PostgreSQL's manner: a message in lower case without a full stop that says what was wanted and
+what came, an optional detail, a hint that says what to do, and a caret under the place in the
+statement.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ class Warning(Exception):  # the name is PEP 249's
 class Error(Exception):
     """The base of all errors of this package.
 
-    `message`, `detail`, `hint` are text or None; `position` is a 0-based character offset into `sql`;
-    `sqlstate` is the five-character SQLSTATE code of PostgreSQL.
+    `message`, `detail`, `hint` are text or None; `position` is a 0-based character offset into
+    `sql`; `sqlstate` is the five-character SQLSTATE code of PostgreSQL.
     """
 
     sqlstate = "XX000"
@@ -68,7 +69,7 @@ def caret(sql: str, position: int, width: int = 100) -> list[str]:
 
 def display_width(text: str) -> int:
     """Columns that text takes on a terminal: two for a wide (CJK) character."""
-    return sum(2 if 0x1100 <= ord(c) and _wide(ord(c)) else 1 for c in text)
+    return sum(2 if ord(c) >= 0x1100 and _wide(ord(c)) else 1 for c in text)
 
 
 def _wide(code: int) -> bool:

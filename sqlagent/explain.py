@@ -1,4 +1,5 @@
-"""EXPLAIN: which engine runs what, the SQL it is sent, and why; with ANALYZE also rows and times."""
+"""EXPLAIN: which engine runs what, the SQL it is sent, and why; with ANALYZE also rows and
+times."""
 
 from __future__ import annotations
 

@@ -1,12 +1,14 @@
 """What a SQL function is: one definition a file in `udfs/`, registered on every engine.
 
-A file `udfs/NAME.py` defines a Python function NAME under `@scalar(...)` or `@table(...)`; its Python
-signature is its SQL declaration and its docstring its reference entry. A file `udfs/NAME.sql` holds
-`CREATE MACRO NAME(arg, arg := default) AS expression` after a comment that is its reference: it is
-inlined into the statement before routing, so it runs at native speed on either engine.
+A file `udfs/NAME.py` defines a Python function NAME under `@scalar(...)` or `@table(...)`; its
+Python signature is its SQL declaration and its docstring its reference entry. A file
+`udfs/NAME.sql` holds `CREATE MACRO NAME(arg, arg := default) AS expression` after a comment that
+is its reference: it is inlined into the statement before routing, so it runs at native speed on
+either engine.
 
-NULL in, NULL out: a scalar whose required argument is NULL is NULL and its body does not run; a table
-function whose required argument is NULL has no rows. An optional argument that is NULL has its default.
+NULL in, NULL out: a scalar whose required argument is NULL is NULL and its body does not run; a
+table function whose required argument is NULL has no rows. An optional argument that is NULL has
+its default.
 """
 
 from __future__ import annotations
@@ -43,10 +45,11 @@ class Parameter(NamedTuple):
 
 
 class Function(NamedTuple):
-    """A function of ours. `kind` is 'scalar', 'table' or 'macro' (an SQL expression, see `body_sql`).
+    """A function of ours. `kind` is 'scalar', 'table' or 'macro' (an SQL expression, see
+    `body_sql`).
 
-    `call(context, *arguments)` is the body, with every parameter in order; `writes` says that it is a
-    statement of the writer; `columns` are a table function's (name, logical type).
+    `call(context, *arguments)` is the body, with every parameter in order; `writes` says that it
+    is a statement of the writer; `columns` are a table function's (name, logical type).
     """
 
     name: str
@@ -167,14 +170,14 @@ def invoke(function: Function, context: Any, values: list[Any] | tuple[Any, ...]
     where a required value is None. Raises DataError for a value that cannot be.
     """
     ready = []
-    for parameter, value in zip(function.parameters, values, strict=True):
+    for (name, kind, default), value in zip(function.parameters, values, strict=True):
         if value is None or value is REQUIRED:
-            if parameter.default is REQUIRED:
+            if default is REQUIRED:
                 return None
-            ready.append(parameter.default)
+            ready.append(default)
         else:
-            check = CHECKS.get(parameter.type)
-            ready.append(value if check is None else check(value, parameter.name))
+            check = CHECKS.get(kind)
+            ready.append(value if check is None else check(value, name))
     assert function.call is not None  # macros are inlined, never invoked
     return function.call(context, *ready)
 
@@ -225,12 +228,18 @@ def _blob(value: Any, name: str) -> bytes:
     raise DataError(f"{name} is a BLOB, not {value!r:.60}")
 
 
-def _json(value: Any, name: str) -> str:
-    text = value if isinstance(value, str) else json_text(value)
-    import json
+_decode: Callable[[str], Any] | None = None
 
+
+def _json(value: Any, name: str) -> str:
+    global _decode
+    text = value if isinstance(value, str) else json_text(value)
+    if _decode is None:  # made once: a decoder costs more than it takes to read a small state
+        import json
+
+        _decode = json.JSONDecoder(parse_constant=_no_constant).decode
     try:
-        json.loads(text, parse_constant=_no_constant)
+        _decode(text)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{name} is JSON: {error}", hint="A text needs quotes within.") from None
     return text
@@ -273,7 +282,8 @@ def as_vector(value: Any, name: str = "vector") -> bytes:
         data = vector_bytes(value)
     if not data or len(data) % 4:
         raise DataError(f"{name} is float32 values of 4 bytes each, not {len(data)} bytes")
-    if not all(map(math.isfinite, memoryview(data).cast("f"))):
+    # float32 values cannot overflow a sum of float64: it is finite where all of them are.
+    if not math.isfinite(sum(memoryview(data).cast("f"))):
         raise DataError(f"{name} has a value that is not finite (NaN or infinity)")
     return data
 
@@ -321,11 +331,14 @@ def from_sql(name: str, text: str) -> Function:
     parameters = []
     for part in inside.split(","):
         argument, _, default = (x.strip() for x in part.partition(":="))
-        parameters.append(
-            Parameter(argument, "DOUBLE", float(default) if default else REQUIRED)
-        )
+        parameters.append(Parameter(argument, "DOUBLE", float(default) if default else REQUIRED))
     if not head.upper().startswith("CREATE MACRO") or name not in head:
         raise ProgrammingError(f"udfs/{name}.sql does not define the macro {name}")
     return Function(
-        name, "macro", tuple(parameters), returns, doc.strip(), body_sql=" ".join(body.split()).rstrip(";")
+        name,
+        "macro",
+        tuple(parameters),
+        returns,
+        doc.strip(),
+        body_sql=" ".join(body.split()).rstrip(";"),
     )

@@ -1,9 +1,9 @@
 """Migrations: the schema of a file, brought forward one numbered `.sql` at a time.
 
 What is pending runs in one transaction together with its rows in `sqlagent_migrations`, so a crash
-leaves a file as it was or at this version, never between. The checksum of what ran is kept: an edited migration, a file
-that a newer version made, and a file whose history has a gap are refused, and left as they were.
-Before an existing file is changed a copy is made beside it, and named.
+leaves a file as it was or at this version, never between. The checksum of what ran is kept: an
+edited migration, a file that a newer version made, and a file whose history has a gap are refused,
+and left as they were. Before an existing file is changed a copy is made beside it, and named.
 """
 
 from __future__ import annotations
@@ -13,6 +13,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlagent.errors import MigrationError
+
+try:  # without hashlib, whose import costs a third of our start
+    from _sha256 import sha256 as _digest
+except ImportError:
+    from hashlib import sha256 as _digest
 
 if TYPE_CHECKING:
     import apsw
@@ -35,12 +40,8 @@ class Migration(NamedTuple):
 
 
 def sha256(data: bytes) -> str:
-    """The hexadecimal SHA-256, without hashlib, whose import costs a third of our start."""
-    try:
-        from _sha256 import sha256 as digest
-    except ImportError:
-        from hashlib import sha256 as digest
-    return str(digest(data).hexdigest())
+    """The hexadecimal SHA-256."""
+    return str(_digest(data).hexdigest())
 
 
 def known() -> list[Migration]:
@@ -117,7 +118,8 @@ def taken_names(connection: apsw.Connection, migrations: list[Migration]) -> lis
 
 
 def copy_before(path: str, version: int) -> str:
-    """A copy of the file as it was last committed, by the backup API, beside it; returns its path."""
+    """A copy of the file as it was last committed, by the backup API, beside it; returns its
+    path."""
     import apsw
 
     number, target = 0, f"{path}.before-v{version}"

@@ -43,12 +43,14 @@ def prepare(connection: Connection) -> None:
     with database.lock:
         handle = database.checkout()
         try:
-            if not _is_current(handle):
-                if database.read_only:
+            current = _is_current(handle)
+            if database.read_only:
+                if not current:
                     raise MigrationError(
                         "the file has not this version's schema, and is opened read-only",
                         hint="Open it once without read_only=True.",
                     )
+            elif not current or not _is_wal(handle):
                 _upgrade(connection)
         except apsw.Error as error:
             raise translate(error) from None
@@ -61,14 +63,19 @@ def _is_current(handle: Handle) -> bool:
     return bool(migrate.applied(handle)) and not migrate.pending(handle, migrations)
 
 
+def _is_wal(handle: Handle) -> bool:
+    """Whether readers and a writer can work at once; a crash or another client may have left it
+    so."""
+    return handle.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
+
+
 def _upgrade(connection: Connection) -> None:
     database = connection.database
     handle = database.hold_bare()
     try:
-        mode = handle.execute("PRAGMA journal_mode").fetchall()[0][0]
         migrate.pending(handle, migrate.known())  # refuse before anything is touched
-        ran = migrate.upgrade(handle, database.path, connection.messages.append)
-        if ran and mode != "wal":
+        migrate.upgrade(handle, database.path, connection.messages.append)
+        if not _is_wal(handle):
             handle.execute("PRAGMA journal_mode = WAL").fetchall()
     finally:
         database.let_go()

@@ -23,7 +23,6 @@ from sqlagent.plan.plans import (
     Calls,
     Duck,
     Explain,
-    Fill,
     Lite,
     Plan,
     Setting,
@@ -62,7 +61,11 @@ def make(database: Database, planned: Plan) -> Runner:
     """The runner of a plan."""
     run = planned.run
     if isinstance(run, Lite):
-        return LiteWrite(database, run, planned.sql) if run.writes else LiteRead(database, run, planned.sql)
+        return (
+            LiteWrite(database, run, planned.sql)
+            if run.writes
+            else LiteRead(database, run, planned.sql)
+        )
     if isinstance(run, Calls):
         return RunCalls(database, run, planned.sql)
     if isinstance(run, Transaction):
@@ -79,12 +82,14 @@ def make(database: Database, planned: Plan) -> Runner:
         return RunCall(database, run)
     from sqlagent.run_duck import RunDuck, RunFill
 
-    return RunDuck(database, run, planned.sql) if isinstance(run, Duck) else RunFill(database, run, planned.sql)
+    return (
+        RunDuck(database, run, planned.sql)
+        if isinstance(run, Duck)
+        else RunFill(database, run, planned.sql)
+    )
 
 
-def run_many(
-    connection: Connection, cursor: Cursor, sql: str, parameters: Iterable[Any]
-) -> None:
+def run_many(connection: Connection, cursor: Cursor, sql: str, parameters: Iterable[Any]) -> None:
     """`executemany`: one transaction around the statement with each set of parameters."""
     runner = connection.plans.get(sql) or connection._runner(sql)
     if isinstance(runner, LiteWrite):
@@ -258,7 +263,7 @@ class LiteRead(Runnable):
                 if connection.running.pop(id(handle), None) is not None:
                     database.give_back(handle)
 
-        iterator = give()
+        iterator: Any = give()
         if database.memory:  # an open read there would keep writers out
             everything = rows + list(found)
             connection.running.pop(id(handle), None)
@@ -335,7 +340,11 @@ class LiteWrite(Runnable):
                 handle.execute("ROLLBACK TO many")
                 for _ in handle.executemany(self.sql, [stored_all(v) for v in values]):
                     pass
-            return len(sets) if self.plan.ddl else max(len(sets), 0) and handle.total_changes() - before
+            return (
+                len(sets)
+                if self.plan.ddl
+                else max(len(sets), 0) and handle.total_changes() - before
+            )
 
         def guarded(handle: Handle) -> int:
             handle.execute("SAVEPOINT many")
@@ -358,11 +367,12 @@ class RunCalls:
     """`SELECT remember(…)`: bodies of ours that write, in one transaction of the writer."""
 
     def __init__(self, database: Database, plan: Calls, text: str) -> None:
-        from sqlagent.functions import functions
+        from sqlagent.functions import functions, invoke
 
         self.database = database
         self.plan = plan
         self.text = text
+        self.invoke = invoke
         known = functions()
         self.bodies = [known[o.function] if o.function else None for o in plan.outputs]
         self.columns = [
@@ -382,9 +392,10 @@ class RunCalls:
             inputs = read.fetchall()
 
         def work(handle: Handle) -> list[tuple[Any, ...]]:
-            from sqlagent.engines.sqlite_functions import ensure
+            if not handle.functions_ready:
+                from sqlagent.engines.sqlite_functions import ensure
 
-            ensure(handle, self.database)
+                ensure(handle, self.database)
             handle.owner = connection
             context = Context(self.database, connection.settings, handle)
             return [self.row(context, row, parameters) for row in inputs]
@@ -395,12 +406,10 @@ class RunCalls:
         cursor.rowcount = len(rows)
 
     def row(self, context: Context, row: tuple[Any, ...], parameters: Any) -> tuple[Any, ...]:
-        from sqlagent.functions import invoke
-
         out = []
         for output, body in zip(self.plan.outputs, self.bodies, strict=True):
             values = [value_of(a, row, parameters) for a in output.arguments]
-            out.append(values[0] if body is None else invoke(body, context, values))
+            out.append(values[0] if body is None else self.invoke(body, context, values))
         return tuple(out)
 
 
@@ -430,7 +439,9 @@ class RunTransaction:
             connection.begin()
         elif verb in ("commit", "rollback"):
             if connection.txn is None:
-                raise ProgrammingError("no transaction is open", hint="BEGIN opens one.", sqlstate="25P01")
+                raise ProgrammingError(
+                    "no transaction is open", hint="BEGIN opens one.", sqlstate="25P01"
+                )
             connection._end(verb.upper())
         else:
             quoted = '"' + (name or "").replace('"', '""') + '"'
@@ -441,7 +452,9 @@ class RunTransaction:
                         raise ProgrammingError("no transaction is open", sqlstate="25P01")
                     connection.begin()
                 try:
-                    open_handle(connection, check=verb != "rollback_to").execute(text[verb] + quoted)
+                    open_handle(connection, check=verb != "rollback_to").execute(
+                        text[verb] + quoted
+                    )
                 except apsw.Error as error:
                     raise translate(error) from None
                 if verb == "rollback_to":
@@ -462,7 +475,11 @@ class RunSetting:
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
         verb, name, value = self.plan
         if verb == "show":
-            names = list(config.SETTINGS) if name is None or name.lower() == "all" else [config.check(name, None)[0]]
+            names = (
+                list(config.SETTINGS)
+                if name is None or name.lower() == "all"
+                else [config.check(name, None)[0]]
+            )
             cursor._columns = [("name", "VARCHAR"), ("value", "VARCHAR")]
             cursor._iter = iter([(n, shown(connection.settings[n])) for n in names])
             return
@@ -486,7 +503,9 @@ class RunSetting:
 
 def shown(value: Any) -> str:
     """A setting's value as SET takes it."""
-    return {True: "on", False: "off"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+    return (
+        {True: "on", False: "off"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+    )
 
 
 def open_handle(connection: Connection, check: bool = True) -> Handle:
@@ -574,7 +593,8 @@ def writing_bare(connection: Connection, work: Callable[[Handle], Any], text: st
 
 
 class limited:
-    """Makes a connection's work reachable by interrupt(), and bounded in time where a limit is set."""
+    """Makes a connection's work reachable by interrupt(), and bounded in time where a limit is
+    set."""
 
     def __init__(self, connection: Connection, handle: Handle) -> None:
         self.connection = connection

@@ -72,7 +72,10 @@ class RunDuck:
         self.database.duck_settings.update(connection.settings)
         values = pick(self.plan.parameters, parameters)
         values = list(values.values()) if isinstance(values, dict) else list(values)
-        values = [v if v is None or isinstance(v, int | float | str | bytes) else adapted(v) for v in values]
+        values = [
+            v if v is None or isinstance(v, int | float | str | bytes) else adapted(v)
+            for v in values
+        ]
         limit = connection.settings["statement_timeout_ms"] / 1000 or None
         handle = _Interruptible()
         connection.running[id(handle)] = handle

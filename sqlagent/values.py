@@ -38,7 +38,7 @@ def pick(slots: Slots, parameters: Any) -> Any:
 def stored(value: Any) -> Any:
     """A Python value as SQLite keeps it: times as text, vectors as float32 bytes, dicts as JSON."""
     if value is None or isinstance(value, int | float | str | bytes):
-        return float(value) if type(value).__module__ == "numpy" else value
+        return float(value) if isinstance(value, float) else value
     if isinstance(value, datetime.datetime):
         return clock.text(value)
     if isinstance(value, datetime.date | datetime.time):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 import sqlagent
 
 SQLITE3 = "/usr/bin/sqlite3"

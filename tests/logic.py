@@ -166,6 +166,10 @@ class Runner:
         sql = record.sql.replace("__TEST_DIR__", str(self.path.parent))
         self.ran += 1
         try:
+            if record.kind == "ok" and not self.exact:
+                *first, sql = filter(None, map(str.strip, re.split(r";\s*\n", sql)))
+                for part in first:  # SQLite's runner takes several statements in one record
+                    self._connection().execute(part)
             cursor = self._connection().execute(sql)
             columns = len(cursor.description or ())
             rows = cursor.fetchall() if cursor.description else []

@@ -8,6 +8,7 @@ from typing import Any
 
 import dbapi20
 import pytest
+
 import sqlagent
 
 
@@ -51,7 +52,12 @@ def test_the_rows_of_a_cursor_in_every_manner(words: sqlagent.Connection) -> Non
 
 def test_description_names_and_types(words: sqlagent.Connection) -> None:
     cursor = words.execute("SELECT memory_id, content, importance, created_at FROM memories")
-    assert [c[0] for c in cursor.description] == ["memory_id", "content", "importance", "created_at"]
+    assert [c[0] for c in cursor.description] == [
+        "memory_id",
+        "content",
+        "importance",
+        "created_at",
+    ]
     kinds = [c[1] for c in cursor.description]
     assert kinds == [sqlagent.NUMBER, sqlagent.STRING, sqlagent.NUMBER, sqlagent.DATETIME]
     assert words.execute("CREATE TABLE t (a)").description is None
@@ -108,7 +114,12 @@ def test_what_is_closed_says_so(words: sqlagent.Connection) -> None:
     cursor = words.execute("SELECT 1")
     cursor.close()
     cursor.close()
-    for use in (cursor.fetchone, cursor.fetchall, cursor.fetchmany, lambda: cursor.execute("SELECT 1")):
+    for use in (
+        cursor.fetchone,
+        cursor.fetchall,
+        cursor.fetchmany,
+        lambda: cursor.execute("SELECT 1"),
+    ):
         with pytest.raises(sqlagent.InterfaceError, match="cursor is closed"):
             use()
     words.close()

@@ -101,6 +101,7 @@ SELECT id, length(s), substr(s, 2), substr(s, 2, 2), replace(s, 'p', 'q') FROM t
 SELECT id, trim(s), ltrim(s), rtrim(s), instr(s, 'p') FROM t
 SELECT id, upper(s), lower(s) FROM t
 SELECT id, s || '!' || s FROM t
+SELECT id, 'a' || n + 1, n * 2 || s, -n || s FROM t
 SELECT id, s || n FROM t
 SELECT id, round(x, 1), floor(x), ceil(x) FROM t
 SELECT id, exp(n), sqrt(abs(x)), pow(n, 2) FROM t

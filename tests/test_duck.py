@@ -343,4 +343,4 @@ def test_close_and_status(engine: DuckEngine) -> None:
     engine.close()
     engine.close()
     with pytest.raises(errors.InterfaceError, match="closed"):
-        rows(engine, "SELECT 1")
+        rows(engine, "SELECT 1 FROM t", "t")

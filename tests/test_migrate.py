@@ -14,6 +14,7 @@ from typing import Any
 
 import apsw
 import pytest
+
 import sqlagent
 from sqlagent import migrate
 
@@ -180,7 +181,10 @@ def test_an_ordinary_file_gets_our_tables_beside_its_own_after_a_copy(
     (message,) = con.messages
     copy = Path(message.split(" ")[-1])
     assert copy.name in message and copy.parent == shop_db.parent
-    assert con.execute("SELECT id, total FROM orders ORDER BY id").fetchall() == [(1, 5.0), (2, 50.0)]
+    assert con.execute("SELECT id, total FROM orders ORDER BY id").fetchall() == [
+        (1, 5.0),
+        (2, 50.0),
+    ]
     assert con.execute("SELECT sum(total) FROM orders").fetchone() == (55.0,)
     assert con.execute("SELECT id FROM big").fetchall() == [(2,)]
     con.execute("SELECT remember('ada', 'Order 2 was large')")
@@ -315,7 +319,18 @@ def test_many_processes_open_a_new_file_at_once(fresh_db: Path, child: Callable[
         len(migrate.known()),
     )
     con.close()
-    assert [p.name for p in fresh_db.parent.iterdir()] == [fresh_db.name]
+    assert list(fresh_db.parent.glob("*before*")) == []
+
+
+@pytest.mark.parametrize("mode", ["delete", "truncate", "persist"])
+def test_a_file_that_lost_its_wal_mode_gets_it_back(
+    migrated_db: Path, shell: Callable[[object, str], str], mode: str
+) -> None:
+    shell(migrated_db, f"PRAGMA journal_mode = {mode};")
+    con = sqlagent.connect(migrated_db)
+    assert con.messages == []
+    assert con.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
+    con.close()
 
 
 def test_the_copy_has_what_is_still_in_the_wal(tmp_path: Path, child: Callable[..., Any]) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from logic import ROUTES, Runner, Unsupported, read
 
+from sqlagent.functions import functions
+
 FOLDER = Path(__file__).parent / "sql"
 FILES = sorted(FOLDER.rglob("*.test"))
 
@@ -22,6 +24,10 @@ def test_file(file: Path, route: str, tmp_path: Path) -> None:
         pytest.skip(str(reason))
     assert not wrong, "\n\n".join(wrong)
     assert runner.ran
+
+
+def test_each_function_has_a_file() -> None:
+    assert set(functions()) <= {file.stem for file in FILES}
 
 
 CORPUS = """

@@ -12,7 +12,8 @@ from sqlagent.migrate import sha256
 
 @scalar("VARCHAR")
 def checksum(ctx: Context, data: object) -> str:
-    """The SHA-256 of a text or BLOB, as 64 hexadecimal digits; what states.checksum holds of its data.
+    """The SHA-256 of a text or BLOB, as 64 hexadecimal digits; what states.checksum holds of its
+    data.
 
     Arguments:
       data: a text (its UTF-8 bytes count) or a BLOB.

@@ -9,11 +9,12 @@ from sqlagent.functions import Vector, scalar
 
 @scalar("DOUBLE")
 def cosine_similarity(ctx: Context, a: Vector, b: Vector) -> float | None:
-    """The cosine of the angle between two vectors: 1 is the same direction, 0 unrelated, -1 opposite.
+    """The cosine of the angle between two vectors: 1 is the same direction, 0 unrelated, -1
+    opposite.
 
     Arguments:
-      a, b: vectors of the same dimensions, as FLOAT[n], a list of numbers, its JSON text, or float32
-        bytes.
+      a, b: vectors of the same dimensions, as FLOAT[n], a list of numbers, its JSON text, or
+        float32 bytes.
 
     Returns: -1..1; NULL where a vector is NULL or has length 0.
 

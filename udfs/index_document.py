@@ -41,8 +41,8 @@ def index_document(
       title: travels with each chunk.
       collection: a set of documents that is searched together.
       chunk_size: characters a chunk has at most, 1..1000000.
-      overlap: characters that a chunk repeats of the one before where a sentence had to be cut; less
-        than chunk_size.
+      overlap: characters that a chunk repeats of the one before where a sentence had to be cut;
+        less than chunk_size.
       metadata: JSON about it, for the filters of search().
 
     Returns: the document_id. NULL where content is NULL.
@@ -67,9 +67,7 @@ def index_document(
         document_id = int(handle.last_insert_rowid())
     else:
         document_id = int(known[0])
-        handle.execute(
-            UPDATE, (document_id, content, title, chunk_size, overlap, metadata, digest)
-        )
+        handle.execute(UPDATE, (document_id, content, title, chunk_size, overlap, metadata, digest))
     write_chunks(handle, document_id, content, chunk_size, overlap)
     handle.execute(  # a new chunk_size alone made the trigger ask for new chunks
         "UPDATE documents SET content_hash = ?2 WHERE document_id = ?1 AND content_hash IS NULL",

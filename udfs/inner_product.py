@@ -12,8 +12,8 @@ def inner_product(ctx: Context, a: Vector, b: Vector) -> float:
     """The inner product (dot product) of two vectors.
 
     Arguments:
-      a, b: vectors of the same dimensions, as FLOAT[n], a list of numbers, its JSON text, or float32
-        bytes.
+      a, b: vectors of the same dimensions, as FLOAT[n], a list of numbers, its JSON text, or
+        float32 bytes.
 
     Returns: a number; NULL for NULL.
 

@@ -21,15 +21,17 @@ def knn(
       collection: as put_vector() named it.
       vector: of the collection's dimensions.
       k: at most so many rows; 0 gives none.
-      filter: an SQL condition over id, metadata and created_at, applied before the search, so that k rows
-        come back wherever k rows pass it.
+      filter: an SQL condition over id, metadata and created_at, applied before the search, so that
+        k rows come back wherever k rows pass it.
 
     Returns: distance (lower is nearer: 1 - cosine, Euclidean, or the negative inner product) and
     similarity (higher is nearer). No rows where collection or vector is NULL.
 
-    Errors: 'unknown collection "x"'; "expected 3 dimensions, not 2"; "k is a whole number from 0, not -1".
+    Errors: 'unknown collection "x"'; "expected 3 dimensions, not 2"; "k is a whole number from 0,
+    not -1".
 
-    Cost: exact below 50,000 vectors; beyond, one bit a dimension and an exact comparison of the best.
+    Cost: exact below 50,000 vectors; beyond, one bit a dimension and an exact comparison of the
+    best.
 
     Examples:
       SELECT id, distance FROM knn('points', [0.9, 0.1, 0.0], k => 3);

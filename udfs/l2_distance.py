@@ -12,8 +12,8 @@ def l2_distance(ctx: Context, a: Vector, b: Vector) -> float:
     """The Euclidean distance between two vectors.
 
     Arguments:
-      a, b: vectors of the same dimensions, as FLOAT[n], a list of numbers, its JSON text, or float32
-        bytes.
+      a, b: vectors of the same dimensions, as FLOAT[n], a list of numbers, its JSON text, or
+        float32 bytes.
 
     Returns: from 0; NULL for NULL.
 

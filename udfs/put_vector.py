@@ -20,8 +20,8 @@ def put_vector(
     """Keeps a vector in a collection, or replaces the one under that id; the next knn() finds it.
 
     Arguments:
-      collection: comes into being with its first vector, whose dimensions are then those of all. Its
-        metric is cosine, unless a row of `collections` said 'l2' or 'ip' before.
+      collection: comes into being with its first vector, whose dimensions are then those of all.
+        Its metric is cosine, unless a row of `collections` said 'l2' or 'ip' before.
       id: the user's own.
       vector: finite numbers, as a list, its JSON text, or float32 bytes.
       metadata: JSON about it, for the filters of knn().

@@ -12,7 +12,7 @@ from sqlagent.functions import Stamp, Vector, table
 ROWS = """
 SELECT m.memory_id, m.kind, m.content, s.strength, m.created_at
 FROM memories m JOIN memory_strength s ON s.memory_id = m.memory_id
-WHERE m.agent_id = ?2 AND m.memory_id IN (SELECT value FROM json_each(?1))
+WHERE m.memory_id IN (SELECT value FROM json_each(?1)) AND +m.agent_id = ?2
 """
 ALLOWED = """
 SELECT memory_id FROM memories
@@ -49,10 +49,10 @@ def recall(
 ) -> Iterator[tuple[Any, ...]]:
     """An agent's memories about something, best first: words and meaning, fused.
 
-    The score adds up the weighted cosine of the memory's vector (blended with its neighbours' in the
-    same session), its BM25 over words (its own, and at half weight its neighbours'), and small terms for
-    the speaker named in the query, the session and the length; strength moves it by a few per cent at
-    most. Archived, superseded, expired and not yet valid memories are left out.
+    The score adds up the weighted cosine of the memory's vector (blended with its neighbours' in
+    the same session), its BM25 over words (its own, and at half weight its neighbours'), and small
+    terms for the speaker named in the query, the session and the length; strength moves it by a
+    few per cent at most. Archived, superseded, expired and not yet valid memories are left out.
 
     Arguments:
       agent_id: whose memories; an unknown agent has none.
@@ -63,9 +63,9 @@ def recall(
       token_budget: the best that fit into so many tokens together (see token_count).
       embedding: the vector of the query, where the memories have vectors of your own.
 
-    Returns: score (higher is better, comparable within one call), similarity (cosine of the memory and
-    the query, NULL without vectors), lexical (BM25 over the best BM25, 0..1), strength (0..1). No rows
-    where agent_id or query is NULL.
+    Returns: score (higher is better, comparable within one call), similarity (cosine of the memory
+    and the query, NULL without vectors), lexical (BM25 over the best BM25, 0..1), strength (0..1).
+    No rows where agent_id or query is NULL.
 
     Errors: "k is a whole number from 0, not -1"; "kind is one of episodic, …".
 
@@ -88,7 +88,7 @@ def recall(
         return
     which = "memories" if as_of is None else "all memories"
     asked = ask(ctx, which, agent_id, query, embedding=embedding)
-    if not len(asked.index):
+    if not len(asked.scope):
         return
     allowed = None
     if kind or user_id or session_id or as_of:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from sqlagent.udfs.save_state import SAVE
+
 from sqlagent.context import Context
 from sqlagent.errors import ProgrammingError
 from sqlagent.functions import scalar
-from sqlagent.udfs.save_state import SAVE
 
 HELD = """
 SELECT v.agent_id, v.state_type, v.session_id, v.data, v.metadata, v.checksum
@@ -17,7 +18,8 @@ WHERE s.agent_id = ? AND s.name = ?
 
 @scalar("BIGINT", writes=True)
 def restore(ctx: Context, agent_id: str, name: str) -> int:
-    """Brings back the states of a snapshot, as new versions: what was in between stays in the history.
+    """Brings back the states of a snapshot, as new versions: what was in between stays in the
+    history.
 
     Arguments:
       agent_id: whose states.

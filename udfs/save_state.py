@@ -13,6 +13,7 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0)
 ON CONFLICT (agent_id, state_type, ifnull(session_id, '')) DO UPDATE SET
   data = excluded.data, metadata = excluded.metadata, checksum = excluded.checksum,
   created_at = strftime('%Y-%m-%d %H:%M:%f', 'now'), version = version + 1
+RETURNING version
 """
 NEWEST = """
 SELECT version FROM states
@@ -39,8 +40,8 @@ def save_state(
         'relationship' or 'embedding'.
       session_id: the session that it belongs to; NULL for none. Each session has states of its own.
       metadata: JSON about it.
-      if_version: save only if the newest version is still this one (0: only if there is none), so that
-        two writers do not overwrite each other.
+      if_version: save only if the newest version is still this one (0: only if there is none), so
+        that two writers do not overwrite each other.
 
     Returns: the new version, from 1. NULL where agent_id or data is NULL.
 
@@ -62,8 +63,10 @@ def save_state(
                 hint="Read the newest state, and save again with its version.",
                 sqlstate="40001",
             )
-    handle.execute(
+    saved = handle.execute(
         SAVE, (agent_id, state_type, session_id, data, metadata, sha256(data.encode()))
-    )
-    version = handle.execute(NEWEST, (agent_id, state_type, session_id)).fetchone()
-    return int(version[0])
+    ).fetchall()
+    version = saved[0][0]
+    if not version:  # a new state: the trigger has numbered it after what was returned
+        version = handle.execute(NEWEST, (agent_id, state_type, session_id)).fetchone()[0]
+    return int(version)

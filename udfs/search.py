@@ -50,11 +50,11 @@ def search(
       collection: only documents of this one; all by default.
       alpha: the weight of meaning: 0 is words alone, 1 is vectors alone. By default the setting
         search_alpha, or 0 where the model does not read the query's language.
-      filter: an SQL condition over uri, title, collection, metadata, heading, content, created_at …,
-        applied before the ranking.
+      filter: an SQL condition over uri, title, collection, metadata, heading, content, created_at
+        …, applied before the ranking.
 
-    Returns: score (higher is better), similarity (cosine, NULL without vectors), lexical (BM25 over the
-    best BM25, 0..1); position is the chunk's first character in its document, from 0.
+    Returns: score (higher is better), similarity (cosine, NULL without vectors), lexical (BM25
+    over the best BM25, 0..1); position is the chunk's first character in its document, from 0.
 
     Errors: 'unknown collection "x"'; "alpha is a number from 0 to 1, not 2.0".
 
@@ -70,7 +70,8 @@ def search(
     k = limit(k)
     if alpha is not None and not 0 <= alpha <= 1:
         raise DataError(f"alpha is a number from 0 to 1, not {alpha}")
-    catch_up(ctx)
+    if catch_up(ctx) and ctx.handle is not ctx.database._writer:
+        ctx = Context(ctx.database, ctx.settings, None)  # the statement's own snapshot is older
     with ctx.reading() as handle:
         if collection is not None:
             known = [r[0] for r in handle.execute("SELECT DISTINCT collection FROM documents")]

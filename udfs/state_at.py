@@ -43,8 +43,8 @@ def state_at(
       at: the time, in UTC.
       state_type: only this type.
 
-    Returns: the columns of state_versions. No rows where there was none yet, for an unknown agent, and
-    where agent_id or at is NULL.
+    Returns: the columns of state_versions. No rows where there was none yet, for an unknown agent,
+    and where agent_id or at is NULL.
 
     Examples:
       SELECT data FROM state_at('ada', '2030-01-01', state_type => 'context');

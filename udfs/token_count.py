@@ -8,7 +8,8 @@ from sqlagent.functions import scalar
 
 @scalar("BIGINT")
 def token_count(ctx: Context, text: str) -> int:
-    """How many tokens a text has for the embedding model's tokenizer (WordPiece): a measure for budgets.
+    """How many tokens a text has for the embedding model's tokenizer (WordPiece): a measure for
+    budgets.
 
     Arguments:
       text: any text.

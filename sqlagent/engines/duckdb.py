@@ -70,6 +70,7 @@ class DuckEngine:
         this statement only.
         """
         self._check_files(plan, values)
+        self._check_open()
         dropped = self.replicas.fresh(plan.tables)
         try:
             return self._start(self._cursor(), plan.sql, values, timeout_s, started)
@@ -128,10 +129,13 @@ class DuckEngine:
             started(cursor.interrupt)
         return DuckResult(cursor, sql, values, lambda: self._finish(cursor), timeout_s)
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise InterfaceError("the connection is closed")
+
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         with self._lock:
-            if self._closed:
-                raise InterfaceError("the connection is closed")
+            self._check_open()
             cursor = self._root.cursor()
             self._running.add(cursor)
             return cursor

@@ -64,7 +64,7 @@ def _type(table: str, column: str, declared: object) -> str | None:
 def catalog(database: Database) -> Catalog:
     """The catalog of the file now; kept until the schema changes."""
     with database.read() as handle:
-        kept = database.known_catalog
+        kept: Catalog | None = database.known_catalog
         if kept is None or kept.version != version(handle):
             kept = database.known_catalog = read_catalog(handle)
         return kept

@@ -1,9 +1,10 @@
 """SQLite through APSW: the file, a pool of readers, and one writer with group commit.
 
-One `Database` for each file and process, shared by every connection on it. Readers are checked out for
-the length of one statement. Writers queue: whoever finds the writer free leads, runs all that waits in
-one transaction, commits once, and wakes the others (leader and followers), so a lone client pays no
-hand-over and a hundred share one fsync. A user's transaction holds the writer until it ends.
+One `Database` for each file and process, shared by every connection on it. Readers are checked out
+for the length of one statement. Writers queue: whoever finds the writer free leads, runs all that
+waits in one transaction, commits once, and wakes the others (leader and followers), so a lone
+client pays no hand-over and a hundred share one fsync. A user's transaction holds the writer until
+it ends.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import apsw
 
@@ -24,6 +25,7 @@ from sqlagent.errors import BusyError, Error, InterfaceError, OperationalError
 READERS_MAX = 16
 BATCH_MAX = 256
 CACHE_KB = 512
+__all__ = ["Database", "Handle", "attach", "protected", "release", "translate"]
 _numbers = iter(range(1, 1 << 62))
 _live: dict[str, Database] = {}
 _live_lock = threading.Lock()
@@ -32,19 +34,24 @@ _live_lock = threading.Lock()
 class Handle(apsw.Connection):
     """An APSW connection with what we keep beside it."""
 
+    if TYPE_CHECKING:
+
+        def execute(self, *arguments: Any, **named: Any) -> Any: ...
+        def executemany(self, *arguments: Any, **named: Any) -> Any: ...
+
     functions_ready = False
     owner: Any = None
     seen = 0  # SQLite's data_version when the schema was last looked at
-    like = True
 
 
 class Ticket:
     """A piece of work that waits for the writer."""
 
-    __slots__ = ("done", "error", "finished", "result", "work")
+    __slots__ = ("done", "error", "finished", "result", "timeout", "work")
 
-    def __init__(self, work: Callable[[Handle], Any]) -> None:
+    def __init__(self, work: Callable[[Handle], Any], timeout: float) -> None:
         self.work = work
+        self.timeout = timeout
         self.done = threading.Lock()
         self.done.acquire()
         self.finished = False
@@ -70,6 +77,7 @@ class Database:
         self.known_catalog: Any = None
         self.duck_settings: dict[str, Any] = {}  # what functions on DuckDB see
         self.lock = threading.RLock()
+        self._busy = BusyWait(timeout)
         self._writer: Handle | None = None
         self._writing = threading.Lock()
         self._queue: deque[Ticket] = deque()
@@ -118,7 +126,7 @@ class Database:
                     hint="Connect without read_only=True to write.",
                 )  # fmt: skip
             self._writer = self.open(write=True)
-            self._writer.set_busy_handler(BusyWait(self.timeout))
+            self._writer.set_busy_handler(self._busy)
         return self._writer
 
     # Reading ------------------------------------------------------------------------------------
@@ -189,11 +197,12 @@ class Database:
     def write(self, work: Callable[[Handle], Any], timeout: float | None = None) -> Any:
         """Run `work(connection)` in a durable transaction, alone or with others; its result.
 
-        An error in it undoes what it did and is raised here; the others of its batch are not touched.
+        An error in it undoes what it did and is raised here; the others of its batch are not
+        touched.
         """
-        ticket = Ticket(work)
+        ticket = Ticket(work, self.timeout if timeout is None else timeout)
         self._queue.append(ticket)
-        deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
+        deadline = time.monotonic() + ticket.timeout
         while not ticket.finished:
             if self._writing.acquire(blocking=False):
                 try:
@@ -247,6 +256,7 @@ class Database:
         failure: BaseException | None = None
         try:
             writer = self.writer()
+            self._busy.timeout = max(ticket.timeout for ticket in batch)
             writer.execute("BEGIN IMMEDIATE")
             alone = len(batch) == 1
             for ticket in batch:
@@ -295,6 +305,7 @@ class Database:
             )
         try:
             writer = self.writer()
+            self._busy.timeout = self.timeout if timeout is None else timeout
             writer.execute("BEGIN IMMEDIATE")
             self.held = True
             return writer

@@ -45,7 +45,8 @@ def called(function: Function, context: Callable[[], Context]) -> Callable[..., 
 
 
 def refused(function: Function) -> Callable[..., Any]:
-    """A function that writes cannot run inside a reader's statement: it would meet a stale snapshot."""
+    """A function that writes cannot run inside a reader's statement: it would meet a stale
+    snapshot."""
 
     def refuse(*_: Any) -> Any:
         raise ProgrammingError(

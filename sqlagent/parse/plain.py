@@ -181,15 +181,18 @@ class _Scan:
                         return False
                     place = end
                     continue
-            elif kind == "number":
-                if section == "select" and "." in text:
-                    return False
-            elif (kind == "string" and (text[0] != "'" or section in ("from", "limit"))) or (
-                kind == "param" and section == "from"
-            ):
+            elif not self._literal(kind, text, section):
                 return False
             place += 1
         return not stack
+
+    @staticmethod
+    def _literal(kind: str, text: str, section: str) -> bool:
+        if kind == "number":
+            return section != "select" or "." not in text  # 2.5 is a decimal in DuckDB
+        if kind == "string":
+            return text[0] == "'" and section not in ("from", "limit")
+        return kind != "param" or section != "from"
 
     def _keyword(self, place: int, word: str, section: str) -> bool:
         if word in words.TRUTH_WORDS and section == "select":

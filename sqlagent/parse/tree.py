@@ -1,13 +1,14 @@
 """Tokens → sqlglot's tree. The module as a whole is imported lazily: it imports sqlglot.
 
 Before sqlglot reads the text, what it would misread is spelled apart: parameters become `:p1`, E''
-and $$ strings plain ones, blobs and SQLite's time functions calls of names that start with `sq_`, which
-no dialect of sqlglot reinterprets.
+and $$ strings plain ones, blobs and SQLite's time functions calls of names that start with `sq_`,
+which no dialect of sqlglot reinterprets.
 """
 
 from __future__ import annotations
 
 import logging
+from itertools import pairwise
 
 from sqlglot import exp, parse_one
 from sqlglot.errors import ParseError, SqlglotError
@@ -32,6 +33,9 @@ def parse(
 
     Raises ProgrammingError with the place of a syntax error.
     """
+    for token, following in pairwise(tokens):
+        if token.text == following.text == ",":  # sqlglot passes over it
+            raise ProgrammingError('syntax error at or near ","', sql=sql, position=following.start)
     edits = _edits(sql, tokens, numbering)
     first, last = tokens[0].start, tokens[-1].start + len(tokens[-1].text)
     text = " " * first + edited(sql[:last], edits)[first:]

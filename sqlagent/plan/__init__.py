@@ -129,5 +129,7 @@ def _explain(
     start = tokens[place].start
     # Spaces in place of the prefix keep every position where the user sees it.
     inner_sql = " " * start + sql[start:]
-    inner_plan = _run(inner_sql, tokens[place:], catalog, settings, protected)
-    return Explain(inner_plan, analyze, format)
+    made = _run(inner_sql, tokens[place:], catalog, settings, protected)
+    if isinstance(made, Lite):
+        made = made._replace(sql=made.sql.lstrip())
+    return Explain(made, analyze, format)

@@ -1,7 +1,8 @@
 """Plans: what `plan` hands to `run`. Pure data; every string in them is SQL text for one engine.
 
-`parameters` maps the engine's positional parameters to the user's: an int is an index into a sequence,
-a str a key of a mapping; None passes the user's parameters on as they are (the text is verbatim).
+`parameters` maps the engine's positional parameters to the user's: an int is an index into a
+sequence, a str a key of a mapping; None passes the user's parameters on as they are (the text is
+verbatim).
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ Slots = tuple[int | str, ...] | None
 class Lite(NamedTuple):
     """A statement that SQLite runs. `writes` sends it to the writer.
 
-    `functions`: it calls functions of ours, so they must be registered on the connection. `types`: the
-    logical type of each result column where the planner knows it (None: the declared type says).
-    `tables`: lower-case names of the file's tables that it touches. `ddl`: it changes the schema.
-    `fallback`: the same on DuckDB, should SQLite refuse the statement.
+    `functions`: it calls functions of ours, so they must be registered on the connection. `types`:
+    the logical type of each result column where the planner knows it (None: the declared type
+    says). `tables`: lower-case names of the file's tables that it touches. `ddl`: it changes the
+    schema. `fallback`: the same on DuckDB, should SQLite refuse the statement.
     """
 
     sql: str
@@ -33,8 +34,8 @@ class Lite(NamedTuple):
 class Duck(NamedTuple):
     """A read that DuckDB runs over fresh columns of `tables` (names as in the file).
 
-    In `sql` a table of the file is named as it is in the file, in schema `main`. `files` are paths and
-    globs that it reads; a Slot among them is a parameter that holds one. `lite` is the same on
+    In `sql` a table of the file is named as it is in the file, in schema `main`. `files` are paths
+    and globs that it reads; a Slot among them is a parameter that holds one. `lite` is the same on
     SQLite where that is possible: used inside a transaction that has written.
     """
 
@@ -56,7 +57,8 @@ class Argument(NamedTuple):
 
 
 class WriteCall(NamedTuple):
-    """One output of a Calls plan: a call (`function`, arguments) or, with function None, a value."""
+    """One output of a Calls plan: a call (`function`, arguments) or, with function None, a
+    value."""
 
     name: str
     function: str | None
@@ -64,7 +66,8 @@ class WriteCall(NamedTuple):
 
 
 class Calls(NamedTuple):
-    """`SELECT remember(…), … [FROM …]`: functions that write, once a row of `source` (None: once)."""
+    """`SELECT remember(…), … [FROM …]`: functions that write, once a row of `source` (None:
+    once)."""
 
     outputs: tuple[WriteCall, ...]
     source: Lite | Duck | None = None
@@ -86,14 +89,16 @@ class Fill(NamedTuple):
 
 
 class Transaction(NamedTuple):
-    """`verb` is begin, commit, rollback, savepoint, release or rollback_to; `name` a savepoint's."""
+    """`verb` is begin, commit, rollback, savepoint, release or rollback_to; `name` a
+    savepoint's."""
 
     verb: str
     name: str | None = None
 
 
 class Setting(NamedTuple):
-    """`SET name = value` (verb 'set'), `RESET name` ('reset'), `SHOW name` / `SHOW ALL` ('show')."""
+    """`SET name = value` (verb 'set'), `RESET name` ('reset'), `SHOW name` / `SHOW ALL`
+    ('show')."""
 
     verb: str
     name: str | None = None

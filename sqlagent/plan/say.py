@@ -14,11 +14,7 @@ def say(
     tree: exp.Expr, engine: str, numbering: Numbering
 ) -> tuple[str, tuple[int | str, ...] | None]:
     """The text for one engine, and the user's slot of each of its parameters."""
-    used: list[int] = []
-    for node in list(tree.find_all(exp.Placeholder)):
-        number = int(node.name[1:])
-        if number not in used:
-            used.append(number)
+    used = sorted({int(node.name[1:]) for node in tree.find_all(exp.Placeholder)})
     mark = "?" if engine == "sqlite" else "$"
     for node in list(tree.find_all(exp.Placeholder)):
         place = used.index(int(node.name[1:])) + 1

@@ -61,6 +61,13 @@ def _normalise(side: exp.Expr, target: str, context: Context) -> None:
         context.changed = True
 
 
+def _stays(found: Moment, side: exp.Expr, target: str, context: Context) -> bool:
+    """Whether DuckDB compares it as it is: a time column, or a parameter with a DATE."""
+    if found.base is side and kind(side, context) in ("TIMESTAMP", "DATE"):
+        return True
+    return isinstance(side, exp.Placeholder) and target == "DATE"
+
+
 def _date(found: Moment, side: exp.Expr, context: Context) -> exp.Expr:
     """A date as SQLite's text `YYYY-MM-DD`."""
     if isinstance(found.base, exp.Column) and not found.steps:

@@ -20,7 +20,7 @@ EMBED_NOW = 64  # so many missing vectors are made while the question waits; mor
 class Asked(NamedTuple):
     """The index that was asked, and with what."""
 
-    index: ScopeIndex
+    scope: ScopeIndex
     key: Key
     vector: bytes | None
 
@@ -103,15 +103,14 @@ def memory_weights(context: Context) -> Weights:
     )
 
 
-def search(
-    asked: Asked, query: str, k: int, weights: Weights, allowed: Any, fetch: Any
-) -> Hits:
+def search(asked: Asked, query: str, k: int, weights: Weights, allowed: Any, fetch: Any) -> Hits:
     """The hits of a question."""
-    return asked.index.search(Query(query, asked.vector, k, allowed, weights), fetch)
+    return asked.scope.search(Query(query, asked.vector, k, allowed, weights), fetch)
 
 
 def vectors_of(context: Context, table: str, column: str, dimensions: int | None) -> Any:
-    """A function that fetches the float32 vectors of ids, in their order, for an exact comparison."""
+    """A function that fetches the float32 vectors of ids, in their order, for an exact
+    comparison."""
 
     def fetch(ids: Any) -> Any:
         import numpy as np
@@ -131,4 +130,3 @@ def vectors_of(context: Context, table: str, column: str, dimensions: int | None
         return out
 
     return fetch
-

@@ -1,4 +1,5 @@
-"""One-bit codes of large collections: built once, kept in the derived folder, followed by the change log.
+"""One-bit codes of large collections: built once, kept in the derived folder, followed by the
+change log.
 
 The codes are a cache: a file that is missing, damaged, or not of this collection's history is built
 anew from the vectors.
@@ -68,9 +69,7 @@ class Codes:
     def get(self, context: Context, key: Key, metric: str) -> BinaryCodes | None:
         """The codes, up to date; None where the collection is small."""
         with self.lock, self.database.snapshot() as handle:
-            low, high = handle.execute(
-                LOG_ENDS
-            ).fetchone()
+            low, high = handle.execute(LOG_ENDS).fetchone()
             high = high or 0
             kept = self.known.get(key)
             if kept is None:
@@ -90,7 +89,8 @@ class Codes:
             return kept.codes
 
     def large(self, handle: Handle, key: Key, high: int) -> bool:
-        """Whether a collection is worth codes; asked again after as many changes as could matter."""
+        """Whether a collection is worth codes; asked again after as many changes as could
+        matter."""
         seen = self.small.get(key)
         if seen is not None and high - seen < CODES_FROM // 2:
             return False
@@ -144,9 +144,7 @@ class Codes:
         except OSError:
             return
 
-    def build(
-        self, handle: Handle, key: Key, metric: str, token: str, high: int
-    ) -> Coded:
+    def build(self, handle: Handle, key: Key, metric: str, token: str, high: int) -> Coded:
         codes = BinaryCodes.build(
             batches(handle, key), dimensions=key.dimensions or 0, metric=metric
         )
@@ -188,10 +186,9 @@ class Codes:
             self.known.clear()
 
 
-def batches(
-    handle: Handle, key: Key, ids: list[int] | None = None
-) -> Iterator[tuple[Any, Any]]:
-    """(ids, float32 matrix) of a collection's vectors, all or these; what is not finite is left out."""
+def batches(handle: Handle, key: Key, ids: list[int] | None = None) -> Iterator[tuple[Any, Any]]:
+    """(ids, float32 matrix) of a collection's vectors, all or these; what is not finite is left
+    out."""
     sql = "SELECT vector_id, vector FROM vectors WHERE collection = ? AND length(vector) = ?"
     values: tuple[Any, ...] = (key.scope, 4 * (key.dimensions or 0))
     if ids is not None:

@@ -1,4 +1,5 @@
-"""The `filter =>` of search() and knn(): an SQL condition as text, over the columns of one subquery."""
+"""The `filter =>` of search() and knn(): an SQL condition as text, over the columns of one
+subquery."""
 
 from __future__ import annotations
 
@@ -10,11 +11,13 @@ if TYPE_CHECKING:
     from sqlagent.context import Context
 
 
-def allowed(context: Context, source: str, column: str, condition: str, values: Any) -> frozenset[Any]:
+def allowed(
+    context: Context, source: str, column: str, condition: str, values: Any
+) -> frozenset[Any]:
     """The `column`s of the rows of `source` for which the condition holds.
 
-    The condition is one expression of our dialect, parsed by itself: it cannot end the statement, add
-    another, or write. Raises ProgrammingError where it is not one.
+    The condition is one expression of our dialect, parsed by itself: it cannot end the statement,
+    add another, or write. Raises ProgrammingError where it is not one.
     """
     return frozenset(
         row[0]

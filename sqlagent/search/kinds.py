@@ -1,4 +1,5 @@
-"""What can be searched: how the rows of a scope are read from the file, and as what they are indexed."""
+"""What can be searched: how the rows of a scope are read from the file, and as what they are
+indexed."""
 
 from __future__ import annotations
 
@@ -65,7 +66,7 @@ def epoch(text: str) -> float:
         return 0.0
     parts = (text[0:4], text[5:7], text[8:10], text[11:13], text[14:16], text[17:19])
     try:
-        seconds = calendar.timegm(tuple(map(int, parts)))  # type: ignore[arg-type]  # six is enough
+        seconds = calendar.timegm(tuple(map(int, parts)))
     except ValueError:
         return 0.0
     return seconds + (float("0" + text[19:]) if text[19:20] == "." else 0.0)

@@ -15,8 +15,13 @@ if TYPE_CHECKING:
     from sqlagent.context import Context
 
 KNOWN = "SELECT dimensions, metric FROM collections WHERE collection = ?"
-ROWS = "SELECT vector_id, id, metadata FROM vectors WHERE vector_id IN (SELECT value FROM json_each(?))"
-FILTERED = "SELECT vector_id, id, metadata, created_at, collection FROM vectors WHERE collection = ?"
+ROWS = """
+SELECT vector_id, id, metadata FROM vectors
+WHERE vector_id IN (SELECT value FROM json_each(?))
+"""
+FILTERED = (
+    "SELECT vector_id, id, metadata, created_at, collection FROM vectors WHERE collection = ?"
+)
 
 
 def near(
@@ -28,7 +33,8 @@ def near(
     k: int = 0,
     radius: float | None = None,
 ) -> Iterator[tuple[Any, ...]]:
-    """(id, distance, similarity, metadata), nearest first: the k nearest, or all within a radius."""
+    """(id, distance, similarity, metadata), nearest first: the k nearest, or all within a
+    radius."""
     with context.reading() as handle:
         row = handle.execute(KNOWN, (collection,)).fetchone()
         if row is None:

@@ -1,9 +1,9 @@
 """The search indexes of a file: built when first asked for, kept up by the change log, bounded.
 
-Freshness: every call reads the change log on a new snapshot, so it sees all that was committed before
-it. One lock orders these reads, so an index never goes back. Inside a transaction that has written, its
-own uncommitted rows are laid over a private copy, which costs what changed, since indexes are
-immutable.
+Freshness: every call reads the change log on a new snapshot, so it sees all that was committed
+before it. One lock orders these reads, so an index never goes back. Inside a transaction that has
+written, its own uncommitted rows are laid over a private copy, which costs what changed, since
+indexes are immutable.
 """
 
 from __future__ import annotations
@@ -67,9 +67,7 @@ class Scopes:
 
     def follow(self, handle: Handle) -> None:
         """Read the change log, and note what it says about the indexes here."""
-        low, high = handle.execute(
-            LOG_ENDS
-        ).fetchone() or (None, None)
+        low, high = handle.execute(LOG_ENDS).fetchone() or (None, None)
         high = high or 0
         if high == self.seq:
             return
@@ -146,8 +144,7 @@ class Scopes:
         where = "tbl = ? AND seq > ?" + ("" if key.scope is None else " AND scope = ?")
         values = (key.table, self.seq) if key.scope is None else (key.table, self.seq, key.scope)
         ids = {
-            r[0]
-            for r in own.execute(f"SELECT pk FROM sqlagent_change_log WHERE {where}", values)
+            r[0] for r in own.execute(f"SELECT pk FROM sqlagent_change_log WHERE {where}", values)
         }
         overlaid = applied(own, key, index, ids, now) if ids else index
         self.private[key] = (high, overlaid)
@@ -190,9 +187,7 @@ class Scopes:
     close = forget
 
 
-def applied(
-    handle: Handle, key: Key, index: ScopeIndex, ids: set[int], now: str
-) -> ScopeIndex:
+def applied(handle: Handle, key: Key, index: ScopeIndex, ids: set[int], now: str) -> ScopeIndex:
     """The index with these rows as the handle's snapshot has them."""
     upserts = list(kinds.rows(handle, key, now, ids))
     return index.apply(upserts, ids - {row.id for row in upserts})
@@ -205,4 +200,3 @@ def scopes(database: Database) -> Scopes:
         with database.lock:
             found = database.services.setdefault("scopes", Scopes(database))
     return found  # type: ignore[no-any-return]
-

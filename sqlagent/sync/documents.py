@@ -1,4 +1,5 @@
-"""Chunks of documents: made with the document, or by the next search where a foreign client wrote it.
+"""Chunks of documents: made with the document, or by the next search where a foreign client wrote
+it.
 
 A document whose `content_hash` is NULL has no chunks of its text yet; a partial index lists those.
 """
@@ -29,9 +30,7 @@ JOIN chunk_vectors v ON v.chunk_id = c.chunk_id WHERE c.document_id = ?
 """
 
 
-def write_chunks(
-    handle: Handle, document_id: int, content: str, size: int, overlap: int
-) -> int:
+def write_chunks(handle: Handle, document_id: int, content: str, size: int, overlap: int) -> int:
     """Replace the chunks of a document; a chunk whose text stays keeps its vector. How many."""
     from sqlagent.chunking import best, chunks
 

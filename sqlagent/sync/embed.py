@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlagent.errors import BusyError, Error
@@ -80,9 +81,7 @@ def embed_rows(
     if not rows:
         return index
     vectors = [v.tobytes() for v in model.encode([r.text for r in rows])]
-    better = index.apply(
-        [r._replace(vector=v) for r, v in zip(rows, vectors, strict=True)], ()
-    )
+    better = index.apply([r._replace(vector=v) for r, v in zip(rows, vectors, strict=True)], ())
     if private:
         return better
     found.replace(key, better, index)
@@ -121,7 +120,7 @@ def embed_pending(
             vectors = model.encode([text_of(*r[1:]) for r in rows])
             made = [(r[0], r[1], v.tobytes()) for r, v in zip(rows, vectors, strict=True)]
             name = model.name
-            database.write(lambda h, t=table, n=name, m=made: keep(h, t, n, m))
+            database.write(partial(keep, table=table, model=name, made=made))
             last = rows[-1][0]
             done += len(rows)
             if progress is not None:

@@ -76,6 +76,10 @@ class Replicas:
                     from sqlagent.engines.sqlite_errors import translate
 
                     raise translate(error) from None
+                except duckdb.Error as error:  # such as memory that ran out
+                    from sqlagent.engines import duck_errors
+
+                    raise duck_errors.translate(error) from None
                 finally:
                     self._discard_drafts()
             raise OperationalError("the columns could not catch up: the schema keeps changing")
@@ -451,7 +455,9 @@ class Replicas:
 
     def _discard_drafts(self) -> None:
         while self._drafts:
-            self._cursor.execute(f"DROP TABLE IF EXISTS {self._drafts.pop()}")
+            draft = self._drafts.pop()
+            with contextlib.suppress(duckdb.Error):
+                self._cursor.execute(f"DROP TABLE IF EXISTS {draft}")
 
     def _forget(self, names: Iterable[str]) -> None:
         """Drop copies; a query that runs on one keeps it until it ends."""

@@ -1,9 +1,9 @@
 """A table function of ours as an eponymous SQLite virtual table.
 
-Its columns are the function's, then one hidden column for each parameter, under a name of its own since
-SQLite refuses one name for an argument and a column. BestIndex refuses a plan in which a required
-argument is not usable yet, which is what makes lateral joins (`FROM t, recall(t.agent_id, 'x')`)
-come out in the right order. Rows come best first, and LIMIT is left to SQLite.
+Its columns are the function's, then one hidden column for each parameter, under a name of its own
+since SQLite refuses one name for an argument and a column. BestIndex refuses a plan in which a
+required argument is not usable yet, which is what makes lateral joins (`FROM t, recall(t.agent_id,
+'x')`) come out in the right order. Rows come best first, and LIMIT is left to SQLite.
 """
 
 from __future__ import annotations
