@@ -29,7 +29,7 @@ VERSION = f"""
 INSERT INTO state_versions (agent_id, state_type, data, version, created_at)
 VALUES (?1, 'context', ?2, 1, {NOW})
 """
-SAVES = 60  # a round
+SAVES = 20  # a round
 
 
 def run(bench: Bench) -> None:
@@ -74,9 +74,10 @@ def run(bench: Bench) -> None:
     wall: dict[str, list[float]] = {name: [] for name in works}
     used: dict[str, list[float]] = {name: [] for name in works}
     saves = bench.size(SAVES, 10)
-    rounds = bench.size(15, 3)
+    rounds = bench.size(45, 3)
     for round_number in range(rounds + 1):
-        for name, work in works.items():
+        order = list(works.items())
+        for name, work in order if round_number % 2 else reversed(order):
             before = cpu()
             took = median(wall_of(work) for _ in range(saves))
             if round_number:  # the first one warms

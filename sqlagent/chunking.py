@@ -150,7 +150,7 @@ def _token_windows(text: str, size: int, overlap: int) -> Iterator[tuple[int, in
         starts = [0]
     count = len(starts)
     starts.append(len(text))
-    first = 0
+    first = done = 0
     while first < count:
         last = min(first + size, count)
         cut = last
@@ -164,9 +164,13 @@ def _token_windows(text: str, size: int, overlap: int) -> Iterator[tuple[int, in
             if model.count_tokens(text[starts[first] : starts[cut]]) <= size:
                 break
             cut -= 1
+        if cut <= done:  # nothing new fits beside the overlap
+            first = done
+            continue
         yield starts[first], starts[cut]
         if cut == count:
             return
+        done = cut
         begin = max(cut - overlap, first + 1)
         while begin < cut and _within_word(text, starts[begin]):
             begin += 1

@@ -29,7 +29,9 @@ SETTINGS: dict[str, Setting] = {
         "the model of embed(), recall() and search(): 'minilm', 'none' for words alone, or "
         "'sentence-transformers:NAME' with the extra [models]",
     ),
-    "result_cache": Setting(True, bool, "whether results of analytical reads may be kept"),
+    "result_cache": Setting(
+        "off", ("off",), "whether results of reads are kept for the next time; none are yet"
+    ),
     "statement_timeout_ms": Setting(
         0, int, "a statement that runs longer is interrupted; 0 is no limit"
     ),

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sqlagent.connection import Connection, Runner
     from sqlagent.cursor import Cursor
 
+VALUE_TYPES = {int: "BIGINT", float: "DOUBLE", str: "VARCHAR", bytes: "BLOB"}
 FIRST_ROWS = 256  # fetched at once; what has more is streamed
 OURS = ("sqlagent_functions", "sqlagent_settings")  # tables that are functions
 
@@ -125,6 +126,7 @@ class Runnable:
         self.sql = plan.sql
         self.slots = plan.parameters
         self.functions = plan.functions or any(t in OURS for t in plan.tables)
+        self.untyped = False
         self.hot = False  # known columns, parameters as they come, no functions of ours
         self.columns: list[tuple[str, str | None]] | None = None
         self.convert: Callable[[tuple[Any, ...]], Any] | None = None
@@ -162,21 +164,29 @@ class Runnable:
         return cursor
 
     def described(self, traced: Any) -> list[tuple[str, str | None]]:
-        from sqlagent.types import logical
-
+        """The columns of a statement that starts: planned types, else what the table declares."""
         try:
-            description = traced.get_description()
+            description = traced.description_full
         except apsw.ExecutionCompleteError:
             return []
-        known = self.plan.types or (None,) * len(description)
-        if len(known) != len(description):
-            known = (None,) * len(description)
-        columns = [
-            (name, kind or logical(declared))
-            for (name, declared), kind in zip(description, known, strict=True)
-        ]
+        known = self.plan.types or ()
+        columns = []
+        for at, (name, declared, _, table, origin) in enumerate(description):
+            kind = known[at] if len(known) == len(description) else None
+            columns.append((name, kind or schema.column_type(table, origin, declared)))
         self.convert = row_converter([kind for _, kind in columns])
+        self.untyped = any(kind is None for _, kind in columns)
         return columns
+
+    def columns_of(self, rows: list[tuple[Any, ...]]) -> Any:
+        """The columns; where nothing is declared (an expression), the first row says the type."""
+        columns = self.columns
+        if not self.untyped or not rows or columns is None:
+            return columns
+        return [
+            (name, kind or VALUE_TYPES.get(type(value)))
+            for (name, kind), value in zip(columns, rows[0], strict=True)
+        ]
 
     def prepare(self, connection: Connection, handle: Handle) -> None:
         if self.functions:
@@ -225,7 +235,7 @@ class LiteRead(Runnable):
             database.give_back(handle)
             connection._run(cursor, self.text, parameters)
             return
-        cursor._columns = self.columns
+        cursor._columns = self.columns_of(rows) if self.untyped else self.columns
         if len(rows) == FIRST_ROWS:
             self.stream(connection, cursor, handle, found, rows)
             return
@@ -295,7 +305,7 @@ class LiteRead(Runnable):
         except BaseException as error:
             fail(connection)
             raise translate(error, self.text) from None
-        cursor._columns = self.columns
+        cursor._columns = self.columns_of(rows)
         cursor._iter = map(self.convert, rows) if self.convert else iter(rows)
 
 
@@ -321,7 +331,7 @@ class LiteWrite(Runnable):
         cursor.rowcount = changes
         cursor.lastrowid = rowid
         if self.columns:
-            cursor._columns = self.columns
+            cursor._columns = self.columns_of(rows)
             cursor._iter = map(self.convert, rows) if self.convert else iter(rows)
 
     def many(self, connection: Connection, cursor: Cursor, parameters: Iterable[Any]) -> None:
@@ -491,6 +501,8 @@ class RunSetting:
             connection.settings["statement_timeout_ms"]
         )
         connection.plans.clear()
+        if key == "memory_limit_mb" and "columns" in connection.database.services:
+            connection.database.services["columns"].limit_memory(checked)
         if key == "synchronous":
             connection.database.synchronous = checked
             connection.database.write(lambda h: None)

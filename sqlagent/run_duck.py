@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 BATCH = 20_000
 
 
-def engine(database: Database) -> DuckEngine:
+def engine(database: Database, memory_mb: int | None = None) -> DuckEngine:
     """The file's DuckDB, made on first use; it takes 0.1 s and 40 MB."""
     found: Any = database.services.get("columns")
     if found is None:
         with database.lock:
             found = database.services.get("columns")
             if found is None:
-                found = DuckEngine(database)
+                found = DuckEngine(database, memory_mb=memory_mb)
                 settings = database.duck_settings
                 found.register(functions(), lambda: Context(database, settings, None))
                 database.services["columns"] = found
@@ -68,7 +68,7 @@ class RunDuck:
 
     def start(self, connection: Connection, parameters: Any) -> DuckResult:
         """Run it; in a transaction, over what that transaction sees."""
-        duck = engine(self.database)
+        duck = engine(self.database, connection.settings["memory_limit_mb"])
         self.database.duck_settings.update(connection.settings)
         values = pick(self.plan.parameters, parameters)
         values = list(values.values()) if isinstance(values, dict) else list(values)

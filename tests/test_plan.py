@@ -256,6 +256,7 @@ def test_dialects():
     [
         ("SELECT * FROM memorys", 'unknown table "memorys"', 'Did you mean "memories"?', 14),
         ("SELECT contnt FROM memories", 'unknown column "contnt"', 'Did you mean "content"?', 7),
+        ("SELECT remembr('a', 'b')", 'unknown function "remembr"', 'Did you mean "remember"?', 7),
         ("SELECT a b c", 'syntax error at or near "c"', None, 11),
         ("SELECT ? ,, ?", 'syntax error at or near ","', None, 10),
         ("", "the statement is empty", None, 0),

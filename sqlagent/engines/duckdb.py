@@ -174,6 +174,10 @@ class DuckEngine:
 
     # Ending -------------------------------------------------------------------------------------
 
+    def limit_memory(self, memory_mb: int) -> None:
+        """How much memory statements may use from now on before they spill, in MB."""
+        self._root.execute(f"SET memory_limit = '{int(memory_mb)}MB'")
+
     def interrupt(self) -> None:
         """Interrupt every statement that runs."""
         with self._lock:

@@ -38,7 +38,7 @@ def read_catalog(handle: Handle) -> Catalog:
 def _table(name: str, rows: list[tuple[object, ...]]) -> Table:
     kind, without_rowid = str(rows[0][1]), bool(rows[0][2])
     columns = tuple(
-        Column(str(r[3]), _type(name, str(r[3]), r[4]), bool(r[5]) or bool(r[6]))
+        Column(str(r[3]), column_type(name, str(r[3]), r[4]), bool(r[5]) or bool(r[6]))
         for r in rows
         if r[7] != 1
     )
@@ -56,7 +56,8 @@ def _table(name: str, rows: list[tuple[object, ...]]) -> Table:
     return Table(name, "virtual" if kind == "shadow" else kind, columns, key, sql)
 
 
-def _type(table: str, column: str, declared: object) -> str | None:
+def column_type(table: str | None, column: str | None, declared: object) -> str | None:
+    """The logical type of a table's column, by what it declares; None for an expression's."""
     kind = logical(str(declared) if declared else None)
     return "FLOAT[]" if kind == "BLOB" and column == "vector" and table in VECTORS else kind
 

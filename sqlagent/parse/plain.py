@@ -229,7 +229,7 @@ class _Scan:
     def _operator(self, place: int, section: str) -> bool:
         text = self.text(place)
         if text in words.OTHER_OPERATORS:
-            return not (text == "," and section == "from")
+            return text != "," or (section != "from" and self.text(place + 1) != ",")
         if text in words.COMPARISONS:
             if section == "set" and text == "=" and self._assigns(place):
                 return True

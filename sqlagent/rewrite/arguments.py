@@ -6,6 +6,7 @@ becomes its default's value.
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Any
 
 from sqlglot import exp
@@ -22,6 +23,7 @@ def arguments(tree: exp.Expr, context: Context) -> exp.Expr:
     for node in list(tree.find_all(exp.Anonymous)):
         function = known.get(node.name.lower())
         if function is None:
+            _typo(node.name, known, context)
             continue
         context.functions.add(function.name)
         node.set("this", function.name)
@@ -30,6 +32,19 @@ def arguments(tree: exp.Expr, context: Context) -> exp.Expr:
         if [type(b) for b in before] != [type(a) for a in node.expressions]:
             context.changed = True
     return tree
+
+
+def _typo(name: str, known: dict[str, Function], context: Context) -> None:
+    """Raise for a name that is nearly one of ours; the engines know their own functions."""
+    lowered = name.lower()
+    if len(lowered) < 5 or lowered.startswith(("sq_", "list_", "array_")):
+        return
+    near = get_close_matches(lowered, known, n=1, cutoff=0.85)
+    if near:
+        raise ProgrammingError(
+            f'unknown function "{name}"', hint=f'Did you mean "{near[0]}"?',
+            sql=context.sql, position=context.position(name), sqlstate="42883",
+        )  # fmt: skip
 
 
 def _bare(tree: exp.Expr, known: dict[str, Function], context: Context) -> None:
