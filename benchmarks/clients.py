@@ -16,7 +16,10 @@ from benchmarks.measure import Work, share
 
 CLIENTS = 100
 SAVE = "SELECT save_state(?, ?)"
-RAW = "INSERT INTO states VALUES (?1, ?2, 1) ON CONFLICT DO UPDATE SET data = ?2, version = version + 1"
+RAW = """
+INSERT INTO states VALUES (?1, ?2, 1)
+ON CONFLICT DO UPDATE SET data = ?2, version = version + 1
+"""
 Make = Callable[[int], Work]
 
 

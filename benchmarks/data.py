@@ -14,29 +14,27 @@ if TYPE_CHECKING:
 
 DIMENSIONS = 384
 STATE = '{"step": %d, "note": "' + "x" * 1000 + '"}'  # 1 KB, as agents keep
-PEOPLE = (
-    ["Alma", "Boris", "Carla", "Deniz", "Elif", "Frida", "Goran", "Hilde", "Igor", "Jana", "Karim", "Lotte", "Mira", "Nils", "Olga"]
-)
-DEEDS = ["bought", "mended", "borrowed", "described", "measured", "refused", "shipped", "watered", "tuned", "mislaid"]
-THINGS = ["kettles", "atlases", "ferries", "ladders", "pianos", "orchids", "parcels", "radios", "saddles", "telescopes"]
-TOWNS = ["Bergen", "Cusco", "Dakar", "Ghent", "Hanoi", "Izmir", "Kobe", "Lagos", "Malmo", "Nantes", "Ostrava", "Perth", "Quebec"]
+PEOPLE = ("Alma", "Boris", "Carla", "Deniz", "Elif", "Frida", "Goran", "Hilde", "Igor", "Jana")
+DEEDS = ("bought", "mended", "borrowed", "described", "refused", "shipped", "watered", "tuned")
+THINGS = ("kettles", "atlases", "ferries", "ladders", "pianos", "orchids", "parcels", "radios")
+TOWNS = ("Bergen", "Cusco", "Dakar", "Ghent", "Hanoi", "Izmir", "Kobe", "Lagos", "Nantes", "Perth")
 MEMORY = "INSERT INTO memories (memory_id, agent_id, content, importance) VALUES (?, ?, ?, ?)"
 VECTOR = "INSERT INTO memory_vectors (memory_id, model, vector) VALUES (?, 'user', ?)"
 
 
 def text(number: int) -> str:
     """A short memory, another for each number."""
-    deed, thing = DEEDS[number // 15 % 10], THINGS[number // 150 % 10]
-    return f"{PEOPLE[number % 15]} {deed} {thing} in {TOWNS[number // 1500 % 13]}, note {number}"
+    person, deed = PEOPLE[number % 10], DEEDS[number // 10 % 8]
+    return f"{person} {deed} {THINGS[number // 80 % 8]} in {TOWNS[number // 640 % 10]}, {number}"
 
 
 def question(number: int) -> str:
     """Words that occur in many memories, and in no order of theirs."""
-    return f"who {DEEDS[number % 10]} {THINGS[number * 3 % 10]} in {TOWNS[number * 5 % 13]}"
+    return f"who {DEEDS[number % 8]} {THINGS[number * 3 % 8]} in {TOWNS[number * 3 % 10]}"
 
 
 class Mixture:
-    """Unit vectors like those of an embedding model: topics, and 48 dimensions of noise about each."""
+    """Unit vectors like those of an embedding model: topics, and noise of 48 dimensions."""
 
     def __init__(self, seed: int, topics: int = 2000, latent: int = 48) -> None:
         import numpy as np
@@ -81,7 +79,7 @@ OWN = 1000  # memories of the agent with vectors, one after every so many of the
 
 
 def crowd(shared: Path, memories: int) -> Path:
-    """A store of so many memories of a hundredth as many agents, and of the agent 'own' with vectors.
+    """A store of so many memories of a hundredth as many agents, and of 'own', who has vectors.
 
     Loaded once a run. The memories of 'own' lie scattered among the others', as time writes them.
     """

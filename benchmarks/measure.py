@@ -38,7 +38,7 @@ def wall_of(work: Work) -> float:
 def turns(
     rounds: int, works: Sequence[Work], clock: Callable[[Work], float] = cpu_of
 ) -> list[list[float]]:
-    """Seconds of each work in each round: all of them once a round, from the other end every time."""
+    """Seconds of each work in each round: each once a round, in an order that turns around."""
     took: list[list[float]] = [[] for _ in works]
     for number in range(rounds):
         order = range(len(works)) if number % 2 == 0 else reversed(range(len(works)))

@@ -48,7 +48,7 @@ def run(bench: Bench) -> None:
     con.executemany(PUT, [("small", str(i), v.tobytes()) for i, v in enumerate(source.draw(100))])
     truth, spent = load(con, source, queries, count)
     bench.report("vectors loaded a CPU second", count / spent, "/s")
-    kept = con.execute("SELECT count(*) FROM vectors WHERE collection = 'big'").fetchone()[0]
+    kept = con.execute("SELECT count(*) FROM vectors WHERE collection = 'big'").fetchall()[0][0]
     bench.check("all are there", kept == count, kept)
     settle = cpu_of(
         lambda: con.execute("SELECT id FROM knn('big', ?, k => 1)", (queries[0].tobytes(),))
@@ -79,7 +79,7 @@ def run(bench: Bench) -> None:
 
 
 def load(con: Any, source: Mixture, queries: Any, count: int) -> tuple[Any, float]:
-    """Write so many vectors; the exact nearest ten of each query, and the CPU seconds of writing."""
+    """Write so many vectors; each query's exact nearest ten, and the CPU seconds of writing."""
     import numpy as np
 
     scores = np.zeros((len(queries), 0), np.float32)

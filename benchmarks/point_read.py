@@ -10,8 +10,8 @@ import apsw
 import sqlagent
 from benchmarks.bench import Bench
 from benchmarks.data import STATE
-from benchmarks.langgraph import saver
 from benchmarks.measure import Work, ratio, turns, wall_of
+from benchmarks.saver import saver
 
 SQL = "SELECT data FROM states WHERE agent_id = ? AND state_type = ?"
 STATES = 2000
@@ -51,7 +51,7 @@ def run(bench: Bench) -> None:
         works.append(theirs)
         bench.check("langgraph reads it too", peer.get("agent7") == STATE % 7)
 
-    bench.check("every state", [con.execute(SQL, k).fetchone()[0] for k in keys] == wanted)
+    bench.check("every state", [con.execute(SQL, k).fetchall()[0][0] for k in keys] == wanted)
     turns(1, works)
     took = turns(bench.size(15, 3), works)
     a, b = 1e6 * median(took[0]) / reads, 1e6 * median(took[1]) / reads

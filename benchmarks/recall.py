@@ -70,7 +70,7 @@ def run(bench: Bench) -> None:
 def check(
     bench: Bench, con: Any, agent: str, questions: list[Any], vectors: Any, first: int
 ) -> None:
-    """Ten rows, best first, whose similarities are those of their vectors; and a planted one wins."""
+    """Ten rows, best first, with the cosines of their vectors; its own words find a memory."""
     for words, vector in questions[:5]:
         rows = con.execute(SQL, (agent, words, 10, vector.tobytes())).fetchall()
         bench.check("ten rows", len(rows) == 10, len(rows))
@@ -82,7 +82,7 @@ def check(
     at = len(vectors) // 2
     words = con.execute(
         "SELECT content FROM memories WHERE memory_id = ?", (first + at,)
-    ).fetchone()[0]
+    ).fetchall()[0][0]
     best = con.execute(SQL, (agent, words, 3, vectors[at].tobytes())).fetchone()
     bench.check("a memory asked for by its own words comes first", best[0] == first + at, best)
 

@@ -63,7 +63,7 @@ def run(bench: Bench) -> None:
     for i in range(bench.size(100, 10)):
         still.append(cpu_of(lambda i=i: ask(i)))  # type: ignore[misc]  # bound at once
         words = f"{text(i)}, marked sigil{i}q"
-        written = con.execute(REMEMBER, ("ada", words, fresh[i + 2000])).fetchone()[0]
+        written = con.execute(REMEMBER, ("ada", words, fresh[i + 2000])).fetchall()[0][0]
         before = cpu()
         found = con.execute(RECALL, ("ada", f"sigil{i}q", fresh[i + 2000])).fetchall()
         after.append(cpu() - before)
@@ -77,13 +77,12 @@ def run(bench: Bench) -> None:
 
 def chroma_add(bench: Bench, vectors: list[bytes], adds: int) -> Work | None:
     """The same in Chroma, where it is installed; not at quick size, where it is slow to start."""
-    if bench.quick or bench.peer("chromadb", "chromadb") is None:
+    chromadb = None if bench.quick else bench.peer("chromadb", "chromadb")
+    if chromadb is None:
         return None
-    import chromadb
     import numpy as np
-    from chromadb.config import Settings
 
-    settings = Settings(anonymized_telemetry=False)
+    settings = chromadb.Settings(anonymized_telemetry=False)
     client = chromadb.PersistentClient(str(bench.folder / "chroma"), settings)
     collection = client.create_collection("memories", embedding_function=None)
     numbers = count()

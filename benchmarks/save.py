@@ -11,8 +11,8 @@ import apsw
 import sqlagent
 from benchmarks.bench import Bench
 from benchmarks.data import STATE
-from benchmarks.langgraph import saver
 from benchmarks.measure import Work, cpu, ratio, wall_of
+from benchmarks.saver import saver
 
 NOW = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
 SCHEMA = """
@@ -84,12 +84,12 @@ def run(bench: Bench) -> None:
                 wall[name].append(took)
                 used[name].append((cpu() - before) / saves)
     done = saves * (rounds + 1)
-    row = con.execute("SELECT count(*), max(version) FROM state_versions").fetchone()
+    row = con.execute("SELECT count(*), max(version) FROM state_versions").fetchall()[0]
     bench.check("every version is kept", row == (done, -(-done // 100)), row)
     newest = con.execute(
         "SELECT data FROM states WHERE agent_id = ?", (f"agent{(done - 1) % 100}",)
     )
-    bench.check("the newest is the last one saved", newest.fetchone()[0] == STATE % (done - 1))
+    bench.check("the newest is the last one saved", newest.fetchall()[0][0] == STATE % (done - 1))
     mine = 1e6 * median(wall["ours"])
     for name in list(works)[1:]:
         bench.report("wall time", mine, "us", beside=name, peer=1e6 * median(wall[name]))

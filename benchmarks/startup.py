@@ -31,7 +31,8 @@ AFTER = """
 use = resource.getrusage(resource.RUSAGE_SELF)
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]
 told = found if isinstance(found, str) else None
-print(json.dumps([1000 * (use.ru_utime + use.ru_stime), int(peak) * 1.024 / 1000, told]), flush=True)
+cpu_ms = 1000 * (use.ru_utime + use.ru_stime)
+print(json.dumps([cpu_ms, int(peak) * 1.024 / 1000, told]), flush=True)
 os._exit(0)
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from sqlagent.run import value_of
 if TYPE_CHECKING:
     from sqlagent.connection import Connection
     from sqlagent.cursor import Cursor
+    from sqlagent.engines.lance import Lance
 
 Rows = list[tuple[Any, ...]]
 DONE = [("what", "VARCHAR"), ("done", "BIGINT"), ("milliseconds", "DOUBLE")]
@@ -56,7 +58,7 @@ def timed(what: str, work: Callable[[], int]) -> tuple[Any, ...]:
 
 
 def sync(connection: Connection) -> Rows:
-    """Bring everything derived up to now: chunks, embeddings, columns, codes."""
+    """Bring everything derived up to now: chunks, embeddings, Lance datasets, columns."""
     database = connection.database
     rows = []
     if not database.read_only:
@@ -83,9 +85,21 @@ def sync(connection: Connection) -> Rows:
 
         rows.append(timed("embeddings", embedded))
         rows.append(timed("change log", lambda: trim(connection)))
+    datasets = lances(database)
+    if datasets is not None and connection.settings["vector_engine"] != "memory":
+        rows.append(timed("lance", datasets.sync))
     if "columns" in database.services:
         rows.append(timed("columns", lambda: int(bool(database.services["columns"].sync()))))
     return rows
+
+
+def lances(database: Database) -> Lance | None:
+    """The file's Lance datasets, where it has a folder of them; lancedb is not imported yet."""
+    if database.folder is None or not os.path.isdir(os.path.join(database.folder, "lance")):
+        return None
+    from sqlagent.engines.lance import lance
+
+    return lance(database)
 
 
 LOG_KEPT = 200_000
@@ -150,6 +164,9 @@ def rebuild_vectors(connection: Connection) -> int:
     codes = database.services.get("codes")
     if codes is not None:
         codes.rebuild()
+    datasets = lances(database)
+    if datasets is not None:
+        datasets.rebuild()
     if connection.settings["embedding_model"] == "none":
         return 0
     database.write(clear)

@@ -46,6 +46,12 @@ SETTINGS: dict[str, Setting] = {
     "search_cache_mb": Setting(
         512, int, "how much memory the search indexes of recent agents and collections may take"
     ),
+    "vector_engine": Setting(
+        "auto",
+        ("auto", "lance", "memory"),
+        "what knn() searches: 'auto' and 'memory' use floats in memory below 50,000 vectors and "
+        "one-bit codes beyond; 'lance' a Lance dataset on disk, for collections larger than memory",
+    ),
     "recall_vector_weight": Setting(0.7, float, "weight of meaning in recall(), 0..1"),
     "recall_words_weight": Setting(0.3, float, "weight of words in recall(), 0..1"),
     "recall_strength_weight": Setting(
@@ -58,6 +64,13 @@ SETTINGS: dict[str, Setting] = {
 def defaults() -> dict[str, Any]:
     """A fresh set of settings."""
     return {name: setting.default for name, setting in SETTINGS.items()}
+
+
+def shown(value: Any) -> str:
+    """A setting's value as SET takes it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value)
 
 
 def check(name: str, value: Any) -> tuple[str, Any]:

@@ -121,6 +121,21 @@ class Connection:
         self._run_many(cursor, sql, parameters)
         return cursor
 
+    def executescript(self, script: str) -> Cursor:
+        """Run the statements of a script one by one; the cursor is the last one's.
+
+        Each commits by itself, unless the script says BEGIN; the first error ends it.
+        """
+        from sqlagent.parse.lexer import lex, statements
+
+        self._check()
+        cursor = Cursor(self)
+        for part in statements(lex(script)):
+            if part:
+                end = part[-1].start + len(part[-1].text)
+                self._run(cursor, script[part[0].start : end], ())
+        return cursor
+
     def cursor(self) -> Cursor:
         """A new cursor."""
         self._check()

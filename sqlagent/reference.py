@@ -44,11 +44,11 @@ def arguments(text: str) -> list[tuple[list[str], str]]:
     found: list[tuple[list[str], str]] = []
     for line in dedent(text).splitlines():
         if line.startswith(" ") and found:
-            names, before = found[-1]
-            found[-1] = (names, f"{before} {line.strip()}")
+            names, meaning = found[-1]
+            found[-1] = (names, f"{meaning} {line.strip()}")
         elif line.strip():
-            names, _, rest = line.partition(": ")
-            found.append(([n.strip() for n in names.split(",")], rest.strip()))
+            head, _, meaning = line.partition(": ")
+            found.append(([name.strip() for name in head.split(",")], meaning.strip()))
     return found
 
 
@@ -64,17 +64,17 @@ def entry(function: Function) -> str:
     types = {p.name: p.type for p in function.parameters}
     returns = "rows" if function.kind == "table" else function.returns
     lines = [f"#### {function.name}", "", f"`{function.signature}` → {returns}", "", parts[""], ""]
-    for names, text in arguments(parts.get("Arguments", "")):
+    for names, meaning in arguments(parts.get("Arguments", "")):
         shown = ", ".join(f"`{name}`" for name in names)
-        lines.append(f"- {shown} {types[names[0]]}: {text}")
+        lines.append(f"- {shown} ({types[names[0]]}): {meaning}")
     if lines[-1]:
         lines.append("")
     if function.columns:
-        columns = ", ".join(f"`{name}` {kind}" for name, kind in function.columns)
+        columns = ", ".join(f"`{column}` {kind}" for column, kind in function.columns)
         lines += [f"Columns: {columns}.", ""]
-    for name in SECTIONS[1:-1]:
-        if name in parts:
-            lines += [f"{name}: {' '.join(dedent(parts[name]).split())}", ""]
+    for section in SECTIONS[1:-1]:
+        if section in parts:
+            lines += [f"{section}: {' '.join(parts[section].split())}", ""]
     if function.body_sql:
         lines += ["It is SQL, inlined into the statement:", ""]
         lines += ["```text", function.body_sql, "```", ""]

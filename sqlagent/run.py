@@ -491,11 +491,15 @@ class RunSetting:
                 else [config.check(name, None)[0]]
             )
             cursor._columns = [("name", "VARCHAR"), ("value", "VARCHAR")]
-            cursor._iter = iter([(n, shown(connection.settings[n])) for n in names])
+            cursor._iter = iter([(n, config.shown(connection.settings[n])) for n in names])
             return
         if name is None:
             raise ProgrammingError("SET needs the name of a setting")
         key, checked = config.check(name, None if verb == "reset" else value)
+        if key == "synchronous" and connection.txn is not None:
+            raise ProgrammingError(
+                "synchronous cannot change within a transaction", sqlstate="25001"
+            )
         connection.settings[key] = checked
         connection.slowly = connection.txn is not None or bool(
             connection.settings["statement_timeout_ms"]
@@ -504,20 +508,13 @@ class RunSetting:
         if key == "memory_limit_mb" and "columns" in connection.database.services:
             connection.database.services["columns"].limit_memory(checked)
         if key == "synchronous":
-            connection.database.synchronous = checked
-            connection.database.write(lambda h: None)
-            handle = connection.database.hold_bare()
+            database = connection.database
+            database.synchronous = checked
+            handle = database.hold_bare()
             try:
                 handle.execute(f"PRAGMA synchronous = {checked}")
             finally:
-                connection.database.let_go()
-
-
-def shown(value: Any) -> str:
-    """A setting's value as SET takes it."""
-    return (
-        {True: "on", False: "off"}.get(value, str(value)) if isinstance(value, bool) else str(value)
-    )
+                database.let_go()
 
 
 def open_handle(connection: Connection, check: bool = True) -> Handle:

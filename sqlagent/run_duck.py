@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import apsw
+
 from sqlagent.context import Context
 from sqlagent.engines.duckdb import DuckEngine, DuckResult
-from sqlagent.engines.sqlite import Database, Handle
-from sqlagent.errors import Error, NotSupportedError, ProgrammingError
+from sqlagent.engines.sqlite import Database, Handle, translate
+from sqlagent.errors import DataError, Error, NotSupportedError, ProgrammingError
 from sqlagent.functions import functions
 from sqlagent.plan.plans import Duck, Fill
 from sqlagent.run import LiteRead, fail, open_handle, writing
@@ -41,7 +43,7 @@ class RunDuck:
 
     def __init__(self, database: Database, plan: Duck, text: str) -> None:
         self.database = database
-        self.plan = plan
+        self.plan = plan._replace(files=positional(plan))
         self.text = text
         self.lite = None if plan.lite is None else LiteRead(database, plan.lite, text)
 
@@ -56,6 +58,9 @@ class RunDuck:
                 raise
             self.lite(connection, cursor, parameters)
             return
+        except apsw.Error as error:  # a function of ours that read the file
+            fail(connection)
+            raise translate(error, self.text) from None
         except Error as error:
             fail(connection)
             if error.sql is None or error.sql != self.text:
@@ -76,6 +81,9 @@ class RunDuck:
             v if v is None or isinstance(v, int | float | str | bytes) else adapted(v)
             for v in values
         ]
+        for place in self.plan.files:
+            if isinstance(place, int):
+                check_path(values[place])
         limit = connection.settings["statement_timeout_ms"] / 1000 or None
         handle = _Interruptible()
         connection.running[id(handle)] = handle
@@ -98,6 +106,21 @@ class RunDuck:
             yield from result.rows()
         finally:
             connection.running.pop(id(handle), None)
+
+
+def positional(plan: Duck) -> tuple[str | int, ...]:
+    """The files of a plan, a parameter among them by its place in the plan's own order."""
+    if plan.parameters is None:
+        return plan.files
+    places = [at for at, slot in enumerate(plan.parameters) if slot in plan.files]
+    return (*(name for name in plan.files if isinstance(name, str)), *places)
+
+
+def check_path(value: Any) -> None:
+    """Raise DataError where a parameter that names a file is not a text or a list of texts."""
+    if not isinstance(value, str):
+        if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
+            raise DataError(f"a path is text, not {value!r:.60}")
 
 
 def adapted(value: Any) -> Any:

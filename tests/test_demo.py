@@ -120,6 +120,8 @@ def test_refuses_a_folder_that_holds_something_else(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith('error: "." holds files that are not of an earlier demo')
     assert (tmp_path / "agent.db").read_text() == "precious"
+    inside = sqlagent(tmp_path, "demo", "agent.db/x")
+    assert (inside.returncode, inside.stderr) == (1, 'error: "agent.db/x": Not a directory\n')
     with pytest.raises(Taken, match="is a file"):
         Folder(str(tmp_path / "agent.db")).make()
     with pytest.raises(Taken, match="file pattern"):
@@ -167,6 +169,8 @@ def test_a_statement_that_fails_ends_it(
     monkeypatch.setattr(tour, "STEPS", (broken,))
     assert main(str(tmp_path / "demo")) == 1
     assert "detail: sqlite3.OperationalError: no such table: nowhere" in capsys.readouterr().err
-    monkeypatch.setattr(tour, "STEPS", (STEPS[0]._replace(parts=("SELECT no_such_function('x')",)),))
+    monkeypatch.setattr(
+        tour, "STEPS", (STEPS[0]._replace(parts=("SELECT no_such_function('x')",)),)
+    )
     assert main(str(tmp_path / "demo")) == 1
     assert capsys.readouterr().err.startswith("error: ")

@@ -192,6 +192,11 @@ def test_no_parameter_opens_the_live_file(
             held.execute(f"SELECT * FROM {function}(:p)", {"p": path}).fetchall()
         with pytest.raises(sqlagent.Error):
             held.execute(f"SELECT * FROM {function}(? || ?)", (path[:3], path[3:])).fetchall()
+        with pytest.raises(sqlagent.Error):
+            held.execute(f"SELECT ?2, * FROM {function}(?1)", (path, "none.csv")).fetchall()
+        with pytest.raises(sqlagent.Error):
+            sql = f"SELECT $a, * FROM {function}($b) WHERE $c"
+            held.execute(sql, {"c": True, "a": "none.csv", "b": path}).fetchall()
     assert our_locks(beside) == locks
 
 

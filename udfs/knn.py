@@ -31,7 +31,7 @@ def knn(
     not -1".
 
     Cost: exact below 50,000 vectors; beyond, one bit a dimension and an exact comparison of the
-    best.
+    best. With SET vector_engine = 'lance' a scan of a Lance dataset on disk, whatever the size.
 
     Examples:
       SELECT id, distance FROM knn('points', [0.9, 0.1, 0.0], k => 3);

@@ -5,16 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlagent.config import SETTINGS
+from sqlagent.config import SETTINGS, shown
 from sqlagent.context import Context
 from sqlagent.functions import table
-
-
-def shown(value: Any) -> str:
-    """A setting's value as SET takes it."""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return str(value)
 
 
 @table("name VARCHAR", "value VARCHAR", "default_value VARCHAR", "description VARCHAR")

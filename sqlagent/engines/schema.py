@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import apsw
+
 from sqlagent.catalog import Catalog, Column, Table
 from sqlagent.types import logical
 
@@ -14,9 +16,10 @@ QUERY = """
 SELECT t.name, t.type, t.wr, c.name, c.type, c."notnull", c.pk, c.hidden,
   (SELECT m.sql FROM sqlite_master m WHERE m.type = 'view' AND m.name = t.name)
 FROM pragma_table_list AS t, pragma_table_xinfo(t.name) AS c
-WHERE t.schema = 'main' AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+WHERE t.schema = 'main' AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' {chosen}
 ORDER BY t.name, c.cid
 """
+NAMES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
 # What the file keeps as text or bytes, and we know to be more.
 VECTORS = {"vectors", "memory_vectors", "chunk_vectors"}
 
@@ -27,10 +30,23 @@ def version(handle: Handle) -> int:
 
 
 def read_catalog(handle: Handle) -> Catalog:
-    """The tables and views of the file, as the connection's snapshot has them."""
-    found: dict[str, list[tuple[object, ...]]] = {}
+    """The tables and views of the file, as the connection's snapshot has them.
+
+    A view over a table that is gone has no columns that could be read: it is left out, so that the
+    rest, and a DROP VIEW of it, go on.
+    """
     number = version(handle)
-    for row in handle.execute(QUERY):
+    try:
+        rows = handle.execute(QUERY.format(chosen="")).fetchall()
+    except apsw.SQLError:
+        rows = []
+        for (name,) in handle.execute(NAMES).fetchall():
+            try:
+                rows += handle.execute(QUERY.format(chosen="AND t.name = ?"), (name,)).fetchall()
+            except apsw.SQLError:
+                continue
+    found: dict[str, list[tuple[object, ...]]] = {}
+    for row in rows:
         found.setdefault(str(row[0]), []).append(row)
     return Catalog(number, {name.lower(): _table(name, rows) for name, rows in found.items()})
 

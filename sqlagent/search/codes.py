@@ -17,7 +17,7 @@ import numpy as np
 
 from sqlagent.index.codes import BinaryCodes
 from sqlagent.migrate import sha256
-from sqlagent.search.kinds import Key
+from sqlagent.search.kinds import CHOSEN, Key, listed
 from sqlagent.search.scopes import LOG_ENDS, LOG_MAX, scopes
 
 if TYPE_CHECKING:
@@ -189,12 +189,12 @@ class Codes:
 def batches(handle: Handle, key: Key, ids: list[int] | None = None) -> Iterator[tuple[Any, Any]]:
     """(ids, float32 matrix) of a collection's vectors, all or these; what is not finite is left
     out."""
-    sql = "SELECT vector_id, vector FROM vectors WHERE collection = ? AND length(vector) = ?"
-    values: tuple[Any, ...] = (key.scope, 4 * (key.dimensions or 0))
+    where = "collection = :scope AND length(vector) = :bytes"
+    named: dict[str, Any] = {"scope": key.scope, "bytes": 4 * (key.dimensions or 0)}
     if ids is not None:
-        sql += " AND vector_id IN (SELECT value FROM json_each(?))"
-        values += ("[" + ",".join(map(str, ids)) + "]",)
-    cursor = handle.execute(sql, values)
+        where = f"vector_id {CHOSEN} AND +{where}"
+        named["ids"] = listed(ids)
+    cursor = handle.execute(f"SELECT vector_id, vector FROM vectors WHERE {where}", named)
     while rows := list(islice(cursor, BATCH)):
         matrix = np.frombuffer(b"".join([r[1] for r in rows]), "<f4").reshape(len(rows), -1)
         numbers = np.array([r[0] for r in rows], np.int64)

@@ -30,7 +30,7 @@ def _run(context: Context, head: str, condition: str, values: Any) -> Any:
     from sqlglot import exp
 
     try:
-        tree = sqlglot.parse_one(f"SELECT 1 WHERE ({condition}\n)", dialect="duckdb")
+        tree = sqlglot.parse_one(f"SELECT 1 WHERE {condition}\n", dialect="duckdb")
     except sqlglot.errors.SqlglotError as error:
         raise ProgrammingError(
             f"filter is not a condition: {str(error).splitlines()[0]}",
@@ -48,7 +48,10 @@ def _run(context: Context, head: str, condition: str, values: Any) -> Any:
         raise ProgrammingError("filter is one condition", sql=condition, position=0)
     if len(list(tree.find_all(exp.Query))) > 1:
         raise ProgrammingError("filter cannot contain a query", sql=condition, position=0)
+    import apsw
+
     from sqlagent.engines import schema
+    from sqlagent.engines.sqlite import translate
     from sqlagent.plan import plan
     from sqlagent.plan.plans import Lite
 
@@ -66,4 +69,7 @@ def _run(context: Context, head: str, condition: str, values: Any) -> Any:
             from sqlagent.engines.sqlite_functions import ensure
 
             ensure(handle, context.database)
-        return handle.execute(planned.sql, values).fetchall()
+        try:
+            return handle.execute(planned.sql, values).fetchall()
+        except apsw.Error as error:
+            raise translate(error, condition) from None

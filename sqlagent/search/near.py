@@ -78,6 +78,12 @@ def found(
     own = context.handle
     private = own is not None and own is context.database._writer and own.in_transaction
     if radius is None and not private and not context.database.memory:
+        if context.settings.get("vector_engine") == "lance":
+            from sqlagent.engines.lance import lance
+
+            answer = lance(context.database).nearest(key, vector, metric, k, allowed, fetch)
+            if answer is not None:
+                return answer
         codes = coded(context, key, metric)
         if codes is not None:
             import numpy as np

@@ -106,9 +106,10 @@ class Scopes:
             entry.seen, entry.next_change = now, self.next_change(handle, key, now)
         if entry.dirty:
             entry.index = applied(handle, key, entry.index, entry.dirty, now)
+            soon = self.next_change(handle, key, now, entry.dirty)
+            if soon is not None and (entry.next_change is None or soon < entry.next_change):
+                entry.next_change = soon
             entry.dirty = set()
-            if key.kind == "memories":
-                entry.seen, entry.next_change = now, self.next_change(handle, key, now)
         return entry
 
     def build(self, handle: Handle, key: Key, now: str) -> ScopeIndex:
@@ -127,11 +128,16 @@ class Scopes:
         )
 
     @staticmethod
-    def next_change(handle: Handle, key: Key, now: str) -> str | None:
+    def next_change(handle: Handle, key: Key, now: str, ids: set[int] | None = None) -> str | None:
+        """When a memory of the agent, or of these, next comes to count or ceases to."""
         if key.kind != "memories":
             return None
-        row = handle.execute(kinds.NEXT_CHANGE, {"scope": key.scope, "now": now}).fetchone()
-        return row[0] if row else None
+        named = {"scope": key.scope, "now": now}
+        where = "agent_id = :scope"
+        if ids is not None:
+            named, where = {"ids": kinds.listed(ids), "now": now}, f"memory_id {kinds.CHOSEN}"
+        row = handle.execute(kinds.NEXT_CHANGE.format(where=where), named).fetchone()
+        return min((moment for moment in row or () if moment is not None), default=None)
 
     def overlaid(self, own: Handle, key: Key, index: ScopeIndex, now: str) -> ScopeIndex:
         """The index with the uncommitted rows of the writer's own transaction."""

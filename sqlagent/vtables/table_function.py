@@ -125,6 +125,6 @@ def register(handle: Any, function: Function, context: Callable[[], Any]) -> Non
         use_bestindex_object=True,
         eponymous=True,
         eponymous_only=True,
-        iVersion=4,
+        iVersion=1,  # from 3 on, APSW gives each module one of 33 slots that a process has
         read_only=True,
     )

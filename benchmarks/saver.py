@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,14 @@ from benchmarks.bench import Bench
 class Saver:
     """A SqliteSaver on a file of its own, durable as we are (WAL, synchronous=FULL)."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, module: Any, path: Path) -> None:
         import sqlite3
 
-        from langgraph.checkpoint.base import empty_checkpoint
-        from langgraph.checkpoint.sqlite import SqliteSaver
-
         connection = sqlite3.connect(path, check_same_thread=False)
-        self.saver = SqliteSaver(connection)
+        self.saver = module.SqliteSaver(connection)
         self.saver.setup()
         connection.execute("PRAGMA synchronous=FULL")
-        self.empty = empty_checkpoint
+        self.empty = importlib.import_module("langgraph.checkpoint.base").empty_checkpoint
 
     @staticmethod
     def thread(name: str) -> Any:
@@ -41,6 +39,5 @@ class Saver:
 
 def saver(bench: Bench) -> Saver | None:
     """The peer, where it is installed."""
-    if bench.peer("langgraph.checkpoint.sqlite", "langgraph-checkpoint-sqlite") is None:
-        return None
-    return Saver(bench.folder / "langgraph.db")
+    module = bench.peer("langgraph.checkpoint.sqlite", "langgraph-checkpoint-sqlite")
+    return None if module is None else Saver(module, bench.folder / "langgraph.db")
