@@ -73,8 +73,8 @@ def run(bench: Bench) -> None:
 
     wall: dict[str, list[float]] = {name: [] for name in works}
     used: dict[str, list[float]] = {name: [] for name in works}
-    saves = bench.size(SAVES, 10)
-    rounds = bench.size(45, 3)
+    saves = bench.size(SAVES, 5)
+    rounds = bench.size(45, 2)
     for round_number in range(rounds + 1):
         order = list(works.items())
         for name, work in order if round_number % 2 else reversed(order):

@@ -188,6 +188,13 @@ BEGIN
   SELECT RAISE(ABORT, 'state_versions is read-only: save a new version in states');
 END;
 
+-- What is erased for good goes from the history too: the engine says so while it does it.
+CREATE TRIGGER state_versions_are_kept BEFORE DELETE ON state_versions
+WHEN NOT EXISTS (SELECT 1 FROM sqlagent_meta WHERE name = 'erasing')
+BEGIN
+  SELECT RAISE(ABORT, 'state_versions is read-only: versions are kept');
+END;
+
 -- Memories ----------------------------------------------------------------------------------------
 
 CREATE TABLE memories (

@@ -86,6 +86,7 @@ class Connection:
             key, checked = config.check(name, value)
             self.settings[key] = checked
         self.autocommit = autocommit
+        self.timeout = timeout
         self.messages: list[str] = []
         self.progress: Callable[[str, int], None] | None = None  # told of long work: (what, done)
         self.running: dict[int, Any] = {}  # what interrupt() must reach, by id
@@ -157,9 +158,13 @@ class Connection:
         self._check()
         if not isinstance(sql, str):
             raise ProgrammingError(f"a statement is text, not {type(sql).__name__}")
-        from sqlagent.run import runner_for
+        from sqlagent.run import fail, runner_for
 
-        runner, keep = runner_for(self, sql)
+        try:
+            runner, keep = runner_for(self, sql)
+        except BaseException:
+            fail(self)
+            raise
         if keep:
             if len(self.plans) >= PLANS_MAX:
                 for old in list(self.plans)[: PLANS_MAX // 2]:
@@ -186,7 +191,7 @@ class Connection:
                 handle.execute("BEGIN")
                 self.txn = handle
             else:
-                self.txn = self.database.hold()
+                self.txn = self.database.hold(self.timeout)
             self.txn_failed = False
             self.slowly = True
 
@@ -203,7 +208,7 @@ class Connection:
     def _end(self, verb: str) -> None:
         with self.txn_lock:
             handle = self.txn
-            if handle is None:
+            if handle is None or self.database.forked:
                 return
             if self.txn_failed:
                 verb = "ROLLBACK"

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlagent.errors import MigrationError
+from sqlagent.errors import MigrationError, ProgrammingError
 
 try:  # without hashlib, whose import costs a third of our start
     from _sha256 import sha256 as _digest
@@ -96,20 +96,26 @@ def pending(connection: apsw.Connection, migrations: list[Migration]) -> list[Mi
     return migrations[len(have) :]
 
 
-def taken_names(connection: apsw.Connection, migrations: list[Migration]) -> list[tuple[str, str]]:
-    """(type, name) of what an ordinary file has under names of ours: tables, or table functions."""
+def own_names(migrations: list[Migration]) -> set[str]:
+    """The lower-case names that the migrations make: tables, indexes, views, triggers."""
     import re
 
-    from sqlagent.functions import functions
-
-    ours = {name for name, f in functions().items() if f.kind == "table"}
-    full_text = set()
+    ours: set[str] = set()
+    full_text: set[str] = set()
     for m in migrations:
         made = r"(?mi)^CREATE (?:UNIQUE |VIRTUAL )?(?:TABLE|INDEX|VIEW|TRIGGER) (\w+)"
         ours |= {name.lower() for name in re.findall(made, m.sql)}
         full_text |= set(re.findall(r"(?mi)^CREATE VIRTUAL TABLE (\w+) USING fts5", m.sql))
     for name in full_text:
         ours |= {f"{name}_{part}" for part in ("data", "idx", "content", "docsize", "config")}
+    return ours
+
+
+def taken_names(connection: apsw.Connection, migrations: list[Migration]) -> list[tuple[str, str]]:
+    """(type, name) of what an ordinary file has under names of ours: tables, or table functions."""
+    from sqlagent.functions import functions
+
+    ours = own_names(migrations) | {n for n, f in functions().items() if f.kind == "table"}
     found = connection.execute("SELECT type, name FROM sqlite_master").fetchall()
     return sorted(
         ((t, n) for t, n in found if n.lower() in ours or n.lower().startswith("sqlagent_")),
@@ -200,3 +206,23 @@ def run(connection: apsw.Connection, migration: Migration) -> None:
         "INSERT INTO sqlagent_migrations (version, name, checksum) VALUES (?, ?, ?)",
         (migration.version, migration.name, migration.checksum),
     )
+
+
+def refuse_own(sql: str) -> None:
+    """Refuse a DROP or ALTER of what the migrations made: nothing would work after it."""
+    import re
+
+    head = r"(?is)(?:\s|--[^\n]*\n|/\*.*?\*/)*(DROP|ALTER)\s+(?:TABLE|VIEW|INDEX|TRIGGER)\s+"
+    name = r"(?:IF\s+EXISTS\s+)?(?:main\s*\.\s*)?[\"`\[]?(\w+)"
+    found = re.match(head + name, sql)
+    if found is None:
+        return
+    target = found[2].lower()
+    if target in own_names(known()) or target.startswith("sqlagent_"):
+        raise ProgrammingError(
+            f'"{found[2]}" is of sqlagent itself and cannot be changed',
+            sql=sql,
+            position=found.start(2),
+            hint="Keep what is yours in its metadata, or in a table of your own.",
+            sqlstate="42501",
+        )

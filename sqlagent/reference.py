@@ -76,8 +76,7 @@ def entry(function: Function) -> str:
         if section in parts:
             lines += [f"{section}: {' '.join(parts[section].split())}", ""]
     if function.body_sql:
-        lines += ["It is SQL, inlined into the statement:", ""]
-        lines += ["```text", function.body_sql, "```", ""]
+        lines += [f"It is SQL (`udfs/{function.name}.sql`), inlined into the statement.", ""]
     if "Examples" in parts:
         lines += ["```sql norun", dedent(parts["Examples"]), "```", ""]
     return "\n".join(lines)

@@ -17,6 +17,7 @@ from sqlagent.context import Context
 from sqlagent.engines import schema
 from sqlagent.engines.sqlite import Database, Handle, translate
 from sqlagent.errors import Error, InterfaceError, NotSupportedError, ProgrammingError
+from sqlagent.migrate import refuse_own
 from sqlagent.plan.plans import (
     Argument,
     Call,
@@ -62,6 +63,8 @@ def make(database: Database, planned: Plan) -> Runner:
     """The runner of a plan."""
     run = planned.run
     if isinstance(run, Lite):
+        if run.ddl:
+            refuse_own(planned.sql)
         return (
             LiteWrite(database, run, planned.sql)
             if run.writes
@@ -493,6 +496,11 @@ class RunSetting:
             cursor._columns = [("name", "VARCHAR"), ("value", "VARCHAR")]
             cursor._iter = iter([(n, config.shown(connection.settings[n])) for n in names])
             return
+        if verb == "reset" and (name is None or name.lower() == "all"):
+            connection.settings.update(config.defaults())
+            connection.slowly = connection.txn is not None
+            connection.plans.clear()
+            return
         if name is None:
             raise ProgrammingError("SET needs the name of a setting")
         key, checked = config.check(name, None if verb == "reset" else value)
@@ -522,6 +530,7 @@ def open_handle(connection: Connection, check: bool = True) -> Handle:
     handle: Handle | None = connection.txn
     if handle is None:
         raise ProgrammingError("no transaction is open", sqlstate="25P01")
+    connection.database.check_open()
     if not handle.in_transaction:
         connection._let_go(handle)
         raise ProgrammingError(
@@ -547,14 +556,11 @@ def writing(
     try:
         if connection.txn is None:
             if connection.autocommit:
-                if connection.settings["statement_timeout_ms"]:
-                    inner = work
+                def bounded(handle: Handle) -> Any:
+                    with limited(connection, handle):
+                        return work(handle)
 
-                    def work(handle: Handle) -> Any:
-                        with limited(connection, handle):
-                            return inner(handle)
-
-                return connection.database.write(work)
+                return connection.database.write(bounded)
             connection.begin()
         with connection.txn_lock:
             handle = open_handle(connection)

@@ -38,7 +38,7 @@ CATALOG = Catalog(1, {t.name: t for t in (
           ("created_at", "TIMESTAMP", True), ("expires_at", "TIMESTAMP"), ("metadata", "JSON")),
     table("t", "id", ("id", "BIGINT"), ("n", "BIGINT"), ("x", "DOUBLE"), ("s", "VARCHAR"),
           ("ts", "TIMESTAMP"), ("d", "DATE"), ("v", "FLOAT[2]"), ("at", "VARCHAR")),
-    table("ages", None, ("id", "BIGINT"), ("age", None), kind="view",
+    table("ages", None, ("id", "BIGINT"), ("age", None), ("h", None), kind="view",
           sql="CREATE VIEW ages AS SELECT id, julianday('now') - julianday(ts) AS age, n / 2 AS h "
               "FROM t WHERE ts > datetime('now', '-1 day')"),
 )})  # fmt: skip

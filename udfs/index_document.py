@@ -50,7 +50,7 @@ def index_document(
     Errors: "overlap is less than chunk_size, 512, not 600".
 
     Examples:
-      SELECT index_document('# Ferry\n\nThe night ferry leaves at eleven.', uri => 'ferry.md');
+      SELECT index_document('The night ferry leaves at eleven.', uri => 'ferry.md');
     """
     if not 1 <= chunk_size <= 1_000_000:
         raise DataError(f"chunk_size is from 1 to 1000000, not {chunk_size}")

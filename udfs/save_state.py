@@ -7,13 +7,16 @@ from sqlagent.errors import IntegrityError
 from sqlagent.functions import Json, scalar
 from sqlagent.migrate import sha256
 
-SAVE = """
-INSERT INTO states (agent_id, state_type, session_id, data, metadata, checksum, version)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0)
-ON CONFLICT (agent_id, state_type, ifnull(session_id, '')) DO UPDATE SET
-  data = excluded.data, metadata = excluded.metadata, checksum = excluded.checksum,
+# Two statements rather than an upsert, which would check the JSON twice.
+NEXT = """
+UPDATE states SET data = ?4, metadata = ?5, checksum = ?6,
   created_at = strftime('%Y-%m-%d %H:%M:%f', 'now'), version = version + 1
+WHERE agent_id = ?1 AND state_type = ?2 AND ifnull(session_id, '') = ifnull(?3, '')
 RETURNING version
+"""
+FIRST = """
+INSERT INTO states (agent_id, state_type, session_id, data, metadata, checksum)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6)
 """
 NEWEST = """
 SELECT version FROM states
@@ -63,10 +66,9 @@ def save_state(
                 hint="Read the newest state, and save again with its version.",
                 sqlstate="40001",
             )
-    saved = handle.execute(
-        SAVE, (agent_id, state_type, session_id, data, metadata, sha256(data.encode()))
-    ).fetchall()
-    version = saved[0][0]
-    if not version:  # a new state: the trigger has numbered it after what was returned
-        version = handle.execute(NEWEST, (agent_id, state_type, session_id)).fetchone()[0]
-    return int(version)
+    values = (agent_id, state_type, session_id, data, metadata, sha256(data.encode()))
+    saved = handle.execute(NEXT, values).fetchall()
+    if not saved:  # the trigger numbers it, after any that were deleted
+        handle.execute(FIRST, values)
+        saved = handle.execute(NEWEST, values[:3]).fetchall()
+    return int(saved[0][0])

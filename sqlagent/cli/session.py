@@ -72,10 +72,10 @@ class Session:
             self.say(f"time: {spent_ms:,.1f} ms{counted}")
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
-        """All rows of a statement, as tuples, not shown."""
+        """All rows of a statement, as tuples, not shown; none for a write."""
         with self.cancel:
-            found: list[tuple[Any, ...]] = self.connection.execute(sql, parameters).fetchall()
-        return found
+            cursor = self.connection.execute(sql, parameters)
+            return [] if cursor.description is None else cursor.fetchall()
 
     def show(self, description: Any, rows: Iterable[Any]) -> None:
         """Writes rows that are at hand, under the names of a cursor's description."""

@@ -14,43 +14,47 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import re
 import shutil
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from datetime import timedelta
-from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from sqlagent.errors import BusyError, OperationalError
+from sqlagent.engines.lance_data import (
+    Damaged,
+    batches,
+    candidates,
+    file_name,
+    lances,
+    listed,
+    odd,
+    rows_at_once,
+    schema,
+)
+from sqlagent.engines.lance_lock import locked
+from sqlagent.errors import OperationalError
 from sqlagent.index.near import distances
-from sqlagent.migrate import sha256
+from sqlagent.search import codes
 from sqlagent.search.kinds import USER, Key
 from sqlagent.search.scopes import LOG_ENDS, LOG_MAX
 from sqlagent.sync.log import fingerprint
 from sqlagent.sync.snapshot import file_id
 
 if TYPE_CHECKING:
+    from sqlagent.context import Context
     from sqlagent.engines.sqlite import Database, Handle
 
-BATCH_BYTES = 64 << 20  # of vectors, that are on their way to Lance at once
-SPARE = 16  # candidates beyond k: float32 sums order the nearest only roughly
-LISTED = 10_000  # ids of a filter that Lance is given as a list: it takes 10 us for each
+FEW = 2_000  # ids of a filter whose vectors the file gives: 11 us each, 1.2 us a row of a scan
 COMPACT_AFTER = 100  # changes; each leaves a fragment, and 100 of them double a search's time
 KEPT_S = 60  # versions younger than this stay, for other programs that are reading them
 AHEAD = 1_000  # entries of the log about other things, after which the token moves on
 ODD_MAX = 1_000
 OPEN_MAX = 32
 T = TypeVar("T")
-
-
-class Damaged(Exception):
-    """Lance cannot read or write a dataset (it has no class of its own to say so)."""
 
 
 class Token(NamedTuple):
@@ -78,6 +82,7 @@ class Lance:
 
     def nearest(
         self,
+        context: Context,
         key: Key,
         vector: bytes,
         metric: str,
@@ -91,6 +96,13 @@ class Lance:
         query = np.frombuffer(vector, "<f4")
         if k == 0 or (allowed is not None and not allowed):
             return [], []
+        if allowed is not None and len(allowed) <= FEW:
+            with context.reading() as handle:
+                parts = list(codes.batches(handle, key, sorted(allowed)))
+            if not parts:
+                return [], []
+            ids, rows = (np.concatenate(part) for part in zip(*parts, strict=True))
+            return best(ids, distances(rows, query, metric), k)
         if odd(query[None])[0]:
             return None
 
@@ -108,9 +120,7 @@ class Lance:
         if found is None:
             return None
         ids = np.unique(np.array(found, np.int64))
-        far = distances(fetch(ids), query, metric)
-        order = np.lexsort((ids, far))[:k]
-        return ids[order].tolist(), far[order].tolist()
+        return best(ids, distances(fetch(ids), query, metric), k)
 
     def using(self, key: Key, work: Callable[[str, Token], T]) -> T | None:
         """What `work(name, token)` gives while the dataset is up to date and stays as it is.
@@ -140,44 +150,10 @@ class Lance:
             hint="SET vector_engine = 'auto' searches without it.",
         )
 
-    @contextmanager
-    def locked(self, name: str, kind: int) -> Iterator[None]:
-        """Hold a dataset's lock, among processes and threads; BusyError after the timeout."""
-        path = os.path.join(self.folder, name + ".lock")
-        end = time.monotonic() + self.database.timeout
-        file = self.lock_file(path, kind)
-        while file is None:
-            if time.monotonic() > end:
-                raise BusyError(
-                    f"a Lance dataset was busy for {self.database.timeout:g} s",
-                    hint="Another process builds it; SET vector_engine = 'auto' searches without.",
-                )
-            time.sleep(0.002)
-            file = self.lock_file(path, kind)
-        try:
-            yield
-        finally:
-            os.close(file)
-
-    def lock_file(self, path: str, kind: int) -> int | None:
-        """A descriptor that holds the lock; None where somebody else does."""
-        flags = os.O_RDONLY
-        if not self.database.read_only:
-            os.makedirs(self.folder, exist_ok=True)
-            flags = os.O_RDWR | os.O_CREAT
-        file = os.open(path, flags, 0o666)
-        try:
-            fcntl.flock(file, kind | fcntl.LOCK_NB)
-            # The folder may have been deleted since: a lock on what is no more locks nobody out.
-            if os.path.samestat(os.fstat(file), os.stat(path)):
-                return file
-        except (BlockingIOError, FileNotFoundError):
-            pass
-        except BaseException:
-            os.close(file)
-            raise
-        os.close(file)
-        return None
+    def locked(self, name: str, kind: int) -> AbstractContextManager[None]:
+        """Hold a dataset's lock, shared or alone (fcntl.LOCK_SH or LOCK_EX)."""
+        database = self.database
+        return locked(self.folder, name, kind, database.timeout, create=not database.read_only)
 
     # Following the file --------------------------------------------------------------------------
 
@@ -211,6 +187,10 @@ class Lance:
         ids = dirty(handle, key, token.seq)
         if ids or token.version is None:
             table = self.table(name, token)
+            with lances():
+                table.checkout_latest()
+                if token.version not in (None, table.version):
+                    raise Damaged("another program has written it")
             # A process that dies now leaves this token: all since seq is then taken in again.
             self.write(name, token._replace(version=None))
             token = self.change(handle, key, token, table, ids)
@@ -238,9 +218,7 @@ class Lance:
         with lances():
             if changes >= COMPACT_AFTER:
                 # Nobody else writes it: what no version names was left by a process that died.
-                table.optimize(
-                    cleanup_older_than=timedelta(seconds=KEPT_S), delete_unverified=True
-                )
+                table.optimize(cleanup_older_than=timedelta(seconds=KEPT_S), delete_unverified=True)
                 changes = 0
             version = int(table.version)
         return token._replace(version=version, changes=changes, odd=sorted(strange))
@@ -352,46 +330,6 @@ class Lance:
             self.known.clear()
 
 
-@contextmanager
-def lances() -> Iterator[None]:
-    """Whatever Lance raises, as Damaged."""
-    try:
-        yield
-    except Damaged:
-        raise
-    except Exception as error:
-        raise Damaged(str(error).split("\n")[0]) from error
-
-
-def file_name(collection: str) -> str:
-    """A name for files, and for tables of Lance, by which a reader knows the collection.
-
-    >>> file_name("my docs/2026")
-    'my_docs_2026_d1b9d2bf1b2e'
-    """
-    readable = re.sub(r"[^0-9A-Za-z]+", "_", collection)[:40].strip("_")
-    return f"{readable or 'collection'}_{sha256(collection.encode())[:12]}"
-
-
-def schema(dimensions: int) -> Any:
-    """The columns of a dataset."""
-    import pyarrow as pa
-
-    kinds = {
-        "vector_id": pa.int64(),
-        "id": pa.string(),
-        "vector": pa.list_(pa.float32(), dimensions),
-        "metadata": pa.string(),
-        "created_at": pa.string(),
-    }
-    return pa.schema(list(kinds.items()))
-
-
-def rows_at_once(dimensions: int) -> int:
-    """How many vectors are sent to Lance together."""
-    return max(1, BATCH_BYTES // (4 * dimensions))
-
-
 def dirty(handle: Handle, key: Key, since: int) -> list[int]:
     """The ids of a collection that the log names after a place."""
     sql = (
@@ -401,81 +339,10 @@ def dirty(handle: Handle, key: Key, since: int) -> list[int]:
     return [r[0] for r in handle.execute(sql, (since, key.scope))]
 
 
-def batches(
-    handle: Handle, key: Key, ids: list[int] | None = None
-) -> Iterator[tuple[Any, set[int]]]:
-    """(Arrow table, the odd ids in it) of a collection's vectors, all or these; what is not finite
-    is left out."""
-    import pyarrow as pa
-
-    width = key.dimensions or 0
-    # As bytes: other programs may have written texts that are not valid.
-    sql = (
-        "SELECT vector_id, vector, CAST(id AS BLOB), CAST(metadata AS BLOB), "
-        "CAST(created_at AS BLOB) FROM vectors WHERE collection = ? AND length(vector) = ?"
-    )
-    values: tuple[Any, ...] = (key.scope, 4 * width)
-    if ids is not None:
-        sql += " AND vector_id IN (SELECT value FROM json_each(?))"
-        values += ("[" + ",".join(map(str, ids)) + "]",)
-    encoding = handle.execute("PRAGMA encoding").fetchone()[0]
-    cursor = handle.execute(sql, values)
-    while rows := list(islice(cursor, rows_at_once(width))):
-        numbers, vectors, *texts = zip(*rows, strict=True)
-        matrix = np.frombuffer(b"".join(vectors), "<f4").reshape(len(rows), width)
-        flat = pa.array(matrix.reshape(-1), pa.float32())
-        columns = [
-            pa.array(numbers, pa.int64()),
-            *([None if v is None else v.decode(encoding, "replace") for v in t] for t in texts),
-        ]
-        columns.insert(2, pa.FixedSizeListArray.from_arrays(flat, width))
-        table = pa.table(columns, schema=schema(width))
-        sound, strange = np.isfinite(matrix).all(axis=1), odd(matrix)
-        if not sound.all():
-            table = table.filter(pa.array(sound))
-        yield table, {numbers[i] for i in np.flatnonzero(strange & sound)}
-
-
-def odd(matrix: Any) -> Any:
-    """Which rows have a length whose square float32 cannot hold well: zeros, above all.
-
-    Under cosine Lance leaves out a vector of zeros, and is wrong about the very short.
-    """
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        square = np.einsum("ij,ij->i", matrix, matrix)
-    return ~((square > 1e-20) & (square < 1e20))
-
-
-def listed(ids: Any) -> str:
-    """The condition that a row is one of these."""
-    return f"vector_id IN ({','.join(map(str, sorted(ids)))})"
-
-
-def candidates(
-    table: Any, query: Any, metric: str, k: int, allowed: frozenset[int] | None
-) -> list[int]:
-    """The ids of some more than the k nearest (of those that are allowed), by a scan of all."""
-    want, where = k + SPARE, None
-    with lances():
-        rows = int(table.count_rows())
-        if allowed is not None and len(allowed) <= LISTED:
-            where = listed(allowed)
-        elif allowed is not None:  # a long list costs more than to look further
-            want = 2 * want * max(1, rows // len(allowed))
-        while rows:
-            search = table.search(query, vector_column_name="vector")
-            search = search.distance_type("dot" if metric == "ip" else metric)
-            search = search.select(["vector_id", "_distance"]).limit(min(want, rows))
-            if where is not None:
-                search = search.where(where, prefilter=True)
-            ids: list[int] = search.to_arrow()["vector_id"].to_pylist()
-            if where is not None or allowed is None:
-                return ids
-            ids = [i for i in ids if i in allowed]
-            if len(ids) >= k + SPARE or want >= rows:
-                return ids
-            want *= 8
-    return []
+def best(ids: Any, far: Any, k: int) -> tuple[list[int], list[float]]:
+    """The k nearest, in order."""
+    order = np.lexsort((ids, far))[:k]
+    return ids[order].tolist(), far[order].tolist()
 
 
 def lance(database: Database) -> Lance:

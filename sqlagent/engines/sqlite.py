@@ -24,11 +24,12 @@ from sqlagent.errors import BusyError, Error, InterfaceError, OperationalError
 
 READERS_MAX = 16
 BATCH_MAX = 256
-CACHE_KB = 512
+CACHE_KB = 2048  # of a reader: holds the inner pages of a table of a million vectors
 __all__ = ["Database", "Handle", "attach", "protected", "release", "translate"]
 _numbers = iter(range(1, 1 << 62))
 _live: dict[str, Database] = {}
 _live_lock = threading.Lock()
+_inherited: list[Any] = []
 
 
 class Handle(apsw.Connection):
@@ -73,6 +74,7 @@ class Database:
         self.timeout = timeout
         self.users = 0
         self.closed = False
+        self.forked = False  # the parent's, in a child process
         self.services: dict[str, Any] = {}  # what hangs on the file: columns, search indexes
         self.known_catalog: Any = None
         self.duck_settings: dict[str, Any] = {}  # what functions on DuckDB see
@@ -106,7 +108,7 @@ class Database:
             handle.set_busy_timeout(int(self.timeout * 1000))
             handle.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
             handle.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 0)
-            handle.execute(f"PRAGMA cache_size = -{8 * CACHE_KB if write else CACHE_KB}")
+            handle.execute(f"PRAGMA cache_size = -{2 * CACHE_KB if write else CACHE_KB}")
             handle.execute("PRAGMA case_sensitive_like = ON")
             if write:
                 handle.execute(f"PRAGMA synchronous = {self.synchronous}")
@@ -120,6 +122,7 @@ class Database:
     def writer(self) -> Handle:
         """The writer's connection; only for whoever holds the writer."""
         if self._writer is None:
+            self.check_open()
             if self.read_only:
                 raise OperationalError(
                     "the connection is read-only", sqlstate="25006",
@@ -131,16 +134,18 @@ class Database:
 
     # Reading ------------------------------------------------------------------------------------
 
-    def checkout(self) -> Handle:
-        """A reader from the pool, a new one, or one that another thread gives back."""
+    def checkout(self, *, within: bool = False) -> Handle:
+        """A reader from the pool, a new one, or one that another thread gives back.
+
+        `within` a statement that may hold one already it never waits: two would wait for each other.
+        """
         try:
             return self.pool.pop()
         except IndexError:
             pass
         with self._returned:
-            if self.closed:
-                raise InterfaceError("the connection is closed")
-            if self._readers < READERS_MAX:
+            self.check_open()
+            if within or self._readers < READERS_MAX:
                 self._readers += 1
             else:
                 end = time.monotonic() + self.timeout
@@ -157,13 +162,16 @@ class Database:
         try:
             return self.open()
         except BaseException:
-            self._readers -= 1
+            with self._returned:
+                self._readers -= 1
             raise
 
     def give_back(self, handle: Handle) -> None:
-        """Return a reader to the pool."""
+        """Return a reader to the pool, which keeps so many as may be in use."""
         handle.owner = None
-        if self.closed:
+        if self.closed or self._readers > READERS_MAX:
+            with self._returned:
+                self._readers -= 1
             handle.close()
         else:
             self.pool.append(handle)
@@ -171,7 +179,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Handle]:
         """A pooled reader, not in a transaction."""
-        handle = self.checkout()
+        handle = self.checkout(within=True)
         try:
             yield handle
         finally:
@@ -254,6 +262,7 @@ class Database:
         if not batch:
             return
         failure: BaseException | None = None
+        ran: list[Ticket] = []
         try:
             writer = self.writer()
             self._busy.timeout = max(ticket.timeout for ticket in batch)
@@ -264,9 +273,14 @@ class Database:
                     writer.execute("SAVEPOINT one")
                 try:
                     ticket.result = ticket.work(writer)
+                    ran.append(ticket)
                 except BaseException as error:
                     ticket.error = error
-                    if alone or not writer.in_transaction:
+                    ran.append(ticket)
+                    if alone:
+                        raise
+                    if not writer.in_transaction:  # an interrupt, a full disk: all is undone
+                        batch = self._put_back(batch, ran)
                         raise
                     writer.execute("ROLLBACK TO one")
                 if not alone:
@@ -286,6 +300,17 @@ class Database:
                 ticket.done.release()
             except RuntimeError:  # the leader's own, or woken already
                 pass
+
+    def _put_back(self, batch: list[Ticket], ran: list[Ticket]) -> list[Ticket]:
+        """What had not run yet waits on; what had is lost, and says so. Returns the latter."""
+        self._queue.extendleft(t for t in reversed(batch) if t not in ran)
+        for ticket in ran:
+            if ticket.error is None:
+                ticket.error = OperationalError(
+                    "the write was undone: another that shared its commit was stopped",
+                    hint="Run it again.", sqlstate="40001",
+                )  # fmt: skip
+        return ran
 
     @staticmethod
     def _lost(failure: BaseException) -> BaseException:
@@ -332,8 +357,28 @@ class Database:
 
     # Ending -------------------------------------------------------------------------------------
 
+    def check_open(self) -> None:
+        """Raise InterfaceError where the database is closed, or is the parent's."""
+        if self.forked:
+            raise InterfaceError(
+                "the connection was opened before a fork",
+                hint="Open one in each process: SQLite's locks do not go over a fork.",
+            )
+        if self.closed:
+            raise InterfaceError("the connection is closed")
+
+    def disown(self) -> None:
+        """In a child process: the parent's connections are not used here, and never closed."""
+        _inherited.append((self.pool, self._writer, self.services))
+        self.pool, self._writer, self.services = deque(), None, {}
+        self.lock, self._writing = threading.RLock(), threading.Lock()
+        self._returned = threading.Condition()
+        self.closed = self.forked = True
+
     def close(self) -> None:
         """Close every connection to the file; the last one of the process folds the WAL in."""
+        if self.forked:
+            return
         with self._returned:
             self.closed = True
         for service in list(self.services.values()):
@@ -426,3 +471,16 @@ def release(database: Database) -> None:
             if value is database:
                 del _live[key]
     database.close()
+
+
+def _forked() -> None:
+    """In a child process: nothing that the parent has open is the child's."""
+    global _live_lock
+    _live_lock = threading.Lock()
+    for database in _live.values():
+        database.disown()
+    _live.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)

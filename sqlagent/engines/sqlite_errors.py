@@ -72,6 +72,10 @@ def translate(error: BaseException, sql: str | None = None) -> BaseException:
     message = text.split(": ", 1)[1] if text.startswith(name + ":") else text
     if not isinstance(error, apsw.Error):
         return DataError(message, sql=sql)
+    if name == "BindingsError":
+        found = re.search(r"uses (\d+) and there are (\d+)", message)
+        if found:
+            message = "the statement has {} parameters, {} values were given".format(*found.groups())
     if name == "ConstraintError":
         code = getattr(error, "extendedresult", 0)
         return IntegrityError(message, sql=sql, sqlstate=_CONSTRAINTS.get(code, "23000"))

@@ -195,6 +195,8 @@ class _Scan:
         return kind != "param" or section != "from"
 
     def _keyword(self, place: int, word: str, section: str) -> bool:
+        if self.text(place + 1) == "(" and word not in words.OPENERS:
+            return False
         if word in words.TRUTH_WORDS and section == "select":
             return False
         if word in ("IN", "BETWEEN"):

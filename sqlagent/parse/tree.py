@@ -2,26 +2,30 @@
 
 Before sqlglot reads the text, what it would misread is spelled apart: parameters become `:p1`, E''
 and $$ strings plain ones, blobs and SQLite's time functions calls of names that start with `sq_`,
-which no dialect of sqlglot reinterprets.
+and functions of ours calls of names that start with `sqlagent__` (taken off again afterwards): no
+dialect of sqlglot has those names, so `search(…)` is ours and not sqlglot's own Search.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 from itertools import pairwise
 
 from sqlglot import exp, parse_one
 from sqlglot.errors import ParseError, SqlglotError
 
 from sqlagent.errors import ProgrammingError
-from sqlagent.parse.lexer import Token, quote, quote_name, unquote
+from sqlagent.functions import functions
+from sqlagent.parse.lexer import Token, is_name, quote, quote_name, unquote
 from sqlagent.parse.parameters import Numbering, edited
 
 # sqlglot logs what it cannot parse and passes it on as text; here that is an error.
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 TIME_FUNCTIONS = frozenset(("strftime", "date", "datetime", "time", "julianday", "unixepoch"))
-_KEPT = TIME_FUNCTIONS | {"total", "printf", "range", "generate_series"}
+_KEPT = TIME_FUNCTIONS | {"total", "printf", "char", "range", "generate_series"}
+_OURS = "sqlagent__"
 
 
 def parse(
@@ -47,19 +51,25 @@ def parse(
                 return _adopt(_parse(text, "sqlite"), tokens, dialect), False
             except SqlglotError:
                 pass
-        raise _syntax_error(error, sql, text, edits, first) from None
+        raise _syntax_error(error, sql, text, edits, tokens) from None
     return tree, not any(t.text[0] == "`" for t in tokens)
 
 
-def parsed_text(sql: str, tokens: list[Token]) -> str:
-    """A statement without parameters, as sqlglot is to read it."""
-    return edited(sql, _edits(sql, tokens, Numbering(sql, tokens)))
+def parse_definition(sql: str, tokens: list[Token]) -> exp.Expr:
+    """The tree of a view's SELECT, which is SQLite's. Raises SqlglotError where it is not one."""
+    text = edited(sql, _edits(sql, tokens, Numbering(sql, tokens)))
+    return _parse(text[tokens[0].start :], "sqlite")
 
 
 def _parse(text: str, dialect: str) -> exp.Expr:
     tree = parse_one(text, dialect=dialect)
     if isinstance(tree, exp.Command):
         raise ParseError(f"{tree.name} is not known")
+    if _OURS in text:
+        for node in tree.find_all(exp.Anonymous, exp.Identifier):
+            name = node.this
+            if isinstance(name, str) and name.startswith(_OURS):
+                node.set("this", name[len(_OURS) :])
     return tree
 
 
@@ -99,14 +109,19 @@ def same_text(
 
 def _edits(sql: str, tokens: list[Token], numbering: Numbering) -> list[tuple[int, int, str]]:
     edits = same_text(sql, tokens, numbering, ":p")
+    ours = functions()
+    last = len(tokens) - 1
     for place, token in enumerate(tokens):
         kind, text, start = token
         new = None
-        if kind == "quoted" and text[0] == "`":
+        called = place < last and tokens[place + 1].text == "("
+        if called and is_name(token) and token.name.lower() in ours:
+            new = _OURS + token.name
+        elif kind == "quoted" and text[0] == "`":
             new = quote_name(token.name)
         elif kind == "blob":
             new = f"sq_blob('{text[2:-1]}')"
-        elif text.lower() in _KEPT and [t.text for t in tokens[place + 1 : place + 2]] == ["("]:
+        elif called and text.lower() in _KEPT:
             new = f"sq_{text.lower()}"
         if new is not None:
             edits.append((start, start + len(text), new))
@@ -114,12 +129,18 @@ def _edits(sql: str, tokens: list[Token], numbering: Numbering) -> list[tuple[in
 
 
 def _syntax_error(
-    error: SqlglotError, sql: str, text: str, edits: list[tuple[int, int, str]], first: int
+    error: SqlglotError, sql: str, text: str, edits: list[tuple[int, int, str]], tokens: list[Token]
 ) -> ProgrammingError:
     details = getattr(error, "errors", None)
     if not details or details[0].get("line") is None:
-        return ProgrammingError("syntax error", sql=sql, position=first)
+        return ProgrammingError("syntax error", sql=sql, position=tokens[0].start)
     detail = details[0]
+    missing = re.search(r"missing for <class '[\w.]*\.(\w+)'>", detail.get("description") or "")
+    function = getattr(exp, missing[1], None) if missing else None
+    if function is not None and issubclass(function, exp.Func):
+        name = function.sql_name().lower()
+        at = next((t.start for t in tokens if t.name.lower() == name), None)
+        return ProgrammingError(f"{name}() lacks an argument", sql=sql, position=at)
     word = detail.get("highlight") or ""
     line_start = 0
     for _ in range(detail["line"] - 1):

@@ -22,6 +22,11 @@ WRITE_WORDS = READ_WORDS | names(
     "INSERT REPLACE UPDATE DELETE INTO VALUES SET RETURNING DEFAULT IGNORE ABORT FAIL "
     "ROLLBACK CONFLICT DO NOTHING CURRENT_TIMESTAMP"
 )
+# Keywords that a parenthesis may follow; `left(` and `first(` are calls of functions.
+OPENERS = names(
+    "SELECT ALL AND OR NOT IS IN BETWEEN WHERE ON WHEN THEN ELSE CASE EXISTS VALUES FROM JOIN "
+    "SET LIMIT OFFSET BY AS RETURNING CONFLICT DEFAULT REPLACE"
+)
 # Words that make an expression true or false: SQLite gives 1 and 0 for them, DuckDB booleans.
 TRUTH_WORDS = names("AND OR NOT IS IN BETWEEN EXISTS TRUE FALSE")
 COMPARISONS = frozenset(("=", "==", "<>", "!=", "<", "<=", ">", ">="))

@@ -37,20 +37,22 @@ _NUMBERS = frozenset(("BIGINT", "DOUBLE", "HUGEINT", "NULL", None))
 _TEXTS = frozenset(("VARCHAR", "JSON", "UUID", "NULL", None))
 _CALLS = names(
     "json_array_length json_valid sq_strftime sq_date sq_datetime sq_time sq_julianday "
-    "sq_unixepoch sq_blob sq_total now get_current_timestamp hex"
-) - {"hex"}  # hex(5) is of the number on DuckDB, of the text on SQLite
+    "sq_unixepoch sq_blob sq_total now get_current_timestamp"
+)
 # SQLite's alone: they force its route.
 SQLITE_CALLS = names(
     "last_insert_rowid changes total_changes sqlite_version sqlite_source_id randomblob "
-    "zeroblob snippet highlight bm25 likely unlikely likelihood json_set json_insert "
-    "json_replace json_remove json_patch sqlite_compileoption_used char unhex typeof hex "
-    "glob"
-) - {"typeof", "hex", "unhex", "glob"}
+    "zeroblob snippet highlight bm25 likely unlikely likelihood sq_char quote soundex subtype "
+    "timediff unistr unistr_quote sqlite_compileoption_get sqlite_compileoption_used "
+    "json_array_insert json_error_position json_insert json_patch json_remove json_replace "
+    "json_set jsonb jsonb_array jsonb_array_insert jsonb_extract jsonb_group_array "
+    "jsonb_group_object jsonb_insert jsonb_object jsonb_patch jsonb_remove jsonb_replace jsonb_set"
+)
 # Writes always run on SQLite, so these of its own are meant there.
 _WRITE_CALLS = SQLITE_CALLS | names(
     "json json_array json_object json_quote json_extract json_type random hex typeof "
-    "lower upper round max min sq_printf format instr substr unicode quote soundex printf "
-    "json_group_array json_group_object lower upper iif ifnull"
+    "lower upper round max min sq_printf format instr substr unicode printf "
+    "json_group_array json_group_object iif ifnull"
 )
 _WRITE_CLASSES = (
     exp.Lower, exp.Upper, exp.Round, exp.Rand, exp.Max, exp.Min, exp.GroupConcat, exp.Hex,
@@ -83,7 +85,7 @@ def _doubt(node: exp.Expr, context: Context, writes: bool) -> str | None:
         return None if both == ("BIGINT", "BIGINT") else "% of what may not be integers"
     if isinstance(node, exp.DPipe):
         kinds = {kind(node.this, context), kind(node.expression, context)}
-        return None if writes or kinds <= _TEXTS | {"BIGINT"} else "|| of what may not be texts"
+        return None if writes or kinds <= _TEXTS | {"BIGINT", "HUGEINT"} else "|| of what may not be texts"
     if isinstance(node, exp.Cast):
         return _cast(node, context, writes)
     if writes and isinstance(node, _WRITE_CLASSES):
@@ -237,4 +239,4 @@ def _call(node: exp.Anonymous, writes: bool) -> str | None:
         return None  # a source, which `sources` has judged
     if name in _CALLS or name in SQLITE_CALLS or name in functions():
         return None
-    return None if writes and name in _WRITE_CALLS else f"{name}() is DuckDB's"
+    return None if writes and name in _WRITE_CALLS else f"{name.removeprefix('sq_')}() is DuckDB's"

@@ -66,12 +66,15 @@ class WriteCall(NamedTuple):
 
 
 class Calls(NamedTuple):
-    """`SELECT remember(…), … [FROM …]`: functions that write, once a row of `source` (None:
-    once)."""
+    """`SELECT remember(…), … [FROM …]`: functions that write, once a row of `source` (None: once).
+
+    `types` has the logical type of each output that is a value, where the planner knows it.
+    """
 
     outputs: tuple[WriteCall, ...]
     source: Lite | Duck | None = None
     why: str = ""
+    types: tuple[str | None, ...] | None = None
 
 
 class Fill(NamedTuple):

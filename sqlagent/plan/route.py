@@ -194,6 +194,7 @@ class Router:
         mine = self.context()
         mine.writes = writes
         mine.engine = engine
+        mine.forced = engine == "sqlite" and self.wanted == "sqlite"
         mine.changed = context.changed
         mine.names.read(tree)
         said = tree.copy()
@@ -208,7 +209,7 @@ class Router:
 
 def _sqlite_only(tree: exp.Expr) -> list[str]:
     found = [
-        f"{n.name}() is SQLite's" for n in tree.find_all(exp.Anonymous)
+        f"{n.name.removeprefix('sq_')}() is SQLite's" for n in tree.find_all(exp.Anonymous)
         if n.name.lower() in alike.SQLITE_CALLS
     ]  # fmt: skip
     return found + ["MATCH is SQLite's full text"] * (tree.find(exp.Match) is not None)

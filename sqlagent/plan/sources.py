@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from sqlglot import exp
 
@@ -73,13 +73,14 @@ class Sources:
             self.guard.check(name)
             self.not_sqlite.append(f"'{name}' is a file")
         else:
-            raise self._unknown(node)
+            callables = [f.name for f in functions().values() if f.kind == "table"]
+            raise self._unknown(node, [*self.context.catalog.tables, *callables])
 
-    def _unknown(self, node: exp.Table) -> ProgrammingError:
+    def _unknown(self, node: exp.Expr, known: Iterable[str]) -> ProgrammingError:
         context = self.context
-        name = f"{node.db}.{node.name}" if node.db else node.name
+        name = f"{node.db}.{node.name}" if isinstance(node, exp.Table) and node.db else node.name
         return ProgrammingError(
-            f'unknown table "{name}"', hint=nearest(node.name, context.catalog.tables),
+            f'unknown table "{name}"', hint=nearest(node.name, known),
             sql=context.sql, position=context.position(node.name), sqlstate="42P01",
         )  # fmt: skip
 
@@ -110,7 +111,7 @@ class Sources:
             len(list(tree.find_all(exp.Select))) > 1
             or isinstance(tree, exp.Pivot)
             or self.ctes
-            or not self.tables
+            or not (self.tables or self.calls)
         ):
             return
         if any(columns is None for sources in names.by_alias.values() for columns in sources):
@@ -121,11 +122,13 @@ class Sources:
         if any(isinstance(node, exp.Lambda) for node in tree.walk()):
             return
         for column in tree.find_all(exp.Column):
-            name = column.name.lower()
-            star = isinstance(column.this, exp.Star)
-            if not star and name not in known and not column.args.get("db") and name != "*":
-                if column.table and column.table.lower() not in names.by_alias:
-                    continue
+            name, source = column.name.lower(), column.table.lower()
+            if isinstance(column.this, exp.Star) or column.args.get("db") or name == "*":
+                continue
+            if source and source not in names.by_alias:
+                if source not in known:  # a struct's field has its column there
+                    raise self._unknown(column.args["table"], names.by_alias)
+            elif name not in known:
                 raise ProgrammingError(
                     f'unknown column "{column.name}"', hint=nearest(name, known - _ROWIDS),
                     sql=self.context.sql, position=self.context.position(column.name),

@@ -9,7 +9,8 @@ from sqlglot import exp
 from sqlagent.errors import NotSupportedError
 from sqlagent.functions import Function, functions
 from sqlagent.plan.calls import WHY
-from sqlagent.plan.plans import Argument, Call, Calls, Duck, Lite, WriteCall
+from sqlagent.plan.plans import Argument, Call, Calls, WriteCall
+from sqlagent.plan.say import types
 from sqlagent.rewrite.context import Context
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def write_calls(router: Router, tree: exp.Expr, context: Context) -> Calls | Cal
         return _table(router, tree, nodes[0], context)
     tops = {id(_bare(e)) for e in tree.expressions} if isinstance(tree, exp.Select) else set()
     for node in nodes:
-        if id(node) not in tops or tree.args.get("distinct") or tree.args.get("group"):
+        if id(node) not in tops:
             raise NotSupportedError(
                 f"{node.name}() writes, so it cannot stand here",
                 hint=f"It may be an output of SELECT: SELECT {node.name}(…) FROM …",
@@ -40,16 +41,53 @@ def write_calls(router: Router, tree: exp.Expr, context: Context) -> Calls | Cal
             )  # fmt: skip
     assert isinstance(tree, exp.Select)
     inner: list[exp.Expr] = []
-    outputs = [_output(e, known, inner, context, router) for e in tree.expressions]
+    places: dict[int, int] = {}
+    outputs = [
+        _output(e, n, known, inner, places, context, router)
+        for n, e in enumerate(tree.expressions, 1)
+    ]
+    kinds = (None,) * len(outputs)
     if not inner and not tree.args.get("from_"):
-        return Calls(tuple(outputs), why=WHY)
-    source = tree.copy()
-    source.set("expressions", [
-        exp.alias_(e.copy(), f"a{i}", quoted=False) for i, e in enumerate(inner)
-    ] or [exp.alias_(exp.Literal.number(1), "a0")])  # fmt: skip
-    context.changed = True
+        return Calls(tuple(outputs), why=WHY, types=kinds)
+    source = _source(tree, inner, places, context)
     read = router.read(source, context)
-    return Calls(tuple(outputs), read if isinstance(read, (Lite, Duck)) else None, WHY)
+    found = types(source, context, router.catalog)
+    if found is not None:
+        kinds = tuple(
+            found[places[n]] if n in places and len(found) > places[n] else None
+            for n in range(1, len(outputs) + 1)
+        )
+    return Calls(tuple(outputs), read, WHY, kinds)
+
+
+def _source(
+    tree: exp.Select, inner: list[exp.Expr], places: dict[int, int], context: Context
+) -> exp.Select:
+    """The read under the calls: their arguments, and the other outputs under their own names.
+
+    DISTINCT is then of what is given to the calls; an ordinal of GROUP BY or ORDER BY is moved to
+    where its output now stands.
+    """
+    source = tree.copy()
+    kept = set(places.values())
+    source.set("expressions", [
+        e.copy() if i in kept else exp.alias_(e.copy(), f"argument_{i}", quoted=False)
+        for i, e in enumerate(inner)
+    ] or [exp.alias_(exp.Literal.number(1), "argument_0")])  # fmt: skip
+    for clause in (source.args.get("group"), source.args.get("order")):
+        for part in clause.expressions if clause is not None else ():
+            ordinal = part.this if isinstance(part, exp.Ordered) else part
+            if not isinstance(ordinal, exp.Literal) or not ordinal.is_int:
+                continue
+            place = places.get(int(ordinal.name))
+            if place is None:
+                raise NotSupportedError(
+                    f"output {ordinal.name} writes: rows cannot be ordered or grouped by it",
+                    sql=context.sql, position=context.tokens[0].start,
+                )  # fmt: skip
+            ordinal.replace(exp.Literal.number(place + 1))
+    context.changed = True
+    return source
 
 
 def _bare(node: exp.Expr) -> exp.Expr:
@@ -58,14 +96,17 @@ def _bare(node: exp.Expr) -> exp.Expr:
 
 def _output(
     node: exp.Expr,
+    number: int,
     known: dict[str, Function],
     inner: list[exp.Expr],
+    places: dict[int, int],
     context: Context,
     router: Router,
 ) -> WriteCall:
+    """One output; what it needs of the source goes into `inner`, a value's place in `places`."""
     call = _bare(node)
     name = node.alias or (call.name if isinstance(call, (exp.Anonymous, exp.Column)) else "")
-    if isinstance(call, exp.Star):
+    if isinstance(call, exp.Star) or (isinstance(call, exp.Column) and call.is_star):
         raise NotSupportedError(
             "* cannot stand beside a function that writes", hint="name the columns",
             sql=context.sql, position=context.tokens[0].start,
@@ -73,7 +114,9 @@ def _output(
     if isinstance(call, exp.Anonymous) and call.name.lower() in known and known[call.name].writes:
         arguments = tuple(_argument(a, inner, router) for a in call.expressions)
         return WriteCall(name, call.name, arguments)
-    return WriteCall(name or call.sql("duckdb"), None, (_argument(call, inner, router),))
+    places[number] = len(inner)
+    inner.append(node)
+    return WriteCall(name or call.sql("duckdb"), None, (Argument(column=len(inner) - 1),))
 
 
 def _argument(node: exp.Expr, inner: list[exp.Expr], router: Router) -> Argument:

@@ -11,9 +11,13 @@ from typing import Any
 
 from sqlglot import exp
 
-from sqlagent.errors import ProgrammingError
+from sqlagent.errors import DataError, ProgrammingError
 from sqlagent.functions import REQUIRED, Function, bind, functions, sql_literal
+from sqlagent.parse.lexer import quote
 from sqlagent.rewrite.context import Context
+
+# Functions of the engines whose names are near ones of ours: no typos.
+_THEIRS: frozenset[str] = frozenset()
 
 
 def arguments(tree: exp.Expr, context: Context) -> exp.Expr:
@@ -25,21 +29,72 @@ def arguments(tree: exp.Expr, context: Context) -> exp.Expr:
         if function is None:
             _typo(node.name, known, context)
             continue
+        _place(function, node, context)
         context.functions.add(function.name)
         node.set("this", function.name)
         before = list(node.expressions)
         node.set("expressions", bound(function, before, context))
+        _check(function, node.expressions, context)
         if [type(b) for b in before] != [type(a) for a in node.expressions]:
             context.changed = True
     return tree
 
 
+def _place(function: Function, node: exp.Anonymous, context: Context) -> None:
+    """Raise where a table function stands as a value, or another as a table.
+
+    A table function gets its name as its alias, which SQLite gives it and DuckDB does not.
+    """
+    outer = node.parent
+    source = isinstance(outer, (exp.Table, exp.Lateral)) and outer.this is node
+    if source and function.kind == "table":
+        if isinstance(outer, exp.Table) and not outer.alias:
+            outer.set("alias", exp.TableAlias(this=exp.to_identifier(function.name)))
+            context.changed = True
+        return
+    if source or function.kind == "table":
+        is_what = "a table function" if function.kind == "table" else "a scalar function"
+        start = "SELECT * FROM " if function.kind == "table" else "SELECT "
+        raise ProgrammingError(
+            f"{function.name} is {is_what}, not a {'table' if source else 'value'}",
+            hint=f"It is called as {start}{function.signature}",
+            sql=context.sql, position=context.position(node.name), sqlstate="42809",
+        )  # fmt: skip
+
+
+def _check(function: Function, given: list[exp.Expr], context: Context) -> None:
+    """Raise DataError for a constant that cannot be: a text in a vector, or for a macro's number.
+
+    Bodies in Python check what they are given; an engine would speak of casts and operators.
+    """
+    for parameter, value in zip(function.parameters, given, strict=True):
+        if parameter.type == "FLOAT[]" and isinstance(value, exp.Array):
+            wrong = next((e for e in value.expressions if not _may_be_number(e)), None)
+            what = "{} is a list of numbers, and {} is not one"
+        elif parameter.type == "DOUBLE" and function.kind == "macro":
+            wrong = None if _may_be_number(value) else value
+            what = "{} is a number, not {}"
+        else:
+            continue
+        if wrong is not None:
+            shown = repr(wrong.name) if isinstance(wrong, exp.Literal) else wrong.sql("duckdb")
+            raise DataError(
+                what.format(parameter.name, shown), sql=context.sql,
+                position=context.position(quote(wrong.name)) or context.position(function.name),
+            )  # fmt: skip
+
+
+def _may_be_number(node: exp.Expr) -> bool:
+    text = isinstance(node, exp.Literal) and node.is_string
+    return not text and not isinstance(node, (exp.Boolean, exp.Array, exp.Struct))
+
+
 def _typo(name: str, known: dict[str, Function], context: Context) -> None:
     """Raise for a name that is nearly one of ours; the engines know their own functions."""
     lowered = name.lower()
-    if len(lowered) < 5 or lowered.startswith(("sq_", "list_", "array_")):
+    if len(lowered) < 5 or lowered in _THEIRS or lowered.startswith(("sq_", "list_", "array_")):
         return
-    near = get_close_matches(lowered, known, n=1, cutoff=0.85)
+    near = get_close_matches(lowered, known, n=1, cutoff=0.8)
     if near:
         raise ProgrammingError(
             f'unknown function "{name}"', hint=f'Did you mean "{near[0]}"?',
@@ -55,7 +110,7 @@ def _bare(tree: exp.Expr, known: dict[str, Function], context: Context) -> None:
         function = known.get(name) if isinstance(node.this, exp.Identifier) else None
         if function is None or function.kind != "table" or name in ctes:
             continue
-        if context.catalog.table(name) is None and not any(p.required for p in function.parameters):
+        if name not in context.catalog.tables and not any(p.required for p in function.parameters):
             node.set("this", exp.Anonymous(this=function.name, expressions=[]))
             context.changed = True
 

@@ -28,6 +28,7 @@ class Context:
         self.engine = ""
         self.changed = False
         self.writes = False
+        self.forced = False  # the user chose SQLite: it may refuse a row where DuckDB would not
         self.functions: set[str] = set()
         self.doubts: list[str] = []
         self.names = Names(catalog)

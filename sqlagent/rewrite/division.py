@@ -1,7 +1,7 @@
 """`/` as the dialect means it: 5/2 is 2.5 in DuckDB, 2 in SQLite and PostgreSQL.
 
 sqlglot marks every division with its dialect's meaning (`typed`: integers divide to an integer).
-By zero, DuckDB gives an infinity of the dividend's sign; SQLite has NULL there.
+By zero, DuckDB gives an infinity of the dividend's sign, and NaN for 0/0; SQLite has NULL there.
 """
 
 from __future__ import annotations
@@ -40,14 +40,30 @@ def _to_sqlite(node: exp.Expr, context: Context) -> exp.Expr | None:
         return _plain(real, right)
     if isinstance(right, exp.Nullif) and right.expression.name == "0":
         return _plain(real, right)
-    if not context.writes:
-        context.doubts.append("a division whose divisor may be zero: SQLite has no NaN")
     # x * 9e999 is the infinity of x's sign, and NULL for 0/0, where DuckDB has NaN.
-    by_zero = exp.Mul(this=exp.Paren(this=left.copy()), expression=exp.Literal.number("9e999"))
+    by_zero: exp.Expr = exp.Mul(
+        this=exp.Paren(this=left.copy()), expression=exp.Literal.number("9e999")
+    )
+    if context.forced and not context.writes:
+        by_zero = _refused_for_zero(left, right, by_zero)
+    elif not context.writes:
+        context.doubts.append("a division whose divisor may be zero: 0/0 is NaN, SQLite has none")
     test = exp.EQ(this=exp.Paren(this=right.copy()), expression=exp.Literal.number(0))
     return exp.Case(
         ifs=[exp.If(this=test, true=by_zero)], default=_plain(real, exp.Paren(this=right))
     )
+
+
+def _refused_for_zero(left: exp.Expr, right: exp.Expr, infinity: exp.Expr) -> exp.Expr:
+    """The infinity, but an error for 0/0: a JSON path that is none is said in SQLite's error.
+
+    It ends with the divisor, so that SQLite does not take it for a constant and fails at once.
+    """
+    text = exp.Literal.string("0/0 is NaN, which SQLite does not have: ")
+    path = exp.DPipe(this=text, expression=exp.Paren(this=right.copy()))
+    fails = exp.Anonymous(this="json_extract", expressions=[exp.Literal.string("0"), path])
+    test = exp.EQ(this=exp.Paren(this=left.copy()), expression=exp.Literal.number(0))
+    return exp.Case(ifs=[exp.If(this=test, true=fails)], default=infinity)
 
 
 def _plain(left: exp.Expr, right: exp.Expr) -> exp.Expr:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp, parse_one
 
+from sqlagent.errors import DataError
 from sqlagent.functions import functions
 from sqlagent.rewrite.context import Context
 
@@ -24,9 +25,12 @@ def macros(tree: exp.Expr, context: Context) -> exp.Expr:
         ]  # fmt: skip
         if not calls:
             return tree
+        if not context.names.by_alias:
+            context.names.read(tree)
         for node in reversed(calls):
             function = known[node.name.lower()]
             values = dict(zip((p.name for p in function.parameters), node.expressions, strict=True))
+            _check(values, context)
             body = exp.Paren(this=parse_one(function.body_sql or "NULL", dialect="duckdb"))
             for literal in list(body.find_all(exp.Literal)):
                 _double(literal)
@@ -41,6 +45,17 @@ def macros(tree: exp.Expr, context: Context) -> exp.Expr:
             context.functions.discard(function.name)
             context.changed = True
     return tree
+
+
+def _check(values: dict[str, exp.Expr], context: Context) -> None:
+    """Raise DataError for a column that is no number: an engine would name operators, not it."""
+    for name, value in values.items():
+        known = context.names.column(value) if isinstance(value, exp.Column) else None
+        if known is not None and known.type in ("VARCHAR", "BLOB", "JSON", "UUID", "TIMESTAMP"):
+            raise DataError(
+                f'{name} is a number, not "{known.name}", which is {known.type}',
+                sql=context.sql, position=context.position(value.name),
+            )  # fmt: skip
 
 
 def _double(node: exp.Literal) -> None:

@@ -14,13 +14,13 @@ _ALIKE = frozenset("YmdHMSjw%")
 _DUCK_FORMAT = {"f": "%S.%g", "F": "%Y-%m-%d", "T": "%H:%M:%S", "R": "%H:%M"}
 _PARTS = {"year": "%Y", "month": "%m", "day": "%d", "hour": "%H", "minute": "%M"}
 _PART_CLASSES: dict[type, str] = {exp.Year: "year", exp.Month: "month", exp.Day: "day"}
-# Names that SQLite takes as they are and DuckDB only in quotes.
+# Names that SQLite takes as they are and DuckDB, somewhere in a statement, only in quotes.
 _RESERVED = names(
-    "analyse any array asymmetric at both do end fetch grant initially lambda lateral "
-    "leading offset only pivot placing qualify show some summarize symmetric trailing "
-    "unpivot variadic anti asof authorization binary collation columns concurrently "
-    "freeze ilike map overlaps positional semi similar struct try_cast unpack verbose "
-    "glob generated"
+    "analyse analyze anti any array asc asof asymmetric at authorization binary both by collation "
+    "column concurrently cross desc describe do end fetch for freeze full generated glob grant "
+    "ilike initially inner lambda lateral leading left like natural offset only outer overlaps "
+    "pivot pivot_longer pivot_wider placing positional qualify right semi show similar some "
+    "summarize symmetric tablesample trailing unpack unpivot variadic verbose window with"
 )
 _MOMENTS = (
     exp.CurrentTimestamp, exp.CurrentDate, exp.Add, exp.Sub, exp.TimestampTrunc, exp.DateTrunc,
@@ -56,10 +56,9 @@ def _new(node: exp.Expr, context: Context) -> exp.Expr | None:
             return duck(Moment(None), context)
         if isinstance(node, exp.If) and not isinstance(node.parent, exp.Case):
             context.changed = True  # iif() is said as CASE
-        if isinstance(node, exp.Column) and node.name.lower() in _RESERVED:
-            known = context.names.column(node) is not None
-            context.changed = context.changed or (known and not node.this.quoted)
-            node.this.set("quoted", node.this.quoted or known)
+        if isinstance(node, exp.Identifier) and node.this.lower() in _RESERVED:
+            context.changed = context.changed or not node.quoted
+            node.set("quoted", True)
         return None
     if isinstance(node, exp.Extract) or type(node) in _PART_CLASSES:
         return _part(node, context)
@@ -102,7 +101,7 @@ def _call(node: exp.Anonymous, context: Context) -> exp.Expr | None:
         return exp.Anonymous(this="from_hex", expressions=[exp.Literal.string(text)])
     if word == "strftime":
         return _strftime(arguments, context)
-    if context.engine == "sqlite" or word in ("range", "generate_series", "printf"):
+    if context.engine == "sqlite" or word in ("range", "generate_series", "printf", "char"):
         return exp.Anonymous(this=word, expressions=[a.copy() for a in arguments])
     if word == "total":
         real = exp.cast(arguments[0].copy(), "DOUBLE")

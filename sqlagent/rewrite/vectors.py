@@ -18,6 +18,7 @@ def vectors(tree: exp.Expr, context: Context) -> exp.Expr:
         numbers = constant(node)
         place = node.parent
         if numbers is None:
+            context.doubts.append("a list of what is not constant")
             continue
         target = place if isinstance(place, exp.Cast) else node
         if not _is_vector(target):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlglot import exp, parse_one
+from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from sqlagent.errors import ProgrammingError
 from sqlagent.parse.lexer import lex
 from sqlagent.rewrite.context import Context
 
@@ -24,8 +25,12 @@ def views(tree: exp.Expr, context: Context) -> exp.Expr:
             inner = _select(node.name, context)
             if inner is None:
                 return tree
-            alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(node.name))
-            new = exp.Subquery(this=inner, alias=alias.copy())
+            alias = (node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(node.name))).copy()
+            if not alias.columns:
+                # By the names that the file's catalog has: the engines name expressions differently.
+                names = context.catalog.tables[node.name.lower()].columns
+                alias.set("columns", [exp.to_identifier(c.name, quoted=True) for c in names])
+            new = exp.Subquery(this=inner, alias=alias)
             new.set("joins", node.args.get("joins"))
             node.replace(new)
             context.changed = True
@@ -34,17 +39,16 @@ def views(tree: exp.Expr, context: Context) -> exp.Expr:
 
 
 def _select(name: str, context: Context) -> exp.Expr | None:
-    from sqlagent.parse.tree import parsed_text
+    from sqlagent.parse.tree import parse_definition
 
     table = context.catalog.table(name)
     sql = (table.sql if table else None) or ""
     tokens = lex(sql)
-    if tokens and tokens[0].upper == "CREATE":
+    if tokens and tokens[0].upper not in ("SELECT", "WITH", "VALUES"):
         start = next((i for i, t in enumerate(tokens) if t.upper == "AS"), 0)
         tokens = tokens[start + 1 :]
-        sql = " " * tokens[0].start + sql[tokens[0].start :]
     try:
-        return parse_one(parsed_text(sql, tokens), dialect="sqlite")
-    except (SqlglotError, IndexError):
+        return parse_definition(sql, tokens)
+    except (SqlglotError, ProgrammingError, IndexError):
         context.doubts.append(f'the view "{name}", which only SQLite can read')
         return None

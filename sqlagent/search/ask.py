@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlagent.errors import DataError
 from sqlagent.index import Hits, Query, ScopeIndex, Weights, strip_names
 from sqlagent.models import model_of
-from sqlagent.search.kinds import Key
+from sqlagent.search.kinds import Key, listed
 from sqlagent.search.scopes import Scopes, scopes
 
 if TYPE_CHECKING:
@@ -116,17 +116,16 @@ def vectors_of(context: Context, table: str, column: str, dimensions: int | None
         import numpy as np
 
         width = dimensions or 0
-        out = np.zeros((len(ids), width), np.float32)
-        place = {int(i): at for at, i in enumerate(ids)}
-        text = "[" + ",".join(map(str, place)) + "]"
+        none = bytes(4 * width)
+        wanted = [int(i) for i in ids]
         sql = (
             f"SELECT {column}, vector FROM {table} "
             f"WHERE {column} IN (SELECT value FROM json_each(?))"
         )
         with context.reading() as handle:
-            for row_id, vector in handle.execute(sql, (text,)):
-                if len(vector) == 4 * width:
-                    out[place[row_id]] = np.frombuffer(vector, "<f4")
-        return out
+            found = dict(handle.execute(sql, (listed(wanted),)))
+        vectors = [found.get(i, none) for i in wanted]
+        joined = b"".join(v if len(v) == len(none) else none for v in vectors)
+        return np.frombuffer(joined, "<f4").reshape(len(wanted), width)
 
     return fetch

@@ -81,7 +81,9 @@ def found(
         if context.settings.get("vector_engine") == "lance":
             from sqlagent.engines.lance import lance
 
-            answer = lance(context.database).nearest(key, vector, metric, k, allowed, fetch)
+            answer = lance(context.database).nearest(
+                context, key, vector, metric, k, allowed, fetch
+            )
             if answer is not None:
                 return answer
         codes = coded(context, key, metric)

@@ -1,17 +1,17 @@
 -- named
 SELECT id FROM near('a', x'00', k => 3)
 sqlite: SELECT id FROM near('a', x'00', 3, NULL)
-duckdb: SELECT id FROM near('a', from_hex('00'), 3, NULL)
+duckdb: SELECT id FROM near('a', from_hex('00'), 3, NULL) AS near
 
 -- named by :=
 SELECT id FROM near('a', ?, filter := 'id > 1')
 sqlite: SELECT id FROM near('a', ?1, NULL, 'id > 1')
-duckdb: SELECT id FROM near('a', $1, NULL, 'id > 1')
+duckdb: SELECT id FROM near('a', $1, NULL, 'id > 1') AS near
 
 -- out of order
 SELECT id FROM near(vector => ?, name => 'a') WHERE id LIKE 'x%'
-sqlite: SELECT id FROM near('a', ?1, NULL, NULL) WHERE id LIKE 'x%'
-duckdb: SELECT id FROM near('a', $1, NULL, NULL) WHERE id LIKE 'x%'
+sqlite: SELECT id FROM near('a', ?1, NULL, NULL) AS near WHERE id LIKE 'x%'
+duckdb: SELECT id FROM near('a', $1, NULL, NULL) AS near WHERE id LIKE 'x%'
 
 -- twice
 SELECT id FROM near('a', ?, k => 1, k => 2)
@@ -36,5 +36,5 @@ duckdb: SELECT tokens(s) FROM t
 
 -- a constant vector
 SELECT id FROM near('a', [1.0, -2])
-sqlite: SELECT id FROM near('a', x'0000803f000000c0', NULL, NULL)
-duckdb: SELECT id FROM near('a', [1.0, -2], NULL, NULL)
+sqlite: SELECT id FROM near('a', x'0000803f000000c0', NULL, NULL) AS near
+duckdb: SELECT id FROM near('a', [1.0, -2], NULL, NULL) AS near

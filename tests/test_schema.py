@@ -1,0 +1,177 @@
+"""The schema: only what SQLite 3.40 has, what the surface names, and every rule in the file itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlagent
+
+SURFACE = {
+    "agents": "agent_id metadata created_at ended_at",
+    "sessions": "session_id agent_id metadata created_at ended_at",
+    "states": "agent_id session_id state_type data metadata version checksum created_at",
+    "state_versions": "agent_id session_id state_type data metadata version checksum created_at "
+    "snapshot_name parent_version",
+    "memories": "memory_id agent_id kind tier content importance emotion pinned access_count "
+    "last_access_at created_at expires_at valid_from valid_to superseded_by archived_at speaker "
+    "source user_id session_id metadata",
+    "memory_strength": "memory_id age_days decayed_importance activation retention strength",
+    "documents": "document_id uri title content collection content_hash",
+    "chunks": "chunk_id document_id ordinal position content heading overlap_prev overlap_next",
+    "vectors": "id collection vector metadata",
+    "collections": "collection dimensions metric model",
+    "entities": "entity_id name",
+    "relations": "relation_id predicate weight valid_from valid_to memory_id chunk_id",
+    "sqlagent_functions": "name",
+    "sqlagent_settings": "name value",
+    "sqlagent_migrations": "version name checksum",
+    "sqlagent_change_log": "seq tbl pk op",
+    "sqlagent_sync": "",
+    "sqlagent_query_log": "",
+    "sqlagent_import_rejects": "",
+}
+
+
+@pytest.mark.parametrize("table", SURFACE)
+def test_every_table_of_the_surface(words: sqlagent.Connection, table: str) -> None:
+    cursor = words.execute(f"SELECT * FROM {table}")
+    names = [c[0] for c in cursor.description or []]
+    assert set(SURFACE[table].split()) <= set(names)
+    words.execute(f"SELECT count(*) FROM {table}").fetchall()
+
+
+def test_the_migrations_use_nothing_newer_than_3_40() -> None:
+    import sqlagent.migrations as package
+
+    newer = r"\b(unixepoch|jsonb\w*|string_agg|concat|concat_ws|octet_length|timediff|median|"
+    newer += r"percentile\w*|json_array_insert|contentless_delete|unistr|if)\s*\("
+    for path in sorted(Path(next(iter(package.__path__))).glob("*.sql")):
+        text = re.sub(r"--.*", "", path.read_text(encoding="utf-8"))
+        assert re.findall(newer, text) == []
+        assert "AUTOINCREMENT" not in text.upper()
+
+
+def test_every_own_table_begins_with_the_prefix_or_is_in_the_surface(
+    words: sqlagent.Connection,
+) -> None:
+    known = {*SURFACE, "snapshots", "snapshot_versions", "memory_vectors", "chunk_vectors"}
+    names = words.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
+    for (name,) in names.fetchall():
+        full_text = re.match(r"(memories|chunks)_fts(_|$)", name)
+        assert name in known or full_text or name.startswith(("sqlagent_", "sqlite_")), name
+
+
+def test_a_full_text_table_stands_on_an_integer_primary_key(words: sqlagent.Connection) -> None:
+    for table in ("memories", "chunks"):
+        sql = f"SELECT sql FROM sqlite_master WHERE name = '{table}'"
+        assert "_id INTEGER PRIMARY KEY" in words.execute(sql).fetchone()[0]
+
+
+def test_the_file_is_in_wal_mode_and_writes_are_durable(words: sqlagent.Connection) -> None:
+    assert words.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
+    handle = words.database.hold_bare()
+    try:
+        assert handle.execute("PRAGMA synchronous").fetchall() == [(2,)]
+    finally:
+        words.database.let_go()
+    words.execute("SET synchronous = 'normal'")
+    handle = words.database.hold_bare()
+    try:
+        assert handle.execute("PRAGMA synchronous").fetchall() == [(1,)]
+    finally:
+        words.database.let_go()
+
+
+def test_the_change_log_only_rises(words: sqlagent.Connection) -> None:
+    top = "SELECT max(seq) FROM sqlagent_change_log"
+    words.execute("INSERT INTO memories (agent_id, content) VALUES ('ada', 'x')")
+    (first,) = words.execute(top).fetchone()
+    words.execute("DELETE FROM memories")
+    words.execute(f"DELETE FROM sqlagent_change_log WHERE seq < {first}")
+    words.execute("INSERT INTO memories (agent_id, content) VALUES ('ada', 'y')")
+    (second,) = words.execute(top).fetchone()
+    assert second > first
+    with pytest.raises(sqlagent.IntegrityError, match="newest row of the change log"):
+        words.execute("DELETE FROM sqlagent_change_log")
+    assert words.execute("CALL sync()").fetchall()
+    words.execute("INSERT INTO memories (agent_id, content) VALUES ('ada', 'z')")
+    assert words.execute(top).fetchone()[0] > second
+
+
+CHANGES = [
+    ("INSERT INTO memories (memory_id, agent_id, content) VALUES (9, 'a', 'x')", {("memories", 9, "a")}),
+    ("UPDATE memories SET agent_id = 'b' WHERE memory_id = 9", {("memories", 9, "a"), ("memories", 9, "b")}),
+    ("UPDATE memories SET memory_id = 8", {("memories", 9, "b"), ("memories", 8, "b")}),
+    ("REPLACE INTO memories (memory_id, agent_id, content) VALUES (8, 'c', 'y')",
+     {("memories", 8, "b"), ("memories", 8, "c")}),
+    ("INSERT INTO memory_vectors VALUES (8, 'm', x'0000803f')", {("memories", 8, "c")}),
+    ("DELETE FROM memories", {("memories", 8, "c")}),
+    ("INSERT INTO vectors (vector_id, collection, id, vector) VALUES (1, 'p', 'a', x'0000803f')",
+     {("vectors", 1, "p")}),
+    ("REPLACE INTO vectors (vector_id, collection, id, vector) VALUES (2, 'p', 'a', x'0000803f')",
+     {("vectors", 1, "p"), ("vectors", 2, "p")}),
+    ("REPLACE INTO vectors (vector_id, collection, id, vector) VALUES (2, 'q', 'a', x'0000803f')",
+     {("vectors", 2, "p"), ("vectors", 2, "q")}),
+    ("UPDATE vectors SET collection = 'r'", {("vectors", 2, "q"), ("vectors", 2, "r")}),
+    ("DELETE FROM vectors", {("vectors", 2, "r")}),
+]  # fmt: skip
+
+
+def test_every_change_is_in_the_log_under_its_old_and_new_scope(
+    words: sqlagent.Connection, shell: Callable[[object, str], str]
+) -> None:
+    """By Debian's sqlite3, whose recursive_triggers and foreign_keys are off."""
+    path = words.database.path
+    for sql, wanted in CHANGES:
+        (before,) = words.execute("SELECT max(seq) FROM sqlagent_change_log").fetchone()
+        shell(path, sql)
+        rows = words.execute(
+            "SELECT tbl, pk, scope FROM sqlagent_change_log WHERE seq > ?", (before or 0,)
+        ).fetchall()
+        assert wanted <= set(rows), sql
+
+
+def test_our_tables_may_be_extended_by_the_user(words: sqlagent.Connection) -> None:
+    words.execute("ALTER TABLE memories ADD COLUMN mood TEXT DEFAULT 'calm'")
+    words.execute("CREATE INDEX memories_mood ON memories (mood)")
+    words.execute("SELECT remember('ada', 'The lamp is green')")
+    assert words.execute("SELECT mood, count(*) FROM memories GROUP BY mood").fetchall() == [("calm", 1)]
+    assert words.execute("SELECT content FROM recall('ada', 'lamp')").fetchall()
+    path = words.database.path
+    words.close()
+    again = sqlagent.connect(path, embedding_model="none")
+    assert again.execute("SELECT mood FROM memories").fetchall() == [("calm",)]
+    again.close()
+
+
+def test_foreign_keys_hold_for_our_own_writes(words: sqlagent.Connection) -> None:
+    with pytest.raises(sqlagent.IntegrityError) as caught:
+        words.execute("INSERT INTO relations (subject_id, predicate, object_id) VALUES (1, 'x', 2)")
+    assert caught.value.sqlstate == "23503"
+    words.execute("INSERT INTO entities (entity_id, name) VALUES (1, 'Ada'), (2, 'Bob')")
+    words.execute("INSERT INTO relations (subject_id, predicate, object_id) VALUES (1, 'x', 2)")
+    words.execute("DELETE FROM entities WHERE entity_id = 2")
+    assert words.execute("SELECT count(*) FROM relations").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    ("sql", "state"),
+    [
+        ("INSERT INTO agents (agent_id) VALUES ('ada'), ('ada')", "23505"),
+        ("INSERT INTO agents (agent_id) VALUES (NULL)", "23502"),
+        ("INSERT INTO agents (agent_id) VALUES ('')", "23514"),
+        ("INSERT INTO agents (agent_id, metadata) VALUES ('ada', '{')", "23514"),
+        ("INSERT INTO memories (memory_id, agent_id, content) VALUES ('x', 'ada', 'y')", "42804"),
+        ("INSERT INTO nowhere VALUES (1)", "42P01"),
+        ("INSERT INTO agents (nothing) VALUES (1)", "42703"),
+        ("CREATE TABLE agents (a)", "42P07"),
+    ],
+)
+def test_sqlstates(words: sqlagent.Connection, sql: str, state: str) -> None:
+    with pytest.raises(sqlagent.DatabaseError) as caught:
+        words.execute(sql)
+    assert caught.value.sqlstate == state
+    assert words.execute("SELECT count(*) FROM agents").fetchone() == (0,)
