@@ -2,7 +2,8 @@
 -- may write the file: only built-in functions, an INTEGER PRIMARY KEY under every index that points at
 -- rows, no RAISE with an expression. A plain INSERT OR REPLACE fires no delete trigger and passes its
 -- conflict policy on to the statements of a trigger, so the triggers delete before they insert and
--- use NOT EXISTS in place of OR IGNORE.
+-- use NOT EXISTS in place of OR IGNORE. JSON is declared as JSON TEXT: as JSON alone, SQLite would make
+-- a number of '1.0' or of twenty digits, and lose some.
 
 CREATE TABLE sqlagent_meta (
   name TEXT PRIMARY KEY,
@@ -57,7 +58,7 @@ CREATE TABLE sqlagent_import_rejects (
 
 CREATE TABLE agents (
   agent_id TEXT PRIMARY KEY NOT NULL CHECK (agent_id <> ''),
-  metadata JSON CHECK (metadata IS NULL OR json_valid(metadata)),
+  metadata JSON TEXT CHECK (metadata IS NULL OR json_valid(metadata)),
   created_at TIMESTAMP NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
   ended_at TIMESTAMP
 );
@@ -65,7 +66,7 @@ CREATE TABLE agents (
 CREATE TABLE sessions (
   session_id TEXT PRIMARY KEY NOT NULL CHECK (session_id <> ''),
   agent_id TEXT NOT NULL CHECK (agent_id <> ''),
-  metadata JSON CHECK (metadata IS NULL OR json_valid(metadata)),
+  metadata JSON TEXT CHECK (metadata IS NULL OR json_valid(metadata)),
   created_at TIMESTAMP NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
   ended_at TIMESTAMP
 );
@@ -83,8 +84,8 @@ CREATE TABLE states (
   checksum TEXT,
   created_at TIMESTAMP NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now'))
     CHECK (julianday(created_at) IS NOT NULL),
-  metadata JSON CHECK (metadata IS NULL OR json_valid(metadata)),
-  data JSON NOT NULL CHECK (json_valid(data))
+  metadata JSON TEXT CHECK (metadata IS NULL OR json_valid(metadata)),
+  data JSON TEXT NOT NULL CHECK (json_valid(data))
 );
 CREATE UNIQUE INDEX states_key ON states (agent_id, state_type, ifnull(session_id, ''));
 
@@ -98,8 +99,8 @@ CREATE TABLE state_versions (
   snapshot_name TEXT,
   checksum TEXT,
   created_at TIMESTAMP NOT NULL,
-  metadata JSON,
-  data JSON NOT NULL
+  metadata JSON TEXT,
+  data JSON TEXT NOT NULL
 );
 CREATE UNIQUE INDEX state_versions_key
   ON state_versions (agent_id, state_type, ifnull(session_id, ''), version);
@@ -224,7 +225,7 @@ CREATE TABLE memories (
   source TEXT,
   user_id TEXT,
   session_id TEXT,
-  metadata JSON CHECK (metadata IS NULL OR json_valid(metadata))
+  metadata JSON TEXT CHECK (metadata IS NULL OR json_valid(metadata))
 );
 CREATE INDEX memories_of_agent ON memories (agent_id, created_at);
 -- Finds a repeat of a text without a hash, which plain SQL does not have.
@@ -371,7 +372,7 @@ CREATE TABLE documents (
   overlap INTEGER NOT NULL DEFAULT 50 CHECK (overlap >= 0 AND overlap < chunk_size),
   created_at TIMESTAMP NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
   updated_at TIMESTAMP,
-  metadata JSON CHECK (metadata IS NULL OR json_valid(metadata)),
+  metadata JSON TEXT CHECK (metadata IS NULL OR json_valid(metadata)),
   content TEXT NOT NULL CHECK (typeof(content) = 'text')
 );
 CREATE INDEX documents_by_uri ON documents (collection, uri);
@@ -514,7 +515,7 @@ CREATE TABLE collections (
   dimensions INTEGER NOT NULL CHECK (dimensions BETWEEN 1 AND 65536),
   metric TEXT NOT NULL DEFAULT 'cosine' CHECK (metric IN ('cosine', 'l2', 'ip')),
   model TEXT,
-  metadata JSON CHECK (metadata IS NULL OR json_valid(metadata)),
+  metadata JSON TEXT CHECK (metadata IS NULL OR json_valid(metadata)),
   created_at TIMESTAMP NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now'))
 );
 
@@ -522,7 +523,7 @@ CREATE TABLE vectors (
   vector_id INTEGER PRIMARY KEY,
   collection TEXT NOT NULL CHECK (collection <> ''),
   id TEXT NOT NULL CHECK (id <> ''),
-  metadata JSON CHECK (metadata IS NULL OR json_valid(metadata)),
+  metadata JSON TEXT CHECK (metadata IS NULL OR json_valid(metadata)),
   created_at TIMESTAMP NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
   vector BLOB NOT NULL CHECK (typeof(vector) = 'blob' AND length(vector) > 0 AND length(vector) % 4 = 0),
   UNIQUE (collection, id)
@@ -580,7 +581,7 @@ CREATE TABLE entities (
   entity_id INTEGER PRIMARY KEY,
   name TEXT NOT NULL UNIQUE CHECK (name <> ''),
   kind TEXT,
-  metadata JSON CHECK (metadata IS NULL OR json_valid(metadata)),
+  metadata JSON TEXT CHECK (metadata IS NULL OR json_valid(metadata)),
   created_at TIMESTAMP NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now'))
 );
 

@@ -20,7 +20,7 @@ class Column(NamedTuple):
 
 class Table(NamedTuple):
     """A table or view of the file. `kind` is 'table', 'view' or 'virtual'; `sql` is a view's
-    SELECT.
+    definition, as CREATE VIEW has it.
 
     `key` is the INTEGER PRIMARY KEY that is the rowid ('rowid' where there is none, None for
     WITHOUT ROWID tables).

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import apsw
+
 from sqlagent import migrate
 
 if TYPE_CHECKING:
@@ -29,10 +31,6 @@ SELECT count(*) FROM memory_vectors WHERE memory_id NOT IN (SELECT memory_id FRO
 SELECT count(*) FROM chunk_vectors WHERE chunk_id NOT IN (SELECT chunk_id FROM chunks)""",
     "chunks without their document": """
 SELECT count(*) FROM chunks WHERE document_id NOT IN (SELECT document_id FROM documents)""",
-    "chunks that are not that slice of their document": """
-SELECT count(*) FROM chunks c JOIN documents d ON d.document_id = c.document_id
-WHERE d.content_hash IS NOT NULL AND substr(d.content, c.position + 1, length(c.content)) <>
-    c.content""",
     "vectors of other dimensions than their collection": """
 SELECT count(*) FROM vectors v LEFT JOIN collections c ON c.collection = v.collection
 WHERE c.dimensions IS NULL OR c.dimensions <> length(v.vector) / 4""",
@@ -48,16 +46,32 @@ SELECT count(*) FROM memories m WHERE superseded_by IS NOT NULL
 
 def findings(connection: Connection, handle: Handle) -> Iterator[Finding]:
     """(name, ok, detail) of every check; the detail says what was found."""
-    problems = [r[0] for r in handle.execute("PRAGMA integrity_check(20)")]
+    try:
+        problems = [r[0] for r in handle.execute("PRAGMA integrity_check(20)")]
+    except apsw.CorruptError as error:
+        problems = [str(error)]
     yield "integrity", problems == ["ok"], "; ".join(problems)
+    if problems != ["ok"]:
+        return  # what the rest would count cannot be trusted
     todo = migrate.pending(handle, migrate.known())
     yield "schema", not todo, f"version {migrate.known()[-1].version}"
     for name, sql in COUNTS.items():
         count = handle.execute(sql).fetchone()[0]
         yield name, count == 0, str(count)
+    count = sum(not_slices(handle))
+    yield "chunks that are not that slice of their document", count == 0, str(count)
     count = sum(not_finite(r[0]) for r in handle.execute("SELECT vector FROM vectors"))
     yield "vectors with values that are not finite", count == 0, str(count)
     yield from columns(connection, handle)
+
+
+def not_slices(handle: Handle) -> Iterator[int]:
+    """How many chunks of each document are not that slice of it; SQLite's substr stops at a NUL."""
+    chunks = "SELECT position, content FROM chunks WHERE document_id = ?"
+    documents = "SELECT document_id, content FROM documents WHERE content_hash IS NOT NULL"
+    for document_id, text in handle.execute(documents):
+        found = handle.execute(chunks, (document_id,))
+        yield sum(not text.startswith(content, position) for position, content in found)
 
 
 def not_finite(vector: bytes) -> bool:

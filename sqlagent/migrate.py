@@ -116,11 +116,13 @@ def taken_names(connection: apsw.Connection, migrations: list[Migration]) -> lis
     from sqlagent.functions import functions
 
     ours = own_names(migrations) | {n for n, f in functions().items() if f.kind == "table"}
-    found = connection.execute("SELECT type, name FROM sqlite_master").fetchall()
-    return sorted(
-        ((t, n) for t, n in found if n.lower() in ours or n.lower().startswith("sqlagent_")),
-        key=lambda pair: pair[1],
-    )
+    found = [
+        (str(kind), str(name))
+        for kind, name in connection.execute("SELECT type, name FROM sqlite_master ORDER BY name")
+    ]
+    return [
+        (k, n) for k, n in found if n.lower() in ours or n.lower().startswith("sqlagent_")
+    ]
 
 
 def copy_before(path: str, version: int) -> str:

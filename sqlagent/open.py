@@ -66,7 +66,7 @@ def _is_current(handle: Handle) -> bool:
 def _is_wal(handle: Handle) -> bool:
     """Whether readers and a writer can work at once; a crash or another client may have left it
     so."""
-    return handle.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
+    return bool(handle.execute("PRAGMA journal_mode").fetchall() == [("wal",)])
 
 
 def _upgrade(connection: Connection) -> None:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from sqlagent.cursor import Cursor
 
 VALUE_TYPES = {int: "BIGINT", float: "DOUBLE", str: "VARCHAR", bytes: "BLOB"}
+# What SQLite binds as it is; anything else is stored() first, since numpy's scalars would be bytes.
+PLAIN = frozenset((int, float, str, bytes, bool, type(None)))
 FIRST_ROWS = 256  # fetched at once; what has more is streamed
 OURS = ("sqlagent_functions", "sqlagent_settings")  # tables that are functions
 
@@ -141,10 +143,9 @@ class Runnable:
         try:
             if self.columns is None:
                 return self.first(handle, parameters)
-            try:
-                return handle.execute(self.sql, parameters)
-            except TypeError:
-                return handle.execute(self.sql, stored_all(parameters))
+            if parameters and not plain(parameters):
+                parameters = stored_all(parameters)
+            return handle.execute(self.sql, parameters)
         except KeyError as error:  # APSW's, for a name that the mapping does not have
             raise InterfaceError(
                 f"no value was given for parameter {error}", sqlstate="07001"
@@ -198,6 +199,12 @@ class Runnable:
                 from sqlagent.engines.sqlite_functions import ensure
 
                 ensure(handle, self.database)
+
+
+def plain(parameters: Any) -> bool:
+    """Whether all of a set of parameters can be bound as they are."""
+    values = parameters.values() if isinstance(parameters, dict) else parameters
+    return isinstance(parameters, tuple | list | dict) and PLAIN.issuperset(map(type, values))
 
 
 class LiteRead(Runnable):
@@ -323,7 +330,9 @@ class LiteWrite(Runnable):
         def work(handle: Handle) -> tuple[list[Any], int, int]:
             self.prepare(connection, handle)
             rows = list(self.start(handle, parameters))
-            return rows, handle.changes(), handle.last_insert_rowid()
+            found = rows, handle.changes(), handle.last_insert_rowid()
+            self.chunk(handle)
+            return found
 
         write = writing_bare if self.bare else writing
         rows, changes, rowid = write(connection, work, self.text)
@@ -337,6 +346,14 @@ class LiteWrite(Runnable):
             cursor._columns = self.columns_of(rows)
             cursor._iter = map(self.convert, rows) if self.convert else iter(rows)
 
+    def chunk(self, handle: Handle) -> None:
+        """In memory a search cannot write while it reads: documents get their chunks at once."""
+        if self.database.memory and "documents" in self.plan.tables:
+            from sqlagent.sync.documents import chunk_pending
+
+            while chunk_pending(handle):
+                pass
+
     def many(self, connection: Connection, cursor: Cursor, parameters: Iterable[Any]) -> None:
         """The statement with each set of parameters, in one transaction."""
         sets = parameters if isinstance(parameters, list) else list(parameters)
@@ -346,13 +363,11 @@ class LiteWrite(Runnable):
             self.prepare(connection, handle)
             before = handle.total_changes()
             values = sets if slots is None else [pick(slots, p) for p in sets]
-            try:
-                for _ in handle.executemany(self.sql, values):
-                    pass
-            except TypeError:
-                handle.execute("ROLLBACK TO many")
-                for _ in handle.executemany(self.sql, [stored_all(v) for v in values]):
-                    pass
+            if not all(map(plain, values)):
+                values = [stored_all(v) for v in values]
+            for _ in handle.executemany(self.sql, values):
+                pass
+            self.chunk(handle)
             return (
                 len(sets)
                 if self.plan.ddl
@@ -389,8 +404,10 @@ class RunCalls:
         known = functions()
         self.bodies = [known[o.function] if o.function else None for o in plan.outputs]
         self.columns = [
-            (o.name, body.returns if body else None)
-            for o, body in zip(plan.outputs, self.bodies, strict=True)
+            (o.name, body.returns if body else kind)
+            for o, body, kind in zip(
+                plan.outputs, self.bodies, plan.types or [None] * len(self.bodies), strict=True
+            )
         ]
         self.source = None if plan.source is None else make(database, Plan(text, plan.source))
 
@@ -432,7 +449,9 @@ def value_of(argument: Argument, row: tuple[Any, ...], parameters: Any) -> Any:
         return row[argument.column]
     if argument.slot is not None:
         try:
-            return parameters[argument.slot]
+            value = parameters[argument.slot]
+            # numpy's scalars as Python's; its arrays are vectors
+            return value.item() if type(value).__module__ == "numpy" and not value.shape else value
         except (IndexError, KeyError, TypeError):
             raise InterfaceError(
                 f"no value was given for parameter {argument.slot!r}", sqlstate="07001"

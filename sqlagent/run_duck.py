@@ -118,9 +118,9 @@ def positional(plan: Duck) -> tuple[str | int, ...]:
 
 def check_path(value: Any) -> None:
     """Raise DataError where a parameter that names a file is not a text or a list of texts."""
-    if not isinstance(value, str):
-        if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
-            raise DataError(f"a path is text, not {value!r:.60}")
+    values = value if isinstance(value, list | tuple) else (value,)
+    if not all(isinstance(v, str) for v in values):
+        raise DataError(f"a path is text, not {value!r:.60}")
 
 
 def adapted(value: Any) -> Any:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 import sqlagent
 
 COUNT = """
@@ -32,7 +33,9 @@ print('done')
 """
 
 
-def processes_count(words: sqlagent.Connection, child: Callable[..., Any], many: int, each: int) -> None:
+def processes_count(
+    words: sqlagent.Connection, child: Callable[..., Any], many: int, each: int
+) -> None:
     words.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER NOT NULL)")
     words.execute("INSERT INTO t VALUES (1, 0), (2, 0)")
     processes = [child(COUNT, words.database.path, each, name) for name in range(many)]
@@ -125,7 +128,7 @@ def test_a_transaction_keeps_others_waiting_until_their_timeout(fresh_db: Path) 
     holder.execute("INSERT INTO agents (agent_id) VALUES ('held')")
     for sql in ("INSERT INTO agents (agent_id) VALUES ('x')", "BEGIN", "SELECT remember('a', 'b')"):
         at = time.monotonic()
-        with pytest.raises(sqlagent.BusyError, match="busy|locked") as caught:
+        with pytest.raises(sqlagent.BusyError, match=r"busy|locked") as caught:
             other.execute(sql)
         assert 0.15 < time.monotonic() - at < 5
         assert caught.value.hint and caught.value.sqlstate == "55P03"
@@ -153,7 +156,7 @@ def test_another_process_that_holds_the_lock(fresh_db: Path, child: Callable[...
     process = child(HOLD, fresh_db)
     assert process.stdout.readline() == "held\n"
     for sql in ("INSERT INTO agents (agent_id) VALUES ('x')", "BEGIN", "SELECT remember('a', 'b')"):
-        with pytest.raises(sqlagent.BusyError, match="locked|busy") as caught:
+        with pytest.raises(sqlagent.BusyError, match=r"locked|busy") as caught:
             con.execute(sql)
         assert caught.value.hint
     assert con.execute("SELECT count(*) FROM agents").fetchone() == (0,)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 import sqlagent
 
 CHILD = """
@@ -104,13 +105,22 @@ def crash(
         assert rows <= set(notes)
         assert notes.count("half") == notes.count("other half")
         assert one(con, "SELECT sum(1) FROM ledger") == (len(notes) or None)
-        assert vectors <= {i for (i,) in con.execute("SELECT id FROM knn('p', [1, 1, 1], k => 99999)")} if vectors else True
+        assert (
+            vectors <= {i for (i,) in con.execute("SELECT id FROM knn('p', [1, 1, 1], k => 99999)")}
+            if vectors
+            else True
+        )
         if memories:
             word = memories[max(memories)]
-            assert one(con, "SELECT content FROM recall('ada', ?, k => 1)", word) == f"{word} was written"
+            assert (
+                one(con, "SELECT content FROM recall('ada', ?, k => 1)", word)
+                == f"{word} was written"
+            )
         if document is not None:  # a later version may have been committed, not acknowledged
             latest = one(con, "SELECT content FROM documents WHERE uri = 'd.md'").split()[0]
-            ends = con.execute("SELECT content FROM search(?, k => 1)", (f"{latest}end",)).fetchall()
+            ends = con.execute(
+                "SELECT content FROM search(?, k => 1)", (f"{latest}end",)
+            ).fetchall()
             assert f"{latest}end" in ends[0][0]
         groups = con.execute("SELECT agent_id, count(*) FROM memories GROUP BY agent_id").fetchall()
         assert dict(groups).get("ada", 0) == len(kept)

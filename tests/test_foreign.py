@@ -1,6 +1,6 @@
 """Any client may write the file: Debian's sqlite3 (3.40) and Python's, always in another process.
 
-What they insert, replace, update and delete is recalled, searched and counted by our next statement.
+What they insert, replace, update and delete is recalled, searched and counted by our next one.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def test_memories_and_documents_in_two_languages(con: sqlagent.Connection, shell
     changed = one(con, "SELECT remember('ada', 'The courier arrives on Tuesday')")
     assert contents(con, "ada", "Quimby boiler")[0] == "The boiler was repaired by Mr Quimby"
     shell(path, f"""
-        INSERT INTO memories (agent_id, content) VALUES ('ada', 'The zeppelin ticket costs ninety euros');
+        INSERT INTO memories (agent_id, content)
+          VALUES ('ada', 'The zeppelin ticket costs ninety euros');
         INSERT INTO memories (agent_id, content) VALUES ('ada', '客户王芳喜欢喝龙井茶');
         INSERT INTO memories (agent_id, content, importance, kind)
           VALUES ('bob', 'Bob plays the marimba', 0.9, 'semantic');
@@ -116,8 +117,10 @@ def test_replace_a_memory(sound: sqlagent.Connection, shell: Shell, pragma: str)
     path = sound.database.path
     old = one(sound, "SELECT remember('ada', 'The gate is red', embedding => ?)", [1.0, 0.0, 0.0])
     shell(path, f"""{pragma}
-        INSERT OR REPLACE INTO memories (memory_id, agent_id, content) VALUES ({old}, 'bob', '门是蓝色的');
-        REPLACE INTO memories (memory_id, agent_id, content) VALUES ({old}, 'bob', 'The gate is blue');
+        INSERT OR REPLACE INTO memories (memory_id, agent_id, content)
+          VALUES ({old}, 'bob', '门是蓝色的');
+        REPLACE INTO memories (memory_id, agent_id, content)
+          VALUES ({old}, 'bob', 'The gate is blue');
     """)  # fmt: skip
     assert contents(sound, "ada", "gate") == []
     assert contents(sound, "bob", "gate") == ["The gate is blue"]
@@ -153,7 +156,8 @@ def test_a_states_own_times_versions_and_types(
 ) -> None:
     path = sound.database.path
     shell(path, f"""{pragma}
-        INSERT INTO states (agent_id, data, created_at) VALUES ('ada', '{{}}', '2026-01-01T00:00:00Z');
+        INSERT INTO states (agent_id, data, created_at)
+          VALUES ('ada', '{{}}', '2026-01-01T00:00:00Z');
         INSERT INTO states (agent_id, data, version) VALUES ('bob', '{{}}', 9);
         DELETE FROM states WHERE agent_id = 'bob';
         INSERT INTO states (agent_id, data) VALUES ('bob', '[1]');
@@ -194,7 +198,8 @@ def test_replace_a_vector(sound: sqlagent.Connection, shell: Shell, pragma: str)
     near = "SELECT id FROM knn('p', [1.0, 0.0])"
     assert sound.execute(near).fetchall() == [("a",), ("b",)]
     shell(path, f"""{pragma}
-        INSERT OR REPLACE INTO vectors (collection, id, vector) VALUES ('p', 'a', x'000000000000803f');
+        INSERT OR REPLACE INTO vectors (collection, id, vector)
+          VALUES ('p', 'a', x'000000000000803f');
         INSERT INTO vectors (collection, id, vector) VALUES ('p', 'c', x'0000803f00000000');
         INSERT INTO vectors (collection, id, vector) VALUES ('q', 'z', x'0000803f');
         UPDATE vectors SET id = 'bb' WHERE id = 'b';
@@ -204,7 +209,8 @@ def test_replace_a_vector(sound: sqlagent.Connection, shell: Shell, pragma: str)
     assert sound.execute("SELECT id, distance FROM knn('q', [1.0])").fetchall() == [("z", 0.0)]
     vector_id = one(sound, "SELECT vector_id FROM vectors WHERE id = 'c'")
     shell(path, f"""{pragma}
-        REPLACE INTO vectors (vector_id, collection, id, vector) VALUES ({vector_id}, 'q', 'y', x'0000803f');
+        REPLACE INTO vectors (vector_id, collection, id, vector)
+          VALUES ({vector_id}, 'q', 'y', x'0000803f');
         UPDATE OR REPLACE vectors SET id = 'a' WHERE id = 'bb';
         DELETE FROM vectors WHERE id = 'z';
     """)  # fmt: skip
@@ -238,7 +244,8 @@ def test_replace_a_document(sound: sqlagent.Connection, shell: Shell, pragma: st
     found = "SELECT content FROM search(?)"
     assert sound.execute(found, ("mushrooms",)).fetchall()
     shell(path, f"""{pragma}
-        REPLACE INTO documents (document_id, uri, content) VALUES ({old}, 'm.md', 'Snails live in the garden.');
+        REPLACE INTO documents (document_id, uri, content)
+          VALUES ({old}, 'm.md', 'Snails live in the garden.');
     """)  # fmt: skip
     assert sound.execute(found, ("snails mushrooms",)).fetchall() == [
         ("Snails live in the garden.",)
@@ -273,7 +280,8 @@ def test_replace_on_every_other_table(
         INSERT INTO entities (entity_id, name) VALUES (1, 'Ada'), (2, 'Bob');
         REPLACE INTO entities (entity_id, name) VALUES (1, 'Ada L.');
         INSERT INTO relations (subject_id, predicate, object_id) VALUES (1, 'knows', 2);
-        REPLACE INTO relations (subject_id, predicate, object_id, weight) VALUES (1, 'knows', 2, 0.5);
+        REPLACE INTO relations (subject_id, predicate, object_id, weight)
+          VALUES (1, 'knows', 2, 0.5);
     """)  # fmt: skip
     queries = {
         "SELECT metadata FROM agents WHERE agent_id = 'eve'": '{"a": 2}',
@@ -471,7 +479,8 @@ def test_a_table_and_columns_of_a_foreign_client(sound: sqlagent.Connection, she
         (1, 5.0, "x"),
         (2, 7.0, "y"),
     ]
-    assert sound.execute("SELECT note, sum(sum) FROM bills GROUP BY note ORDER BY note").fetchall() == [
+    grouped = "SELECT note, sum(sum) FROM bills GROUP BY note ORDER BY note"
+    assert sound.execute(grouped).fetchall() == [
         ("x", 5.0), ("y", 7.0),
     ]  # fmt: skip
     shell(path, "DROP TABLE bills;")

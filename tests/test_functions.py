@@ -9,9 +9,10 @@ import struct
 from typing import Any
 
 import pytest
-import sqlagent
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+import sqlagent
 from sqlagent import functions as f
 
 LOOSE = settings(
@@ -125,7 +126,9 @@ def test_cosine_similarity(words: sqlagent.Connection) -> None:
     for route in ("auto", "duckdb"):
         words.execute(f"SET route = '{route}'")
         assert one(words, "SELECT cosine_similarity([1.0, 0.0], [0.6, 0.8])") == pytest.approx(0.6)
-        assert one(words, "SELECT cosine_similarity([1.0, 0.0], [-2.0, 0.0])") == pytest.approx(-1.0)
+        assert one(words, "SELECT cosine_similarity([1.0, 0.0], [-2.0, 0.0])") == pytest.approx(
+            -1.0
+        )
         assert one(words, "SELECT cosine_similarity([1.0, 0.0], [0.0, 0.0])") is None
         assert one(words, "SELECT cosine_similarity(NULL, [0.0, 0.0])") is None
 
@@ -159,7 +162,10 @@ def test_checksum_is_sha_256(words: sqlagent.Connection, text: str) -> None:
 def test_chunks_less_their_overlaps_are_the_text(
     words: sqlagent.Connection, text: str, size: int, overlap: int, by: str
 ) -> None:
-    sql = "SELECT ordinal, position, content, overlap_prev FROM chunk_text(?, size => ?, overlap => ?, by => ?)"
+    sql = (
+        "SELECT ordinal, position, content, overlap_prev "
+        "FROM chunk_text(?, size => ?, overlap => ?, by => ?)"
+    )
     rows = words.execute(sql, (text, size, min(overlap, size - 1), by)).fetchall()
     assert [r[0] for r in rows] == list(range(len(rows)))
     assert "".join(content[prev:] for _, _, content, prev in rows) == text
@@ -169,20 +175,31 @@ def test_chunks_less_their_overlaps_are_the_text(
 
 def test_arguments_by_name_and_by_place(words: sqlagent.Connection) -> None:
     words.execute("SELECT remember('ada', 'one', 'semantic', 0.9)")
-    words.execute("SELECT remember(content => 'two', agent_id => 'ada', importance := 0.9, kind := 'semantic')")
-    words.execute("SELECT remember('ada', content := 'three', KIND => 'semantic', Importance => 0.9)")
-    rows = words.execute("SELECT kind, importance, content FROM memories ORDER BY memory_id").fetchall()
+    words.execute(
+        "SELECT remember(content => 'two', agent_id => 'ada', importance := 0.9, "
+        "kind := 'semantic')"
+    )
+    words.execute(
+        "SELECT remember('ada', content := 'three', KIND => 'semantic', Importance => 0.9)"
+    )
+    rows = words.execute(
+        "SELECT kind, importance, content FROM memories ORDER BY memory_id"
+    ).fetchall()
     assert rows == [("semantic", 0.9, c) for c in ("one", "two", "three")]
 
 
 def test_a_function_that_writes_over_rows(words: sqlagent.Connection) -> None:
     words.execute("CREATE TABLE staged (id INTEGER PRIMARY KEY, agent TEXT, note TEXT)")
-    words.executemany("INSERT INTO staged (agent, note) VALUES (?, ?)", [("ada", f"n{n}") for n in range(50)])
+    words.executemany(
+        "INSERT INTO staged (agent, note) VALUES (?, ?)", [("ada", f"n{n}") for n in range(50)]
+    )
     ids = words.execute("SELECT remember(agent, note) AS id FROM staged WHERE id <= 40").fetchall()
     assert len(set(ids)) == 40
     assert one(words, "SELECT count(*) FROM memories") == 40
     with pytest.raises(sqlagent.IntegrityError):
-        words.execute("SELECT remember(agent, note, importance => id / 45.0) FROM staged WHERE id > 40")
+        words.execute(
+            "SELECT remember(agent, note, importance => id / 45.0) FROM staged WHERE id > 40"
+        )
     assert one(words, "SELECT count(*) FROM memories") == 40
 
 
@@ -218,7 +235,9 @@ def test_a_function_that_writes_stands_only_where_it_can(
 
 def test_table_functions_in_joins(words: sqlagent.Connection) -> None:
     words.execute("CREATE TABLE topics (id INTEGER PRIMARY KEY, agent TEXT, topic TEXT)")
-    words.execute("INSERT INTO topics VALUES (1, 'ada', 'lamp'), (2, 'bob', 'chair'), (3, 'eve', 'lamp')")
+    words.execute(
+        "INSERT INTO topics VALUES (1, 'ada', 'lamp'), (2, 'bob', 'chair'), (3, 'eve', 'lamp')"
+    )
     words.execute("SELECT remember('ada', 'The lamp is green')")
     words.execute("SELECT remember('bob', 'The chair is old')")
     wanted = [("ada", "The lamp is green"), ("bob", "The chair is old")]
@@ -226,14 +245,25 @@ def test_table_functions_in_joins(words: sqlagent.Connection) -> None:
         words.execute(f"SET route = '{route}'")
         for sql in (
             "SELECT t.agent, r.content FROM topics t, recall(t.agent, t.topic) r ORDER BY t.id",
-            "SELECT t.agent, r.content FROM topics t CROSS JOIN recall(t.agent, t.topic) r ORDER BY t.id",
-            "SELECT t.agent, r.content FROM topics t JOIN recall(t.agent, t.topic, k => 3) r ON true ORDER BY t.id",
+            "SELECT t.agent, r.content FROM topics t CROSS JOIN recall(t.agent, t.topic) r "
+            "ORDER BY t.id",
+            "SELECT t.agent, r.content FROM topics t JOIN recall(t.agent, t.topic, k => 3) r "
+            "ON true ORDER BY t.id",
         ):
             assert words.execute(sql).fetchall() == wanted, (route, sql)
     words.execute("SET route = 'auto'")
-    sql = "SELECT t.agent, r.content FROM topics t LEFT JOIN recall(t.agent, t.topic) r ON true ORDER BY t.id"
+    sql = (
+        "SELECT t.agent, r.content FROM topics t LEFT JOIN recall(t.agent, t.topic) r ON true "
+        "ORDER BY t.id"
+    )
     assert words.execute(sql).fetchall() == [*wanted, ("eve", None)]
-    sql = "SELECT r.content, count(*) FROM recall('ada', 'lamp') r JOIN topics t ON t.agent = 'ada' GROUP BY 1"
+    sql = (
+        "SELECT r.content, count(*) FROM recall('ada', 'lamp') r "
+        "JOIN topics t ON t.agent = 'ada' GROUP BY 1"
+    )
     assert words.execute(sql).fetchall() == [("The lamp is green", 1)]
-    sql = "SELECT m.importance FROM recall('ada', 'lamp') r JOIN memories m ON m.memory_id = r.memory_id"
+    sql = (
+        "SELECT m.importance FROM recall('ada', 'lamp') r "
+        "JOIN memories m ON m.memory_id = r.memory_id"
+    )
     assert words.execute(sql).fetchall() == [(0.5,)]

@@ -1,7 +1,7 @@
 """No SQL and no Python library may open the live file a second time in this process.
 
-POSIX locks belong to the process: closing any descriptor of the file drops ours, and the next process
-to come takes the write lock under our transaction, whose commit is then lost.
+POSIX locks belong to the process: closing any descriptor of the file drops ours, and the next
+process to come takes the write lock under our transaction, whose commit is then lost.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 import sqlagent
 
 TRY = """
@@ -25,6 +26,13 @@ except sqlite3.OperationalError as error:
 """
 
 
+READ = """
+import sqlite3, sys
+con = sqlite3.connect(sys.argv[1])
+print(con.execute('SELECT content FROM memories').fetchall())
+"""
+
+
 def our_locks(path: Path) -> list[str]:
     """The locks of this process on the file and its -shm, from /proc/locks."""
     if not os.path.exists("/proc/locks"):
@@ -35,9 +43,7 @@ def our_locks(path: Path) -> list[str]:
         inodes.add(f"{os.major(seen.st_dev):02x}:{os.minor(seen.st_dev):02x}:{seen.st_ino}")
     with open("/proc/locks") as file:
         fields = [line.split() for line in file]
-    return sorted(
-        " ".join(f[1:]) for f in fields if f[4] == str(os.getpid()) and f[5] in inodes
-    )
+    return sorted(" ".join(f[1:]) for f in fields if f[4] == str(os.getpid()) and f[5] in inodes)
 
 
 @pytest.fixture
@@ -56,11 +62,17 @@ def held(
     assert our_locks(fresh_db) == before
     assert elsewhere(TRY, fresh_db) == "database is locked"
     words.execute("COMMIT")
-    read = "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('SELECT content FROM memories').fetchall())"
-    assert elsewhere(read, fresh_db) == "[('must not be lost',)]"
+    assert elsewhere(READ, fresh_db) == "[('must not be lost',)]"
 
 
-NAMES = ["agent.db", "./agent.db", "{dir}/agent.db", "link.db", "hard.db", "{dir}/../{name}/agent.db"]
+NAMES = [
+    "agent.db",
+    "./agent.db",
+    "{dir}/agent.db",
+    "link.db",
+    "hard.db",
+    "{dir}/../{name}/agent.db",
+]
 READS = [
     "SELECT * FROM sqlite_scan('{0}', 'agents')",
     "SELECT * FROM sqlite_query('{0}', 'SELECT 1')",

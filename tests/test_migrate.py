@@ -136,7 +136,8 @@ def test_an_edited_migration_is_refused(migrated_db: Path) -> None:
 def test_a_newer_file_is_refused(migrated_db: Path) -> None:
     change(
         migrated_db,
-        "INSERT INTO sqlagent_migrations (version, name, checksum) VALUES (9999, '9999_x.sql', 'c')",
+        "INSERT INTO sqlagent_migrations (version, name, checksum) "
+        "VALUES (9999, '9999_x.sql', 'c')",
     )
     refused(migrated_db, "the file has schema version 9999, this sqlagent knows")
     refused(migrated_db, "the file has schema version 9999", read_only=True)
@@ -273,7 +274,7 @@ print('done', flush=True)
 def test_killed_in_the_middle_of_a_migration(
     shop_db: Path, child: Callable[..., Any], after: int, problems: Callable[..., Any]
 ) -> None:
-    """Whatever statement of it was the last, the next process finds the file as it was, and goes on."""
+    """Whatever statement was the last, the next process finds the file as it was, and goes on."""
     process = child(IN_THE_MIDDLE, shop_db, after)
     out, err = process.communicate(timeout=30)
     assert process.returncode == -signal.SIGKILL, (out, err)

@@ -180,14 +180,55 @@ def test_writing_calls():
     assert made.outputs[1].arguments == (Argument(1), Argument(2), Argument(slot=0))
 
 
+def test_writing_calls_over_a_grouped_read():
+    made = run("SELECT remember('a', s || sum(n)) AS id, s, max(ts) FROM t GROUP BY 2 ORDER BY 2")
+    assert isinstance(made.source, Duck)
+    assert made.source.sql == (
+        "SELECT s || SUM(n) AS argument_0, s, MAX(ts) FROM t GROUP BY 2 ORDER BY 2"
+    )
+    assert made.types == (None, "VARCHAR", "TIMESTAMP")
+    assert made.outputs[1:] == (
+        WriteCall("s", None, (Argument(1),)), WriteCall("MAX(ts)", None, (Argument(2),)),
+    )  # fmt: skip
+    made = run("SELECT id, remember('a', s) FROM t GROUP BY 1, s ORDER BY 1")
+    assert "GROUP BY 1, s ORDER BY 1" in made.source.sql
+    assert "DISTINCT" in run("SELECT DISTINCT remember(s, 'b') FROM t").source.sql
+
+
 @pytest.mark.parametrize(
     "sql",
     ["SELECT 1 FROM t WHERE remember('a', 'b') = 1", "SELECT remember('a', 'b') + 1",
-     "SELECT DISTINCT remember(s, 'b') FROM t", "INSERT INTO t (n) SELECT remember('a', 'b')"],
+     "INSERT INTO t (n) SELECT remember('a', 'b')"],
 )  # fmt: skip
 def test_a_writing_function_stands_at_the_top(sql):
     with pytest.raises(NotSupportedError, match="writes, so it cannot stand here"):
         run(sql)
+
+
+# Names that a parser knows, or may know one day, as functions of its own.
+NAMES = [
+    "search", "embed", "forget", "paths", "within", "relate", "neighbors", "predict", "contains",
+    "left", "first", "levenshtein", "median", "hash", "tokens_of",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("spelled", [str, str.upper, '"{}"'.format])
+def test_functions_of_ours_win_over_those_of_a_parser(name, spelled, monkeypatch):
+    own = (Parameter("a", "VARCHAR"), Parameter("k", "BIGINT", 10), Parameter("b", "DOUBLE", None))
+    table = Function(name, "table", own, "TABLE", "", columns=(("id", "VARCHAR"),))
+    monkeypatch.setattr(sqlagent.functions, "_loaded", {name: table})
+    call = f"{spelled(name)}('x', b => 1, k := ?)"
+    made = run(f"SELECT count(*), max({name}.id) FROM {call} WHERE length({name}.id) > 1")
+    assert f"{name}('x', ?1, 1)" in made.sql
+    forced = run(f"SELECT t.s, u.id FROM t, {call} u WHERE upper(u.id) = t.s")
+    assert isinstance(forced, Duck)
+    assert f"{name}('x', $1, 1)" in forced.sql
+    scalar = table._replace(kind="scalar", returns="VARCHAR", columns=())
+    monkeypatch.setattr(sqlagent.functions, "_loaded", {name: scalar})
+    assert f"{name}(s, NULL, NULL)" in run(f"SELECT upper({spelled(name)}(s)) FROM t").sql
+    with pytest.raises(ProgrammingError, match="is a scalar function, not a table"):
+        run(f"SELECT * FROM {call}")
 
 
 ROUTES = [

@@ -1,4 +1,4 @@
-"""The schema: only what SQLite 3.40 has, what the surface names, and every rule in the file itself."""
+"""The schema: only what SQLite 3.40 has, all that the surface names, its rules in the file itself."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 import sqlagent
 
 SURFACE = {
@@ -102,8 +103,10 @@ def test_the_change_log_only_rises(words: sqlagent.Connection) -> None:
 
 
 CHANGES = [
-    ("INSERT INTO memories (memory_id, agent_id, content) VALUES (9, 'a', 'x')", {("memories", 9, "a")}),
-    ("UPDATE memories SET agent_id = 'b' WHERE memory_id = 9", {("memories", 9, "a"), ("memories", 9, "b")}),
+    ("INSERT INTO memories (memory_id, agent_id, content) VALUES (9, 'a', 'x')",
+     {("memories", 9, "a")}),
+    ("UPDATE memories SET agent_id = 'b' WHERE memory_id = 9",
+     {("memories", 9, "a"), ("memories", 9, "b")}),
     ("UPDATE memories SET memory_id = 8", {("memories", 9, "b"), ("memories", 8, "b")}),
     ("REPLACE INTO memories (memory_id, agent_id, content) VALUES (8, 'c', 'y')",
      {("memories", 8, "b"), ("memories", 8, "c")}),
@@ -134,11 +137,18 @@ def test_every_change_is_in_the_log_under_its_old_and_new_scope(
         assert wanted <= set(rows), sql
 
 
-def test_our_tables_may_be_extended_by_the_user(words: sqlagent.Connection) -> None:
-    words.execute("ALTER TABLE memories ADD COLUMN mood TEXT DEFAULT 'calm'")
-    words.execute("CREATE INDEX memories_mood ON memories (mood)")
+def test_our_tables_may_be_extended_by_a_foreign_client(
+    words: sqlagent.Connection, shell: Callable[[object, str], str]
+) -> None:
+    shell(
+        words.database.path,
+        "ALTER TABLE memories ADD COLUMN mood TEXT DEFAULT 'calm';"
+        "CREATE INDEX memories_mood ON memories (mood);",
+    )
     words.execute("SELECT remember('ada', 'The lamp is green')")
-    assert words.execute("SELECT mood, count(*) FROM memories GROUP BY mood").fetchall() == [("calm", 1)]
+    assert words.execute("SELECT mood, count(*) FROM memories GROUP BY mood").fetchall() == [
+        ("calm", 1)
+    ]
     assert words.execute("SELECT content FROM recall('ada', 'lamp')").fetchall()
     path = words.database.path
     words.close()
@@ -166,7 +176,7 @@ def test_foreign_keys_hold_for_our_own_writes(words: sqlagent.Connection) -> Non
         ("INSERT INTO agents (agent_id, metadata) VALUES ('ada', '{')", "23514"),
         ("INSERT INTO memories (memory_id, agent_id, content) VALUES ('x', 'ada', 'y')", "42804"),
         ("INSERT INTO nowhere VALUES (1)", "42P01"),
-        ("INSERT INTO agents (nothing) VALUES (1)", "42703"),
+        ("INSERT INTO agents (nonsense) VALUES (1)", "42703"),
         ("CREATE TABLE agents (a)", "42P07"),
     ],
 )

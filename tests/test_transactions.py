@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 import sqlagent
 
 
@@ -18,7 +19,8 @@ def one(con: sqlagent.Connection, sql: str, *values: Any) -> Any:
 SEES = {
     "row": "SELECT count(*) FROM memories WHERE agent_id = 'ada'",
     "aggregate": "SELECT coalesce(sum(1), 0) FROM memories WHERE agent_id = 'ada'",
-    "group": "SELECT coalesce(sum(n), 0) FROM (SELECT kind, count(*) AS n FROM memories GROUP BY kind)",
+    "group": "SELECT coalesce(sum(n), 0) "
+    "FROM (SELECT kind, count(*) AS n FROM memories GROUP BY kind)",
     "duckdb only": "SELECT len(list(memory_id)) FROM memories",
     "recall": "SELECT count(*) FROM recall('ada', 'violin')",
     "search": "SELECT count(*) FROM search('violin')",
@@ -158,7 +160,12 @@ def test_under_postgres_a_savepoint_revives_it(tuned: sqlagent.Connection) -> No
 
 @pytest.mark.parametrize(
     ("sql", "state"),
-    [("COMMIT", "25P01"), ("ROLLBACK", "25P01"), ("RELEASE a", "25P01"), ("ROLLBACK TO a", "25P01")],
+    [
+        ("COMMIT", "25P01"),
+        ("ROLLBACK", "25P01"),
+        ("RELEASE a", "25P01"),
+        ("ROLLBACK TO a", "25P01"),
+    ],
 )
 def test_without_a_transaction(words: sqlagent.Connection, sql: str, state: str) -> None:
     with pytest.raises(sqlagent.ProgrammingError, match="no transaction is open") as caught:
@@ -186,7 +193,9 @@ def test_a_savepoint_opens_a_transaction(words: sqlagent.Connection) -> None:
     assert one(words, "SELECT count(*) FROM agents") == 0
 
 
-@pytest.mark.parametrize("begin", ["BEGIN", "BEGIN TRANSACTION", "BEGIN IMMEDIATE", "START TRANSACTION", "begin;"])
+@pytest.mark.parametrize(
+    "begin", ["BEGIN", "BEGIN TRANSACTION", "BEGIN IMMEDIATE", "START TRANSACTION", "begin;"]
+)
 @pytest.mark.parametrize("end", ["COMMIT", "END", "COMMIT TRANSACTION", "commit;"])
 def test_every_spelling(words: sqlagent.Connection, begin: str, end: str) -> None:
     words.execute(begin)
@@ -203,7 +212,11 @@ def test_tables_made_and_dropped_inside(words: sqlagent.Connection) -> None:
     assert one(words, "SELECT sum(n) FROM t") == 6.0
     assert words.execute("SELECT n FROM t WHERE id = 1").fetchall() == [(2.5,)]
     words.execute("ROLLBACK")
-    for sql in ("SELECT sum(n) FROM t", "SELECT n FROM t WHERE id = 1", "INSERT INTO t VALUES (1, 1)"):
+    for sql in (
+        "SELECT sum(n) FROM t",
+        "SELECT n FROM t WHERE id = 1",
+        "INSERT INTO t VALUES (1, 1)",
+    ):
         with pytest.raises(sqlagent.ProgrammingError, match='"t"'):
             words.execute(sql)
     words.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, other TEXT)")

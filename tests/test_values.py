@@ -10,17 +10,19 @@ from array import array
 from typing import Any
 
 import pytest
-import sqlagent
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+import sqlagent
 from sqlagent.values import converter, stored
 
 TYPED = [
     ("BIGINT", 0), ("BIGINT", 2**63 - 1), ("BIGINT", -(2**63)), ("INTEGER", 7),
     ("DOUBLE", 0.1), ("DOUBLE", 1e308), ("DOUBLE", 5e-324), ("DOUBLE", -0.0), ("DOUBLE", 3.0),
     ("DOUBLE", math.inf), ("DOUBLE", -math.inf),
-    ("TEXT", ""), ("TEXT", "a'b\"c"), ("TEXT", "龙井茶 é 🦄"), ("TEXT", "NUL \0 inside"), ("TEXT", "7"),
-    ("VARCHAR", "x"), ("JSON", '{"a": [1, 2, {"b": null}]}'), ("JSON", "null"), ("JSON", "5"),
+    ("JSON TEXT", "5"), ("JSON TEXT", "1.0"), ("TEXT", ""), ("TEXT", "a'b\"c"),
+    ("TEXT", "龙井茶 é 🦄"), ("TEXT", "NUL \0 inside"), ("TEXT", "7"),
+    ("VARCHAR", "x"), ("JSON", '{"a": [1, 2, {"b": null}]}'), ("JSON", "null"),
     ("BLOB", b""), ("BLOB", bytes(range(256))), ("BOOLEAN", True), ("BOOLEAN", False),
     ("TIMESTAMP", datetime.datetime(2026, 1, 31, 12, 5, 7, 250_000)),
     ("TIMESTAMP", datetime.datetime(1969, 12, 31, 23, 59, 59, 999_000)),
@@ -41,7 +43,7 @@ def test_a_value_of_each_type_on_each_route(
     assert words.execute("SELECT v FROM t WHERE id = 2").fetchone() == (None,)
     grouped = words.execute("SELECT v, count(*) FROM t WHERE id = 1 GROUP BY v").fetchall()
     assert grouped == [(value, 1)] and type(grouped[0][0]) is type(value)
-    if kind != "JSON":
+    if not kind.startswith("JSON"):
         found = words.execute("SELECT id FROM t WHERE v = ?", (value,)).fetchall()
         assert found == [(1,)]
         assert words.execute("SELECT count(*) FROM t WHERE v = ?", (value,)).fetchall() == [(1,)]
@@ -58,7 +60,9 @@ def test_what_python_has_as_a_parameter(words: sqlagent.Connection) -> None:
         (ident, str(ident)),
         (datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.UTC), "2026-01-31 12:00:00.000"),
         (
-            datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.timezone(datetime.timedelta(hours=5))),
+            datetime.datetime(
+                2026, 1, 31, 12, tzinfo=datetime.timezone(datetime.timedelta(hours=5))
+            ),
             "2026-01-31 07:00:00.000",
         ),
         (datetime.date(2026, 1, 31), "2026-01-31"),
@@ -106,7 +110,9 @@ def test_a_number_of_any_precision_is_kept(words: sqlagent.Connection) -> None:
         st.none(),
     )
 )
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_any_plain_value_comes_back(words: sqlagent.Connection, value: Any) -> None:
     found = words.execute("SELECT ?", (value,)).fetchone()[0]
     assert found == value and type(found) is type(value)
@@ -124,7 +130,7 @@ def test_any_time_comes_back_to_the_millisecond(value: datetime.datetime) -> Non
     assert back is not None and back(stored(value)) == kept
 
 
-@pytest.mark.parametrize("text", ["soon", "", "2026-99-99", "1769860800"])
+@pytest.mark.parametrize("text", ["soon", "", "2026-99-99"])
 def test_a_time_that_is_none_is_shown_as_it_is(words: sqlagent.Connection, text: str) -> None:
     words.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, at TIMESTAMP)")
     words.execute("INSERT INTO t VALUES (1, ?)", (text,))
@@ -133,8 +139,8 @@ def test_a_time_that_is_none_is_shown_as_it_is(words: sqlagent.Connection, text:
 
 def test_every_iso_form_is_one_time(words: sqlagent.Connection) -> None:
     words.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, at TIMESTAMP)")
-    forms = ["2026-01-31T12:00:00Z", "2026-01-31 12:00:00", "2026-01-31T12:00", "2026-01-31T13:00:00+01:00",
-             "2026-01-31 12:00:00.000", "20260131T120000Z"]  # fmt: skip
+    forms = ["2026-01-31T12:00:00Z", "2026-01-31 12:00:00", "2026-01-31T12:00",
+             "2026-01-31T13:00:00+01:00", "2026-01-31 12:00:00.000", "20260131T120000Z"]  # fmt: skip
     words.executemany("INSERT INTO t (at) VALUES (?)", [(f,) for f in forms[:5]])
     noon = datetime.datetime(2026, 1, 31, 12)
     assert {at for (at,) in words.execute("SELECT at FROM t")} == {noon}
@@ -142,8 +148,12 @@ def test_every_iso_form_is_one_time(words: sqlagent.Connection) -> None:
         words.execute(f"SET route = '{route}'")
         for condition in ("at = TIMESTAMP '2026-01-31 12:00:00'", "at = '2026-01-31T12:00:00Z'",
                           "at < '2026-01-31 12:00:00.001'", "at >= '2026-01-31'",
-                          "at BETWEEN '2026-01-31T11:59:59Z' AND '2026-01-31T12:00:00Z'"):  # fmt: skip
-            assert words.execute(f"SELECT count(*) FROM t WHERE {condition}").fetchone() == (5,), condition
-            assert len(words.execute(f"SELECT id FROM t WHERE {condition}").fetchall()) == 5, condition
+                          "at BETWEEN '2026-01-31T11:59:59Z' AND '2026-01-31T12:00Z'"):  # fmt: skip
+            assert words.execute(f"SELECT count(*) FROM t WHERE {condition}").fetchone() == (5,), (
+                condition
+            )
+            assert len(words.execute(f"SELECT id FROM t WHERE {condition}").fetchall()) == 5, (
+                condition
+            )
         assert len(words.execute("SELECT id FROM t WHERE at = ?", (noon,)).fetchall()) == 5
         assert len(words.execute("SELECT id FROM t WHERE at > ?", (noon,)).fetchall()) == 0

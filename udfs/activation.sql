@@ -23,5 +23,6 @@ CREATE MACRO activation(access_count, age_days, last_access_days, d := 0.5) AS
       ELSE (access_count - 1)
         * (pow(age_days * 1.0, 1.0 - d)
           - pow(CASE WHEN last_access_days < 1.0 / 86400 THEN 1.0 / 86400 ELSE last_access_days * 1.0 END, 1.0 - d))
-        / ((1.0 - d) * (age_days
-          - CASE WHEN last_access_days < 1.0 / 86400 THEN 1.0 / 86400 ELSE last_access_days * 1.0 END)) END);
+        / nullif((1.0 - d) * (age_days
+          - CASE WHEN last_access_days < 1.0 / 86400 THEN 1.0 / 86400 ELSE last_access_days * 1.0 END), 0)
+      END);

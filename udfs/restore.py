@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlagent.udfs.save_state import SAVE
+from sqlagent.udfs.save_state import save
 
 from sqlagent.context import Context
 from sqlagent.errors import ProgrammingError
@@ -44,5 +44,5 @@ def restore(ctx: Context, agent_id: str, name: str) -> int:
             sqlstate="42704",
         )
     for row in rows:
-        handle.execute(SAVE, row)
+        save(handle, row)
     return len(rows)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from sqlagent.context import Context
 from sqlagent.errors import IntegrityError
 from sqlagent.functions import Json, scalar
 from sqlagent.migrate import sha256
+
+if TYPE_CHECKING:
+    from sqlagent.engines.sqlite import Handle
 
 # Two statements rather than an upsert, which would check the JSON twice.
 NEXT = """
@@ -66,7 +71,11 @@ def save_state(
                 hint="Read the newest state, and save again with its version.",
                 sqlstate="40001",
             )
-    values = (agent_id, state_type, session_id, data, metadata, sha256(data.encode()))
+    return save(handle, (agent_id, state_type, session_id, data, metadata, sha256(data.encode())))
+
+
+def save(handle: Handle, values: tuple[Any, ...]) -> int:
+    """The next version of a state: agent, type, session, data, metadata, checksum."""
     saved = handle.execute(NEXT, values).fetchall()
     if not saved:  # the trigger numbers it, after any that were deleted
         handle.execute(FIRST, values)

@@ -95,14 +95,11 @@ class Indexer:
         import sqlagent
 
         try:
-            if self._existing != "append":
-                old = self._old(uri)
-                if old and self._existing == "skip":
-                    return "skipped"
-                for document_id in old:
-                    sql = "DELETE FROM documents WHERE document_id = ?"
-                    self._session.rows(sql, [document_id])
+            if self._existing == "skip" and self._old(uri):
+                return "skipped"
             sql = "SELECT index_document(?, uri => ?, title => ?, collection => ?)"
+            if self._existing == "append":
+                sql = "INSERT INTO documents (content, uri, title, collection) VALUES (?, ?, ?, ?)"
             self._session.rows(sql, [text.content, uri, text.title, self.collection])
         except sqlagent.Error as error:
             reject(uri, str(error))

@@ -64,11 +64,7 @@ def _table(name: str, rows: list[tuple[object, ...]]) -> Table:
         key = None
     elif len(keys) == 1 and str(keys[0][4]).upper() == "INTEGER":
         key = str(keys[0][3])
-    sql = None
-    if kind == "view" and rows[0][8]:
-        text = str(rows[0][8])
-        at = text.upper().find(" AS")
-        sql = text[at + 3 :].strip()
+    sql = str(rows[0][8]) if kind == "view" and rows[0][8] else None
     return Table(name, "virtual" if kind == "shadow" else kind, columns, key, sql)
 
 

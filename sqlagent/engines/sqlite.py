@@ -24,6 +24,7 @@ from sqlagent.errors import BusyError, Error, InterfaceError, OperationalError
 
 READERS_MAX = 16
 BATCH_MAX = 256
+CHECKPOINT_PAGES = 4000  # 16 MB: pages that change often are copied home less often
 CACHE_KB = 2048  # of a reader: holds the inner pages of a table of a million vectors
 __all__ = ["Database", "Handle", "attach", "protected", "release", "translate"]
 _numbers = iter(range(1, 1 << 62))
@@ -112,6 +113,7 @@ class Database:
             handle.execute("PRAGMA case_sensitive_like = ON")
             if write:
                 handle.execute(f"PRAGMA synchronous = {self.synchronous}")
+                handle.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}").fetchall()
                 handle.execute("PRAGMA foreign_keys = ON").fetchall()
             elif not self.read_only and not self.memory:
                 handle.execute("PRAGMA query_only = ON")

@@ -110,6 +110,7 @@ _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
 
 def _escape(match: re.Match[str]) -> str:
+    """One escape of an E string as the character that it stands for."""
     code = match.group(1) or match.group(2) or match.group(3)
     return chr(int(code, 16)) if code else _ESCAPED.get(match.group(4), match.group(4))
 
@@ -125,4 +126,5 @@ def quote_name(name: str) -> str:
 
 
 def is_name(token: Token) -> bool:
+    """Whether a token may name a table, a column or a function."""
     return token.kind in ("word", "quoted")

@@ -44,6 +44,7 @@ class Numbering:
             self.of[token.start] = self.slots.index(slot) + 1
 
     def slot(self, token: Token) -> int | str:
+        """Which of the user's parameters a token stands for."""
         return self.slots[self.of[token.start] - 1]
 
 

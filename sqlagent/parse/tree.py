@@ -19,12 +19,16 @@ from sqlagent.errors import ProgrammingError
 from sqlagent.functions import functions
 from sqlagent.parse.lexer import Token, is_name, quote, quote_name, unquote
 from sqlagent.parse.parameters import Numbering, edited
+from sqlagent.parse.words import names
 
 # sqlglot logs what it cannot parse and passes it on as text; here that is an error.
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 TIME_FUNCTIONS = frozenset(("strftime", "date", "datetime", "time", "julianday", "unixepoch"))
-_KEPT = TIME_FUNCTIONS | {"total", "printf", "char", "range", "generate_series"}
+_KEPT = TIME_FUNCTIONS | names(
+    "total printf char range generate_series json_array_insert json_remove json_set jsonb_extract "
+    "soundex"
+)
 _OURS = "sqlagent__"
 
 
@@ -62,6 +66,7 @@ def parse_definition(sql: str, tokens: list[Token]) -> exp.Expr:
 
 
 def _parse(text: str, dialect: str) -> exp.Expr:
+    """The tree that sqlglot makes, with our functions under their own names."""
     tree = parse_one(text, dialect=dialect)
     if isinstance(tree, exp.Command):
         raise ParseError(f"{tree.name} is not known")
@@ -108,6 +113,7 @@ def same_text(
 
 
 def _edits(sql: str, tokens: list[Token], numbering: Numbering) -> list[tuple[int, int, str]]:
+    """What to change in a text so that sqlglot reads it as it is meant."""
     edits = same_text(sql, tokens, numbering, ":p")
     ours = functions()
     last = len(tokens) - 1
@@ -131,6 +137,7 @@ def _edits(sql: str, tokens: list[Token], numbering: Numbering) -> list[tuple[in
 def _syntax_error(
     error: SqlglotError, sql: str, text: str, edits: list[tuple[int, int, str]], tokens: list[Token]
 ) -> ProgrammingError:
+    """sqlglot's error as ours, with its place in the user's text."""
     details = getattr(error, "errors", None)
     if not details or details[0].get("line") is None:
         return ProgrammingError("syntax error", sql=sql, position=tokens[0].start)

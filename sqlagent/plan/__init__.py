@@ -50,6 +50,7 @@ def _run(
     settings: Mapping[str, Any],
     protected: Protected,
 ) -> Any:
+    """The first way that fits: by tokens alone, else by the parser."""
     if tokens[0].upper == "EXPLAIN":
         return _explain(sql, tokens, catalog, settings, protected)
     found: Any = simple(sql, tokens) or ddl(sql, tokens, catalog) or calls.direct(sql, tokens)
@@ -65,6 +66,7 @@ def _run(
 def _plain(
     sql: str, tokens: list[Token], catalog: Catalog, settings: Mapping[str, Any]
 ) -> Lite | None:
+    """The plan of a plain statement; None where it is not one."""
     numbering = Numbering(sql, tokens)
 
     def bind(of: list[Token], place: int, in_from: bool) -> TableCall | None:

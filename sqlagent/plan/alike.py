@@ -10,55 +10,23 @@ from __future__ import annotations
 from sqlglot import exp
 
 from sqlagent.functions import functions
-from sqlagent.parse.words import names
+from sqlagent.plan.alike_names import (
+    AGGREGATES,
+    EXACT,
+    NUMBERS,
+    NUMERIC,
+    READ_CALLS,
+    SQLITE_CALLS,
+    TEXTS,
+    TEXTUAL,
+    WRITE_CALLS,
+    WRITE_CLASSES,
+)
 from sqlagent.rewrite.context import Context
 from sqlagent.rewrite.infer import kind
 from sqlagent.rewrite.times import COMPARISONS, operands
 
-AGGREGATES = (exp.AggFunc, exp.Window, exp.Group, exp.Having, exp.Distinct, exp.SetOperation)
-_STRUCTURE = (
-    exp.Select, exp.From, exp.Where, exp.Column, exp.Identifier, exp.Table, exp.Alias,
-    exp.Literal, exp.Null, exp.Boolean, exp.Paren, exp.And, exp.Or, exp.Not, exp.Is, exp.Exists,
-    exp.Subquery, exp.Case, exp.If, exp.Order, exp.Offset, exp.Placeholder, exp.Tuple,
-    exp.CTE, exp.With, exp.Coalesce, exp.Nullif, exp.Having, exp.Union, exp.Except,
-    exp.Intersect, exp.Filter, exp.WindowSpec, exp.Var, exp.DataType, exp.DataTypeParam,
-    exp.Insert, exp.Update, exp.Delete, exp.Schema, exp.Returning, exp.OnConflict, exp.Values,
-    exp.Escape, exp.Ordered, exp.JSONPath, exp.JSONPathRoot, exp.JSONPathKey,
-    exp.JSONPathSubscript, exp.JSONExtractScalar, exp.JSONExtract, exp.Extract, exp.Year,
-    exp.Month, exp.Day, exp.Interval, exp.CurrentTimestamp, exp.CurrentDate, exp.Div, exp.IntDiv,
-    exp.TimestampTrunc, exp.DateTrunc, exp.Array, exp.Kwarg, exp.PropertyEQ, exp.HexString,
-    exp.Create, exp.RowNumber, exp.Rank, exp.DenseRank, exp.Lag, exp.Lead, exp.FirstValue,
-    exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseNot, exp.LastValue, exp.Ntile, exp.CumeDist,
-    exp.PercentRank, exp.Count, exp.Like, exp.ILike,
-)  # fmt: skip
-_NUMERIC = (exp.Exp, exp.Ln, exp.Sqrt, exp.Pow, exp.Sin, exp.Cos, exp.Abs, exp.Sign)
-_TEXTUAL = (exp.Length, exp.Replace, exp.Substring, exp.StrPosition)
-_NUMBERS = frozenset(("BIGINT", "DOUBLE", "HUGEINT", "NULL", None))
-_TEXTS = frozenset(("VARCHAR", "JSON", "UUID", "NULL", None))
-_CALLS = names(
-    "json_array_length json_valid sq_strftime sq_date sq_datetime sq_time sq_julianday "
-    "sq_unixepoch sq_blob sq_total now get_current_timestamp"
-)
-# SQLite's alone: they force its route.
-SQLITE_CALLS = names(
-    "last_insert_rowid changes total_changes sqlite_version sqlite_source_id randomblob "
-    "zeroblob snippet highlight bm25 likely unlikely likelihood sq_char quote soundex subtype "
-    "timediff unistr unistr_quote sqlite_compileoption_get sqlite_compileoption_used "
-    "json_array_insert json_error_position json_insert json_patch json_remove json_replace "
-    "json_set jsonb jsonb_array jsonb_array_insert jsonb_extract jsonb_group_array "
-    "jsonb_group_object jsonb_insert jsonb_object jsonb_patch jsonb_remove jsonb_replace jsonb_set"
-)
-# Writes always run on SQLite, so these of its own are meant there.
-_WRITE_CALLS = SQLITE_CALLS | names(
-    "json json_array json_object json_quote json_extract json_type random hex typeof "
-    "lower upper round max min sq_printf format instr substr unicode printf "
-    "json_group_array json_group_object iif ifnull"
-)
-_WRITE_CLASSES = (
-    exp.Lower, exp.Upper, exp.Round, exp.Rand, exp.Max, exp.Min, exp.GroupConcat, exp.Hex,
-    exp.Unicode, exp.JSONObject, exp.JSONArray, exp.Trim, exp.Concat, exp.JSONSet, exp.ParseJSON,
-    exp.JSONType, exp.Glob, exp.Match, exp.BitwiseLeftShift, exp.BitwiseRightShift,
-)  # fmt: skip
+__all__ = ["AGGREGATES", "SQLITE_CALLS", "doubts"]
 
 
 def doubts(tree: exp.Expr, context: Context, writes: bool) -> list[str]:
@@ -72,6 +40,7 @@ def doubts(tree: exp.Expr, context: Context, writes: bool) -> list[str]:
 
 
 def _doubt(node: exp.Expr, context: Context, writes: bool) -> str | None:
+    """Why SQLite might say one node otherwise; None where it does not."""
     if isinstance(node, (exp.And, exp.Or, exp.Column, exp.Identifier)):
         return None
     if isinstance(node, (*COMPARISONS, exp.Between, exp.In)):
@@ -85,10 +54,11 @@ def _doubt(node: exp.Expr, context: Context, writes: bool) -> str | None:
         return None if both == ("BIGINT", "BIGINT") else "% of what may not be integers"
     if isinstance(node, exp.DPipe):
         kinds = {kind(node.this, context), kind(node.expression, context)}
-        return None if writes or kinds <= _TEXTS | {"BIGINT", "HUGEINT"} else "|| of what may not be texts"
+        texts = writes or kinds <= TEXTS | {"BIGINT", "HUGEINT"}
+        return None if texts else "|| of what may not be texts"
     if isinstance(node, exp.Cast):
         return _cast(node, context, writes)
-    if writes and isinstance(node, _WRITE_CLASSES):
+    if writes and isinstance(node, WRITE_CLASSES):
         return None
     if isinstance(node, exp.TableAlias):
         derived = isinstance(node.parent, exp.Subquery | exp.Values | exp.Table)
@@ -99,29 +69,28 @@ def _doubt(node: exp.Expr, context: Context, writes: bool) -> str | None:
         return _clause(node, context)
     if isinstance(node, exp.Trim):
         return "trim of given characters" if node.args.get("expression") else None
-    if isinstance(node, _NUMERIC):
+    if isinstance(node, NUMERIC):
         inner = kind(node.this, context)
-        return None if inner in _NUMBERS else f"{node.key}() of what may be no number"
-    if isinstance(node, _TEXTUAL):
+        return None if inner in NUMBERS else f"{node.key}() of what may be no number"
+    if isinstance(node, TEXTUAL):
         inner = kind(node.this, context)
-        return None if inner in _TEXTS and len(node.args) <= 4 else f"{node.key}() of no text"
+        return None if inner in TEXTS and len(node.args) <= 4 else f"{node.key}() of no text"
     if isinstance(node, (exp.Sum, exp.Avg, exp.Min, exp.Max, exp.GroupConcat)):
         return _aggregate(node, context)
     if isinstance(node, (exp.Floor, exp.Ceil)):
         return None if kind(node.this, context) == "DOUBLE" else f"{node.key}() of no DOUBLE"
-    if type(node) in _EXACT:
+    if type(node) in EXACT:
         return _select(node) if isinstance(node, exp.Select) else None
     return f"{_spelled(node)} is DuckDB's"
 
 
-_EXACT = frozenset(_STRUCTURE)
-
-
 def _spelled(node: exp.Expr) -> str:
+    """A node as the user knows it."""
     return f"{node.sql_name().lower()}()" if isinstance(node, exp.Func) else node.key
 
 
 def _select(node: exp.Expr) -> str | None:
+    """The clauses of SELECT that only DuckDB has."""
     for word in ("qualify", "sample", "laterals", "pivots", "match", "cluster", "sort", "hint"):
         if node.args.get(word):
             return f"{word.upper()} is DuckDB's"
@@ -129,6 +98,7 @@ def _select(node: exp.Expr) -> str | None:
 
 
 def _comparison(node: exp.Expr, context: Context) -> str | None:
+    """Engines convert types differently before they compare."""
     if isinstance(node, exp.In) and (node.args.get("unnest") or node.args.get("field")):
         return "IN over a list"
     assigns = isinstance(node.parent, (exp.Update, exp.OnConflict))
@@ -158,6 +128,7 @@ def _comparison(node: exp.Expr, context: Context) -> str | None:
 
 
 def _is_decimal_column(node: exp.Expr, found: str) -> bool:
+    """Whether a decimal is a column, whose numbers SQLite keeps as binary ones."""
     return found.startswith("DECIMAL") and not isinstance(node, exp.Literal)
 
 
@@ -170,6 +141,7 @@ def _is_number(text: str) -> bool:
 
 
 def _arithmetic(node: exp.Expr, context: Context, writes: bool) -> str | None:
+    """Numbers are alike but for decimals, texts and times."""
     sides = [node.this] if isinstance(node, exp.Neg) else [node.this, node.expression]
     kinds = [kind(s, context) for s in sides]
     if "INTERVAL" in kinds:
@@ -181,10 +153,11 @@ def _arithmetic(node: exp.Expr, context: Context, writes: bool) -> str | None:
     decimals = [k for k in kinds if k is not None and k.startswith("DECIMAL")]
     if decimals and "DOUBLE" not in kinds:
         return "arithmetic with decimals"
-    return None if set(kinds) <= _NUMBERS | set(decimals) else "arithmetic with what is no number"
+    return None if set(kinds) <= NUMBERS | set(decimals) else "arithmetic with what is no number"
 
 
 def _cast(node: exp.Expr, context: Context, writes: bool) -> str | None:
+    """Only casts that cannot fail and round alike."""
     if isinstance(node, exp.TryCast):
         return "TRY_CAST is DuckDB's"
     to, given = kind(node, context), kind(node.this, context)
@@ -204,6 +177,7 @@ def _cast(node: exp.Expr, context: Context, writes: bool) -> str | None:
 
 
 def _clause(node: exp.Expr, context: Context) -> str | None:
+    """Forms of joins and groups that only DuckDB has."""
     if isinstance(node, exp.Join):
         word = node.method or (node.kind if node.kind in ("SEMI", "ANTI", "POSITIONAL") else "")
         return f"{word} JOIN" if word and word != "NATURAL" else None
@@ -221,6 +195,7 @@ def _clause(node: exp.Expr, context: Context) -> str | None:
 
 
 def _aggregate(node: exp.Expr, context: Context) -> str | None:
+    """Aggregates are alike over numbers, and min and max over anything."""
     inner = node.this.expressions[0] if isinstance(node.this, exp.Distinct) else node.this
     given = kind(inner, context)
     if isinstance(node, (exp.Min, exp.Max)):
@@ -234,9 +209,10 @@ def _aggregate(node: exp.Expr, context: Context) -> str | None:
 
 
 def _call(node: exp.Anonymous, writes: bool) -> str | None:
+    """Functions that sqlglot has no class for."""
     name = node.name.lower()
     if isinstance(node.parent, exp.Table):
         return None  # a source, which `sources` has judged
-    if name in _CALLS or name in SQLITE_CALLS or name in functions():
+    if name in READ_CALLS or name in SQLITE_CALLS or name in functions():
         return None
-    return None if writes and name in _WRITE_CALLS else f"{name.removeprefix('sq_')}() is DuckDB's"
+    return None if writes and name in WRITE_CALLS else f"{name.removeprefix('sq_')}() is DuckDB's"

@@ -78,5 +78,6 @@ def _defaults(tokens: list[Token]) -> list[tuple[int, int, str]]:
 
 
 def _tables(tokens: list[Token], catalog: Catalog) -> tuple[str, ...]:
+    """The tables of the file that a definition names."""
     names = {t.name.lower() for t in tokens if is_name(t)}
     return tuple(sorted(n for n in names if n in catalog.tables))

@@ -98,6 +98,7 @@ class Guard:
             self._argument(argument, name)
 
     def _argument(self, argument: exp.Expr, name: str) -> None:
+        """Check one argument of a table function: each may hold a path."""
         if isinstance(argument, (exp.Kwarg, exp.PropertyEQ, exp.EQ)):
             # An option, such as delim = ';': a path only where it names the live file.
             text = folded(argument.expression)

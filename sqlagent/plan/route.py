@@ -17,10 +17,14 @@ from sqlagent.parse.lexer import Token
 from sqlagent.parse.parameters import Numbering, edited
 from sqlagent.parse.tree import parse, same_text
 from sqlagent.plan import alike
+from sqlagent.plan.copying import copy_to
+from sqlagent.plan.describe import described
 from sqlagent.plan.guard import refuse_statement
 from sqlagent.plan.plans import Call, Calls, Duck, Fill, Lite
 from sqlagent.plan.say import say, types
 from sqlagent.plan.sources import Protected, Sources
+from sqlagent.plan.writing import write_calls
+from sqlagent.plan.written import written
 from sqlagent.rewrite import COMMON, TO_DUCKDB, TO_SQLITE, Context
 
 _READS = (exp.Select, exp.SetOperation, exp.Values, exp.Subquery, exp.Pivot)
@@ -57,17 +61,16 @@ class Router:
         self.protected = protected
         self.numbering = Numbering(sql, tokens)
         self.own = True
+        self.unsaid = ["it has what only SQLite says"]  # why DuckDB could not say the last read
 
     def plan(self) -> Lite | Duck | Calls | Call | Fill:
+        """The plan of the whole statement."""
         tree, own = parse(self.sql, self.tokens, self.numbering, self.dialect)
         self.own = own and self.dialect == "duckdb"
         return self.of(tree)
 
     def of(self, tree: exp.Expr) -> Lite | Duck | Calls | Call | Fill:
         """The plan of a tree, whole or a part of the statement."""
-        from sqlagent.plan.writing import write_calls
-        from sqlagent.plan.written import copy_to, described, written
-
         if isinstance(tree, exp.Describe | exp.Summarize | exp.Show):
             return described(self, tree)
         if isinstance(tree, exp.Copy):
@@ -83,6 +86,7 @@ class Router:
         return written(self, tree, context)
 
     def context(self) -> Context:
+        """What the passes know at their start."""
         return Context(self.catalog, self.dialect, self.sql, self.tokens)
 
     def read(self, tree: exp.Expr, context: Context) -> Lite | Duck:
@@ -117,7 +121,7 @@ class Router:
         duck = self.duck(tree, context, sources, lite)
         if duck is None:
             if lite is None:
-                raise self.impossible(not_sqlite, ["it has what only SQLite says"])
+                raise self.impossible(not_sqlite, self.unsaid)
             return lite
         if self.wanted == "duckdb":
             return duck._replace(why="SET route = 'duckdb'")
@@ -125,6 +129,7 @@ class Router:
         return duck._replace(why=why)
 
     def impossible(self, not_sqlite: list[str], not_duckdb: list[str]) -> NotSupportedError:
+        """The error where no engine that may run it can say it."""
         reasons = [f"not on SQLite: {not_sqlite[0]}"] if not_sqlite else []
         reasons += [f"not on DuckDB: {not_duckdb[0]}"] if not_duckdb else []
         what = "no engine here can run this statement"
@@ -159,6 +164,7 @@ class Router:
         """The statement as DuckDB's; the user's own text where no pass had anything to change."""
         mine, said = self.passed(tree, context, "duckdb")
         if mine.doubts:
+            self.unsaid = mine.doubts
             return None
         tables = list(sources.tables)
         if mine.changed:
@@ -208,6 +214,7 @@ class Router:
 
 
 def _sqlite_only(tree: exp.Expr) -> list[str]:
+    """Why DuckDB cannot say it: calls and MATCH that only SQLite has."""
     found = [
         f"{n.name.removeprefix('sq_')}() is SQLite's" for n in tree.find_all(exp.Anonymous)
         if n.name.lower() in alike.SQLITE_CALLS

@@ -65,6 +65,7 @@ def wrong(sql: str, tokens: list[Token], place: int, wanted: str) -> Programming
 
 
 def _transaction(sql: str, tokens: list[Token]) -> Transaction:
+    """BEGIN, COMMIT, ROLLBACK and savepoints in all their spellings."""
     words = [t.upper for t in tokens]
     verb = {"START": "begin", "END": "commit", "ABORT": "rollback"}.get(words[0], words[0].lower())
     rest = 1
@@ -98,6 +99,7 @@ def _transaction(sql: str, tokens: list[Token]) -> Transaction:
 
 
 def _setting(sql: str, tokens: list[Token]) -> Setting | Lite:
+    """SET, RESET and SHOW; those of DuckDB's settings that open files are refused."""
     verb = tokens[0].upper.lower()
     rest = 1
     if rest < len(tokens) - 1 and tokens[rest].upper in ("SESSION", "LOCAL", "GLOBAL"):
@@ -144,6 +146,7 @@ def _setting(sql: str, tokens: list[Token]) -> Setting | Lite:
 
 
 def _call(sql: str, tokens: list[Token]) -> Call:
+    """CALL name(literals and parameters)."""
     if len(tokens) < 2 or not is_name(tokens[1]):
         raise wrong(sql, tokens, 1, "the name of a procedure")
     if len(tokens) < 4 or tokens[2].text != "(" or tokens[-1].text != ")":
@@ -160,6 +163,7 @@ def _call(sql: str, tokens: list[Token]) -> Call:
 
 
 def _pragma(sql: str, tokens: list[Token]) -> Lite:
+    """A pragma is SQLite's, but for those that would change what SQL means here."""
     names = [t for t in tokens[1:4] if is_name(t)]
     if not names:
         raise wrong(sql, tokens, 1, "the name of a pragma")

@@ -11,13 +11,13 @@ from sqlagent.functions import functions
 from sqlagent.parse.words import names
 from sqlagent.plan.guard import Guard
 from sqlagent.rewrite.context import Context
+from sqlagent.rewrite.spellings import ROWIDS
 
 Protected = Callable[[str], str | None]
 _SQLITE_TABLES = names(
     "sqlite_master sqlite_schema sqlite_temp_master sqlite_temp_schema sqlite_sequence "
     "sqlite_stat1 sqlite_stat4 sqlite_dbpage dbstat"
 )
-_ROWIDS = frozenset(("rowid", "oid", "_rowid_"))
 _FILE_ENDS = (".parquet", ".csv", ".json", ".ndjson", ".jsonl", ".tsv", ".gz", ".zst", ".txt")
 
 
@@ -44,9 +44,11 @@ class Sources:
 
     @property
     def files(self) -> tuple[str | int, ...]:
+        """The files that DuckDB is to read."""
         return tuple(self.guard.files)
 
     def _table(self, node: exp.Table) -> None:
+        """Take in a named source: a table of the file, a file, or a name of an engine."""
         if not isinstance(node.this, exp.Identifier):
             self._call(node)
             return
@@ -77,6 +79,7 @@ class Sources:
             raise self._unknown(node, [*self.context.catalog.tables, *callables])
 
     def _unknown(self, node: exp.Expr, known: Iterable[str]) -> ProgrammingError:
+        """The error for a name that no table has."""
         context = self.context
         name = f"{node.db}.{node.name}" if isinstance(node, exp.Table) and node.db else node.name
         return ProgrammingError(
@@ -85,6 +88,7 @@ class Sources:
         )  # fmt: skip
 
     def _call(self, node: exp.Table) -> None:
+        """Take in a table function: ours, or one of DuckDB that the guard lets pass."""
         call = node.this
         name = call.name.lower() if isinstance(call, exp.Anonymous) else call.sql_name().lower()
         function = functions().get(name)
@@ -117,7 +121,7 @@ class Sources:
         if any(columns is None for sources in names.by_alias.values() for columns in sources):
             return
         known = {c.name.lower() for s in names.by_alias.values() for cs in s if cs for c in cs}
-        known |= {a.alias.lower() for a in tree.find_all(exp.Alias)} | _ROWIDS | set(names.by_alias)
+        known |= {a.alias.lower() for a in tree.find_all(exp.Alias)} | ROWIDS | set(names.by_alias)
         known |= {i.name.lower() for i in tree.find_all(exp.TableAlias)} | {"excluded"}
         if any(isinstance(node, exp.Lambda) for node in tree.walk()):
             return
@@ -130,7 +134,7 @@ class Sources:
                     raise self._unknown(column.args["table"], names.by_alias)
             elif name not in known:
                 raise ProgrammingError(
-                    f'unknown column "{column.name}"', hint=nearest(name, known - _ROWIDS),
+                    f'unknown column "{column.name}"', hint=nearest(name, known - ROWIDS),
                     sql=self.context.sql, position=self.context.position(column.name),
                     sqlstate="42703",
                 )  # fmt: skip

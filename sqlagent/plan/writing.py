@@ -46,7 +46,7 @@ def write_calls(router: Router, tree: exp.Expr, context: Context) -> Calls | Cal
         _output(e, n, known, inner, places, context, router)
         for n, e in enumerate(tree.expressions, 1)
     ]
-    kinds = (None,) * len(outputs)
+    kinds: tuple[str | None, ...] = (None,) * len(outputs)
     if not inner and not tree.args.get("from_"):
         return Calls(tuple(outputs), why=WHY, types=kinds)
     source = _source(tree, inner, places, context)
@@ -91,6 +91,7 @@ def _source(
 
 
 def _bare(node: exp.Expr) -> exp.Expr:
+    """An output without its alias."""
     return node.this if isinstance(node, exp.Alias) else node
 
 

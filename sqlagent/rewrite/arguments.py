@@ -85,6 +85,7 @@ def _check(function: Function, given: list[exp.Expr], context: Context) -> None:
 
 
 def _may_be_number(node: exp.Expr) -> bool:
+    """False for a constant that is none; an expression may be one."""
     text = isinstance(node, exp.Literal) and node.is_string
     return not text and not isinstance(node, (exp.Boolean, exp.Array, exp.Struct))
 
@@ -132,6 +133,7 @@ def bound(function: Function, given: list[exp.Expr], context: Context) -> list[e
 def _sort(
     function: Function, argument: exp.Expr, positional: list[Any], named: dict[str, Any]
 ) -> None:
+    """Put an argument with the positional or the named ones."""
     if not isinstance(argument, (exp.Kwarg, exp.PropertyEQ)):
         if named:
             raise ProgrammingError(
@@ -146,6 +148,7 @@ def _sort(
 
 
 def _default(function: Function, index: int) -> exp.Expr:
+    """A left out argument: NULL, or a macro's default itself, which no body fills in."""
     default = function.parameters[index].default
     if function.kind != "macro" or default is None:
         return exp.Null()

@@ -47,6 +47,7 @@ class Names:
         self.by_alias: dict[str, list[tuple[Column, ...] | None]] = {}
         self.ours: dict[str, bool] = {}
         self.hidden: set[str] = set()
+        self.keys: dict[str, str | None] = {}
 
     def read(self, tree: exp.Expr) -> None:
         """Gather the sources of `tree`, and the names that an inner SELECT gives to its columns."""
@@ -65,6 +66,7 @@ class Names:
                     c._replace(not_null=True) if c.name.lower() == key else c for c in table.columns
                 ))  # fmt: skip
                 self.ours[alias] = table.name.lower() in OURS
+                self.keys[alias] = table.key
             elif isinstance(node.this, exp.Anonymous):
                 function = functions().get(node.this.name.lower())
                 columns = function.columns if function is not None else None
@@ -82,9 +84,11 @@ class Names:
                 }
 
     def _table(self, node: exp.Table) -> Table | None:
+        """The table of the catalog that a source names."""
         return self.catalog.table(node.name) if isinstance(node.this, exp.Identifier) else None
 
     def _add(self, alias: str, columns: tuple[Column, ...] | None) -> None:
+        """Remember the columns of a source; None where they are not known."""
         self.by_alias.setdefault(alias, []).append(columns)
 
     def column(self, node: exp.Column) -> Column | None:
@@ -103,6 +107,13 @@ class Names:
         if not found or any(c.type != found[0].type for c in found):
             return None
         return found[0]._replace(not_null=all(c.not_null for c in found))
+
+    def rowid(self, node: exp.Column) -> str | None:
+        """Of `rowid`, the column that is another name of it; None for one that stands alone."""
+        if node.table:
+            return self.keys.get(node.table.lower())
+        found = set(self.keys.values())
+        return found.pop() if len(found) == 1 else None
 
     def canonical(self, node: exp.Column) -> bool:
         """Whether the column's times are known to be kept in the canonical form."""

@@ -15,6 +15,7 @@ _REAL = ("DOUBLE", "FLOAT", "REAL")
 
 
 def division(tree: exp.Expr, context: Context) -> exp.Expr:
+    """Every `/` and `//` as the dialect means it, said for the engine."""
     for node in list(tree.find_all(exp.Div, exp.IntDiv)):
         said = _to_sqlite if context.engine == "sqlite" else _to_duckdb
         new = said(node, context)
@@ -28,6 +29,7 @@ def division(tree: exp.Expr, context: Context) -> exp.Expr:
 
 
 def _to_sqlite(node: exp.Expr, context: Context) -> exp.Expr | None:
+    """Divide as reals, and by zero as DuckDB does."""
     left, right = node.this.copy(), node.expression.copy()
     if isinstance(node, exp.IntDiv):
         if {kind(left, context), kind(right, context)} != {"BIGINT"}:
@@ -76,6 +78,7 @@ def _plain(left: exp.Expr, right: exp.Expr) -> exp.Expr:
 
 
 def _to_duckdb(node: exp.Expr, context: Context) -> exp.Expr | None:
+    """SQLite's and PostgreSQL's division of integers, said with `//`."""
     if isinstance(node, exp.IntDiv) or not node.args.get("typed"):
         return None
     left, right = node.this.copy(), node.expression.copy()

@@ -74,6 +74,7 @@ def kind(node: exp.Expr | None, context: Context) -> str | None:
 
 
 def _literal(node: exp.Literal) -> str:
+    """DuckDB gives a number with a point an exact decimal type."""
     if node.is_string:
         return "VARCHAR"
     text = node.name.lower()
@@ -86,6 +87,7 @@ def _literal(node: exp.Literal) -> str:
 
 
 def _arithmetic(node: exp.Expr, left: str | None, right: str | None) -> str | None:
+    """The type of a sum, difference or product."""
     both = {left, right}
     if both == {"BIGINT"}:
         return "BIGINT"
@@ -101,6 +103,7 @@ def _arithmetic(node: exp.Expr, left: str | None, right: str | None) -> str | No
 
 
 def _common(nodes: list[exp.Expr | None], context: Context) -> str | None:
+    """The type that all of several values have."""
     kinds = {kind(n, context) for n in nodes if n is not None} - {"NULL"}
     if kinds == {"BIGINT", "DOUBLE"}:
         return "DOUBLE"
@@ -108,6 +111,7 @@ def _common(nodes: list[exp.Expr | None], context: Context) -> str | None:
 
 
 def _sum(inner: str | None) -> str | None:
+    """A sum is wider than what is summed."""
     if inner == "BIGINT":
         return "HUGEINT"
     if inner is not None and inner.startswith("DECIMAL("):
@@ -116,6 +120,7 @@ def _sum(inner: str | None) -> str | None:
 
 
 def _call(name: str) -> str | None:
+    """The type that a function by name returns."""
     if name in _SQ:
         return _SQ[name]
     from sqlagent.functions import functions

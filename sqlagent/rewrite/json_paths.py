@@ -32,6 +32,7 @@ def json_paths(tree: exp.Expr, context: Context) -> exp.Expr:
 
 
 def _text(path: exp.Expr) -> exp.Expr:
+    """A path as a text for json_type()."""
     if isinstance(path, exp.Literal):
         return path.copy()
     return exp.Literal.string(path.sql("sqlite").strip("'").replace("''", "'"))

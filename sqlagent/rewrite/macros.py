@@ -65,6 +65,7 @@ def _double(node: exp.Literal) -> None:
 
 
 def _put(tree: exp.Expr, node: exp.Expr, new: exp.Expr) -> exp.Expr:
+    """Replace a call by its body; an output keeps the name of the call."""
     if node is tree:
         return new
     outer = node.parent

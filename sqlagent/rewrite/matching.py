@@ -31,4 +31,5 @@ def matching(tree: exp.Expr, context: Context) -> exp.Expr:
 
 
 def _lower(node: exp.Expr) -> exp.Expr:
+    """The expression in lower case."""
     return exp.Anonymous(this="lower", expressions=[node.copy()])

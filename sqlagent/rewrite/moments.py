@@ -32,6 +32,7 @@ class Moment(NamedTuple):
     steps: tuple[str | exp.Expr, ...] = ()
 
     def then(self, *steps: str | exp.Expr) -> Moment:
+        """The moment after further steps."""
         return Moment(self.base, (*self.steps, *steps))
 
 
@@ -67,6 +68,7 @@ def moment(node: exp.Expr, context: Context) -> Moment | None:
 
 
 def _call(node: exp.Anonymous, context: Context) -> Moment | None:
+    """The moment that a function gives; None for one of something else."""
     name, arguments = node.name.lower(), node.expressions
     if name in ("now", "get_current_timestamp", "current_timestamp") and not arguments:
         return Moment(None)
@@ -181,5 +183,6 @@ def duck(found: Moment, context: Context) -> exp.Expr:
 
 
 def _micros(node: exp.Expr) -> exp.Expr:
+    """A TIMESTAMP WITH TIME ZONE as UTC's TIMESTAMP, whatever the session's zone."""
     inner = exp.Anonymous(this="epoch_us", expressions=[node])
     return exp.Anonymous(this="make_timestamp", expressions=[inner])

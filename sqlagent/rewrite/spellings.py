@@ -22,6 +22,9 @@ _RESERVED = names(
     "pivot pivot_longer pivot_wider placing positional qualify right semi show similar some "
     "summarize symmetric tablesample trailing unpack unpivot variadic verbose window with"
 )
+ROWIDS = frozenset(("rowid", "oid", "_rowid_"))
+# SQLite's functions that DuckDB has only in other words.
+_SAID = names("total date datetime time julianday unixepoch")
 _MOMENTS = (
     exp.CurrentTimestamp, exp.CurrentDate, exp.Add, exp.Sub, exp.TimestampTrunc, exp.DateTrunc,
     exp.Cast,
@@ -29,6 +32,7 @@ _MOMENTS = (
 
 
 def spellings(tree: exp.Expr, context: Context) -> exp.Expr:
+    """Every function in the spelling of the engine; `changed` where the text no longer stands."""
     for node in list(tree.walk()):
         new = _new(node, context)
         if new is None or new == node:
@@ -49,6 +53,7 @@ def _only_renamed(node: exp.Expr, new: exp.Expr) -> bool:
 
 
 def _new(node: exp.Expr, context: Context) -> exp.Expr | None:
+    """What a node becomes; None where it stays."""
     if isinstance(node, exp.Anonymous):
         return _call(node, context)
     if context.engine != "sqlite":
@@ -56,6 +61,8 @@ def _new(node: exp.Expr, context: Context) -> exp.Expr | None:
             return duck(Moment(None), context)
         if isinstance(node, exp.If) and not isinstance(node.parent, exp.Case):
             context.changed = True  # iif() is said as CASE
+        if isinstance(node, exp.Column) and node.name.lower() in ROWIDS:
+            return _rowid(node, context)
         if isinstance(node, exp.Identifier) and node.this.lower() in _RESERVED:
             context.changed = context.changed or not node.quoted
             node.set("quoted", True)
@@ -74,7 +81,19 @@ def _new(node: exp.Expr, context: Context) -> exp.Expr | None:
     return None
 
 
+def _rowid(node: exp.Column, context: Context) -> exp.Expr | None:
+    """DuckDB's columns of a table have the key under its own name, and no other row ids."""
+    if not context.names.by_alias or context.names.column(node) is not None:
+        return None
+    key = context.names.rowid(node)
+    if key is None or key.lower() in ROWIDS:
+        context.doubts.append(f"{node.name} is SQLite's")
+        return None
+    return exp.column(exp.to_identifier(key, quoted=True), table=node.args.get("table"))
+
+
 def _part(node: exp.Expr, context: Context) -> exp.Expr | None:
+    """A part of a time by strftime(), as a number."""
     unit = _PART_CLASSES.get(type(node)) or node.name.lower()
     found = moment(node.expression if isinstance(node, exp.Extract) else node.this, context)
     if found is None or unit not in _PARTS:
@@ -85,6 +104,7 @@ def _part(node: exp.Expr, context: Context) -> exp.Expr | None:
 
 
 def _call(node: exp.Anonymous, context: Context) -> exp.Expr | None:
+    """A function by name in the words of the engine."""
     name = node.name.lower()
     if name in ("now", "get_current_timestamp"):
         found = moment(node, context)
@@ -101,7 +121,7 @@ def _call(node: exp.Anonymous, context: Context) -> exp.Expr | None:
         return exp.Anonymous(this="from_hex", expressions=[exp.Literal.string(text)])
     if word == "strftime":
         return _strftime(arguments, context)
-    if context.engine == "sqlite" or word in ("range", "generate_series", "printf", "char"):
+    if context.engine == "sqlite" or word not in _SAID:
         return exp.Anonymous(this=word, expressions=[a.copy() for a in arguments])
     if word == "total":
         real = exp.cast(arguments[0].copy(), "DOUBLE")
@@ -116,6 +136,7 @@ def _call(node: exp.Anonymous, context: Context) -> exp.Expr | None:
 
 
 def _duck_time(word: str, here: exp.Expr) -> exp.Expr:
+    """SQLite's date and time functions by DuckDB's."""
     if word == "julianday":
         # DuckDB's days begin at midnight, SQLite's (and astronomers') at noon.
         julian = exp.Anonymous(this="julian", expressions=[here])

@@ -14,6 +14,7 @@ COMPARISONS = (
 
 
 def times(tree: exp.Expr, context: Context) -> exp.Expr:
+    """Both sides of a comparison with a time in one form."""
     for node in list(tree.find_all(*COMPARISONS, exp.Between, exp.In)):
         if isinstance(node.parent, (exp.Update, exp.OnConflict)) and node.arg_key == "expressions":
             continue  # SET a = b assigns
@@ -35,6 +36,7 @@ def operands(node: exp.Expr) -> list[exp.Expr]:
 
 
 def _normalise(side: exp.Expr, target: str, context: Context) -> None:
+    """One side of a comparison as the engine keeps times."""
     if isinstance(side, (exp.Null, exp.Boolean)):
         return
     found = moment(side, context)
@@ -59,13 +61,6 @@ def _normalise(side: exp.Expr, target: str, context: Context) -> None:
     if new != side:
         side.replace(new)
         context.changed = True
-
-
-def _stays(found: Moment, side: exp.Expr, target: str, context: Context) -> bool:
-    """Whether DuckDB compares it as it is: a time column, or a parameter with a DATE."""
-    if found.base is side and kind(side, context) in ("TIMESTAMP", "DATE"):
-        return True
-    return isinstance(side, exp.Placeholder) and target == "DATE"
 
 
 def _date(found: Moment, side: exp.Expr, context: Context) -> exp.Expr:

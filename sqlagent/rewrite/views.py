@@ -25,9 +25,10 @@ def views(tree: exp.Expr, context: Context) -> exp.Expr:
             inner = _select(node.name, context)
             if inner is None:
                 return tree
-            alias = (node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(node.name))).copy()
+            alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(node.name))
+            alias = alias.copy()
             if not alias.columns:
-                # By the names that the file's catalog has: the engines name expressions differently.
+                # The names that the file's catalog has: engines name expressions differently.
                 names = context.catalog.tables[node.name.lower()].columns
                 alias.set("columns", [exp.to_identifier(c.name, quoted=True) for c in names])
             new = exp.Subquery(this=inner, alias=alias)
@@ -39,6 +40,7 @@ def views(tree: exp.Expr, context: Context) -> exp.Expr:
 
 
 def _select(name: str, context: Context) -> exp.Expr | None:
+    """A view's SELECT as a tree; None, with a doubt, where only SQLite can read it."""
     from sqlagent.parse.tree import parse_definition
 
     table = context.catalog.table(name)

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlagent.errors import Error, ProgrammingError
+from sqlagent.errors import Error, NotSupportedError, ProgrammingError
 
 if TYPE_CHECKING:
     from sqlagent.context import Context
+    from sqlagent.plan.plans import Duck
 
 
 def allowed(
@@ -53,18 +54,24 @@ def _run(context: Context, head: str, condition: str, values: Any) -> Any:
     from sqlagent.engines import schema
     from sqlagent.engines.sqlite import translate
     from sqlagent.plan import plan
-    from sqlagent.plan.plans import Lite
+    from sqlagent.plan.plans import Duck, Lite
 
     text = head + where.this.sql(dialect="duckdb")
     settings = {**context.settings, "dialect": "duckdb", "route": "sqlite"}
     with context.reading() as handle:
         catalog = schema.read_catalog(handle)
+        protected = context.database.protected
         try:
-            planned = plan(text, catalog, settings, context.database.protected).run
+            try:
+                planned = plan(text, catalog, settings, protected).run
+            except NotSupportedError:  # such as a cast, which SQLite has a meaning of its own for
+                planned = plan(text, catalog, {**settings, "route": "auto"}, protected).run
         except Error as error:
             raise type(error)(error.message, hint=error.hint, sql=condition, position=0) from None
+        if isinstance(planned, Duck):
+            return _on_duckdb(context, planned, values)
         if not isinstance(planned, Lite) or planned.writes:
-            raise ProgrammingError("filter cannot be said in SQLite", sql=condition, position=0)
+            raise ProgrammingError("filter is one condition", sql=condition, position=0)
         if planned.functions:
             from sqlagent.engines.sqlite_functions import ensure
 
@@ -73,3 +80,20 @@ def _run(context: Context, head: str, condition: str, values: Any) -> Any:
             return handle.execute(planned.sql, values).fetchall()
         except apsw.Error as error:
             raise translate(error, condition) from None
+
+
+def _on_duckdb(context: Context, planned: Duck, values: Any) -> list[Any]:
+    """The rows by DuckDB, as the statement's transaction sees them."""
+    from sqlagent.run_duck import engine
+    from sqlagent.values import pick
+
+    duck, own = engine(context.database), context.handle
+    bound = list(pick(planned.parameters, values))
+    if own is not None and own is context.database._writer and own.in_transaction:
+        result = duck.run_private(planned, bound, own)
+    else:
+        result = duck.run(planned, bound)
+    try:
+        return list(result.rows())
+    finally:
+        result.close()
