@@ -158,7 +158,8 @@ class Connection:
         self._check()
         if not isinstance(sql, str):
             raise ProgrammingError(f"a statement is text, not {type(sql).__name__}")
-        from sqlagent.run import fail, runner_for
+        from sqlagent.run import runner_for
+        from sqlagent.run.writing import fail
 
         try:
             runner, keep = runner_for(self, sql)

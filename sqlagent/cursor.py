@@ -179,7 +179,7 @@ class Cursor:
         """All rows that are left, as a polars.DataFrame (polars must be installed)."""
         import polars
 
-        return polars.from_arrow(self.arrow())
+        return polars.DataFrame(self.arrow())
 
     def __enter__(self) -> Cursor:
         return self

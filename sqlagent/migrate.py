@@ -120,9 +120,7 @@ def taken_names(connection: apsw.Connection, migrations: list[Migration]) -> lis
         (str(kind), str(name))
         for kind, name in connection.execute("SELECT type, name FROM sqlite_master ORDER BY name")
     ]
-    return [
-        (k, n) for k, n in found if n.lower() in ours or n.lower().startswith("sqlagent_")
-    ]
+    return [(k, n) for k, n in found if n.lower() in ours or n.lower().startswith("sqlagent_")]
 
 
 def copy_before(path: str, version: int) -> str:

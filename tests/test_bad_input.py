@@ -1,4 +1,4 @@
-"""What cannot be is a clear error of ours before anything is written; what is large is just that."""
+"""What cannot be is a clear error of ours before anything is written; what is large is just so."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import pytest
 
 import sqlagent
 from sqlagent import cli, reference
-from sqlagent.calls import CALLS
+from sqlagent.run.procedures import CALLS
 from sqlagent.config import SETTINGS
 from sqlagent.functions import Function, functions
 

@@ -1,4 +1,4 @@
-"""The schema: only what SQLite 3.40 has, all that the surface names, its rules in the file itself."""
+"""The schema: only what SQLite 3.40 has, all that the surface names, its rules in the file."""
 
 from __future__ import annotations
 

@@ -12,7 +12,9 @@ def main(argv: Sequence[str]) -> int:
         prog="sqlagent demo",
         description="Makes a small database in FOLDER, and shows what the engine does with it.",
     )
-    made.add_argument("folder", nargs="?", metavar="FOLDER", help="where its files go and stay (default: demo)")
+    made.add_argument(
+        "folder", nargs="?", metavar="FOLDER", help="where its files go and stay (default: demo)"
+    )
     made.add_argument("--keep", action="store_true", help="keep the files also after Ctrl-C")
     options = made.parse_args(list(argv))
     keep = options.keep or options.folder is not None

@@ -139,7 +139,8 @@ class Database:
     def checkout(self, *, within: bool = False) -> Handle:
         """A reader from the pool, a new one, or one that another thread gives back.
 
-        `within` a statement that may hold one already it never waits: two would wait for each other.
+        `within` a statement that may hold one already it never waits: two would wait for each
+        other.
         """
         try:
             return self.pool.pop()

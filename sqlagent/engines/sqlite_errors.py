@@ -75,7 +75,9 @@ def translate(error: BaseException, sql: str | None = None) -> BaseException:
     if name == "BindingsError":
         found = re.search(r"uses (\d+) and there are (\d+)", message)
         if found:
-            message = "the statement has {} parameters, {} values were given".format(*found.groups())
+            message = "the statement has {} parameters, {} values were given".format(
+                *found.groups()
+            )
     if name == "ConstraintError":
         code = getattr(error, "extendedresult", 0)
         return IntegrityError(message, sql=sql, sqlstate=_CONSTRAINTS.get(code, "23000"))

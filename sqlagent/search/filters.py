@@ -84,7 +84,7 @@ def _run(context: Context, head: str, condition: str, values: Any) -> Any:
 
 def _on_duckdb(context: Context, planned: Duck, values: Any) -> list[Any]:
     """The rows by DuckDB, as the statement's transaction sees them."""
-    from sqlagent.run_duck import engine
+    from sqlagent.run.duck import engine
     from sqlagent.values import pick
 
     duck, own = engine(context.database), context.handle

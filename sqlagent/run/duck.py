@@ -13,7 +13,8 @@ from sqlagent.engines.sqlite import Database, Handle, translate
 from sqlagent.errors import DataError, Error, NotSupportedError, ProgrammingError
 from sqlagent.functions import functions
 from sqlagent.plan.plans import Duck, Fill
-from sqlagent.run import LiteRead, fail, open_handle, writing
+from sqlagent.run.lite import LiteRead
+from sqlagent.run.writing import fail, open_handle, writing
 from sqlagent.sync.columns import NotColumnar
 from sqlagent.values import pick, stored
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlagent.engines.sqlite import Database, translate
 from sqlagent.errors import NotSupportedError, ProgrammingError, nearest
 from sqlagent.plan.plans import Call
-from sqlagent.run import value_of
+from sqlagent.run.calls import value_of
 
 if TYPE_CHECKING:
     from sqlagent.connection import Connection
@@ -184,7 +184,7 @@ def rebuild_vectors(connection: Connection) -> int:
 
 def rebuild_columns(connection: Connection) -> int:
     """The columns, from the tables that analytics have used."""
-    from sqlagent.run_duck import engine
+    from sqlagent.run.duck import engine
 
     engine(connection.database).rebuild()
     return 1
@@ -192,7 +192,7 @@ def rebuild_columns(connection: Connection) -> int:
 
 def check(connection: Connection) -> Rows:
     """Whether the file is whole and everything derived agrees with its rows."""
-    from sqlagent.check import findings
+    from sqlagent.run.check import findings
 
     with connection.database.snapshot() as handle:
         return list(findings(connection, handle))

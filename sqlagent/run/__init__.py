@@ -1,0 +1,102 @@
+"""Running a plan: each kind of plan has a runner, a callable that the connection keeps by its text.
+
+`runner(connection, cursor, parameters)` fills the cursor with rows, or with the count of a write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from sqlagent.catalog import Catalog
+from sqlagent.engines import schema
+from sqlagent.engines.sqlite import Database
+from sqlagent.errors import ProgrammingError
+from sqlagent.migrate import refuse_own
+from sqlagent.plan.plans import Call, Calls, Duck, Explain, Lite, Plan, Setting, Transaction
+from sqlagent.run.calls import RunCalls
+from sqlagent.run.lite import LiteRead, LiteWrite
+from sqlagent.run.session import RunSetting, RunTransaction
+
+if TYPE_CHECKING:
+    from sqlagent.connection import Connection, Runner
+    from sqlagent.cursor import Cursor
+
+
+def runner_for(connection: Connection, sql: str) -> tuple[Runner, bool]:
+    """What runs a text, and whether it may be kept for the next time."""
+    planned = plan_of(connection, sql)
+    return make(connection.database, planned), not isinstance(planned.run, Setting)
+
+
+def plan_of(connection: Connection, sql: str) -> Plan:
+    """Parse, rewrite and plan a text, against the file's schema as the transaction sees it."""
+    from sqlagent.plan import plan
+
+    database = connection.database
+    catalog: Catalog
+    if connection.txn is not None:
+        catalog = schema.read_catalog(connection.txn)
+    else:
+        catalog = schema.catalog(database)
+    return plan(sql, catalog, connection.settings, database.protected)
+
+
+def make(database: Database, planned: Plan) -> Runner:
+    """The runner of a plan."""
+    run = planned.run
+    if isinstance(run, Lite):
+        if run.ddl:
+            refuse_own(planned.sql)
+        return (
+            LiteWrite(database, run, planned.sql)
+            if run.writes
+            else LiteRead(database, run, planned.sql)
+        )
+    if isinstance(run, Calls):
+        return RunCalls(database, run, planned.sql)
+    if isinstance(run, Transaction):
+        return RunTransaction(run)
+    if isinstance(run, Setting):
+        return RunSetting(run)
+    if isinstance(run, Explain):
+        from sqlagent.run.explain import RunExplain
+
+        return RunExplain(database, run, planned.sql)
+    if isinstance(run, Call):
+        from sqlagent.run.procedures import RunCall
+
+        return RunCall(database, run)
+    from sqlagent.run.duck import RunDuck, RunFill
+
+    return (
+        RunDuck(database, run, planned.sql)
+        if isinstance(run, Duck)
+        else RunFill(database, run, planned.sql)
+    )
+
+
+def run_many(connection: Connection, cursor: Cursor, sql: str, parameters: Iterable[Any]) -> None:
+    """`executemany`: one transaction around the statement with each set of parameters."""
+    runner = connection.plans.get(sql) or connection._runner(sql)
+    if isinstance(runner, LiteWrite):
+        runner.many(connection, cursor, parameters)
+        return
+    if not isinstance(runner, RunCalls):
+        raise ProgrammingError("executemany is for statements that write")
+    own = connection.txn is None
+    if own:
+        connection.begin()
+    count = 0
+    try:
+        for values in parameters:
+            runner(connection, cursor, values)
+            count += 1
+    except BaseException:
+        if own:
+            connection.rollback()
+        raise
+    if own:
+        connection.commit()
+    cursor._reset()
+    cursor.rowcount = count

@@ -1,0 +1,85 @@
+"""Functions of ours that write: `SELECT remember(…)`, once or for each row of a read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlagent.context import Context
+from sqlagent.engines.sqlite import Database, Handle
+from sqlagent.errors import InterfaceError
+from sqlagent.plan.plans import Argument, Calls, Plan
+from sqlagent.run.writing import writing
+
+if TYPE_CHECKING:
+    from sqlagent.connection import Connection
+    from sqlagent.cursor import Cursor
+
+
+class RunCalls:
+    """`SELECT remember(…)`: bodies of ours that write, in one transaction of the writer."""
+
+    def __init__(self, database: Database, plan: Calls, text: str) -> None:
+        from sqlagent.functions import functions, invoke
+
+        self.database = database
+        self.plan = plan
+        self.text = text
+        self.invoke = invoke
+        known = functions()
+        self.bodies = [known[o.function] if o.function else None for o in plan.outputs]
+        self.columns = [
+            (o.name, body.returns if body else kind)
+            for o, body, kind in zip(
+                plan.outputs, self.bodies, plan.types or [None] * len(self.bodies), strict=True
+            )
+        ]
+        from sqlagent.run import make
+
+        self.source = None if plan.source is None else make(database, Plan(text, plan.source))
+
+    def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
+        if self.source is None:
+            inputs: list[Any] = [()]
+        else:
+            from sqlagent.cursor import Cursor as Read
+
+            read = Read(connection)
+            self.source(connection, read, parameters)
+            inputs = read.fetchall()
+
+        def work(handle: Handle) -> list[tuple[Any, ...]]:
+            if not handle.functions_ready:
+                from sqlagent.engines.sqlite_functions import ensure
+
+                ensure(handle, self.database)
+            handle.owner = connection
+            context = Context(self.database, connection.settings, handle)
+            return [self.row(context, row, parameters) for row in inputs]
+
+        rows = writing(connection, work, self.text, several=True)
+        cursor._columns = self.columns
+        cursor._iter = iter(rows)
+        cursor.rowcount = len(rows)
+
+    def row(self, context: Context, row: tuple[Any, ...], parameters: Any) -> tuple[Any, ...]:
+        out = []
+        for output, body in zip(self.plan.outputs, self.bodies, strict=True):
+            values = [value_of(a, row, parameters) for a in output.arguments]
+            out.append(values[0] if body is None else self.invoke(body, context, values))
+        return tuple(out)
+
+
+def value_of(argument: Argument, row: tuple[Any, ...], parameters: Any) -> Any:
+    """An argument's value: a column of the source row, a parameter, or a constant."""
+    if argument.column is not None:
+        return row[argument.column]
+    if argument.slot is not None:
+        try:
+            value = parameters[argument.slot]
+            # numpy's scalars as Python's; its arrays are vectors
+            return value.item() if type(value).__module__ == "numpy" and not value.shape else value
+        except (IndexError, KeyError, TypeError):
+            raise InterfaceError(
+                f"no value was given for parameter {argument.slot!r}", sqlstate="07001"
+            ) from None
+    return argument.value

@@ -1,0 +1,296 @@
+"""Statements on SQLite: reads on pooled readers, writes by the writer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any
+
+import apsw
+
+from sqlagent.engines import schema
+from sqlagent.engines.sqlite import Database, Handle, translate
+from sqlagent.errors import InterfaceError
+from sqlagent.plan.plans import Lite
+from sqlagent.run.writing import fail, limited, open_handle, outside, writing, writing_bare
+from sqlagent.values import pick, row_converter, stored_all
+
+if TYPE_CHECKING:
+    from sqlagent.connection import Connection
+    from sqlagent.cursor import Cursor
+
+VALUE_TYPES = {int: "BIGINT", float: "DOUBLE", str: "VARCHAR", bytes: "BLOB"}
+# What SQLite binds as it is; anything else is stored() first, since numpy's scalars would be bytes.
+PLAIN = frozenset((int, float, str, bytes, bool, type(None)))
+FIRST_ROWS = 256  # fetched at once; what has more is streamed
+OURS = ("sqlagent_functions", "sqlagent_settings")  # tables that are functions
+
+
+class Runnable:
+    """What the runners of statements on SQLite share."""
+
+    def __init__(self, database: Database, plan: Lite, text: str) -> None:
+        self.database = database
+        self.plan = plan
+        self.text = text
+        self.sql = plan.sql
+        self.slots = plan.parameters
+        self.functions = plan.functions or any(t in OURS for t in plan.tables)
+        self.untyped = False
+        self.hot = False  # known columns, parameters as they come, no functions of ours
+        self.columns: list[tuple[str, str | None]] | None = None
+        self.convert: Callable[[tuple[Any, ...]], Any] | None = None
+
+    def start(self, handle: Handle, parameters: Any) -> Any:
+        """Execute on a connection; an APSW cursor before its first row is fetched."""
+        if self.slots is not None:
+            parameters = pick(self.slots, parameters)
+        try:
+            if self.columns is None:
+                return self.first(handle, parameters)
+            if parameters and not plain(parameters):
+                parameters = stored_all(parameters)
+            return handle.execute(self.sql, parameters)
+        except KeyError as error:  # APSW's, for a name that the mapping does not have
+            raise InterfaceError(
+                f"no value was given for parameter {error}", sqlstate="07001"
+            ) from None
+
+    def first(self, handle: Handle, parameters: Any) -> Any:
+        """The first execution also learns the columns, before any row: none may come."""
+        cursor = handle.cursor()
+        parameters = stored_all(parameters)
+
+        def see(traced: Any, _sql: str, _bindings: Any) -> bool:
+            if self.columns is None:
+                self.columns = self.described(traced)
+            return True
+
+        cursor.exec_trace = see
+        cursor.execute(self.sql, parameters)
+        if self.columns is None:
+            self.columns = []
+        return cursor
+
+    def described(self, traced: Any) -> list[tuple[str, str | None]]:
+        """The columns of a statement that starts: planned types, else what the table declares."""
+        try:
+            description = traced.description_full
+        except apsw.ExecutionCompleteError:
+            return []
+        known = self.plan.types or ()
+        columns = []
+        for at, (name, declared, _, table, origin) in enumerate(description):
+            kind = known[at] if len(known) == len(description) else None
+            columns.append((name, kind or schema.column_type(table, origin, declared)))
+        self.convert = row_converter([kind for _, kind in columns])
+        self.untyped = any(kind is None for _, kind in columns)
+        return columns
+
+    def columns_of(self, rows: list[tuple[Any, ...]]) -> Any:
+        """The columns; where nothing is declared (an expression), the first row says the type."""
+        columns = self.columns
+        if not self.untyped or not rows or columns is None:
+            return columns
+        return [
+            (name, kind or VALUE_TYPES.get(type(value)))
+            for (name, kind), value in zip(columns, rows[0], strict=True)
+        ]
+
+    def prepare(self, connection: Connection, handle: Handle) -> None:
+        if self.functions:
+            handle.owner = connection
+            if not handle.functions_ready:
+                from sqlagent.engines.sqlite_functions import ensure
+
+                ensure(handle, self.database)
+
+
+def plain(parameters: Any) -> bool:
+    """Whether all of a set of parameters can be bound as they are."""
+    values = parameters.values() if isinstance(parameters, dict) else parameters
+    return isinstance(parameters, tuple | list | dict) and PLAIN.issuperset(map(type, values))
+
+
+class LiteRead(Runnable):
+    """A read on SQLite: on a pooled reader, or on the writer inside a transaction."""
+
+    def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
+        if connection.slowly:
+            self.slowly(connection, cursor, parameters)
+            return
+        database = self.database
+        try:
+            handle = database.pool.pop()
+        except IndexError:
+            handle = database.checkout()
+        running = connection.running
+        key = id(handle)
+        running[key] = handle
+        try:
+            if self.hot:
+                try:
+                    found = handle.execute(self.sql, parameters)
+                except TypeError:
+                    found = self.start(handle, parameters)
+            else:
+                if self.functions:
+                    self.prepare(connection, handle)
+                found = self.start(handle, parameters)
+                self.hot = self.slots is None and not self.functions
+            rows = list(islice(found, FIRST_ROWS))
+            if handle.data_version() != handle.seen and self.stale(connection, handle):
+                found = None
+        except BaseException as error:
+            del running[key]
+            database.give_back(handle)
+            raise translate(error, self.text) from None
+        if found is None:
+            del running[key]
+            database.give_back(handle)
+            connection._run(cursor, self.text, parameters)
+            return
+        cursor._columns = self.columns_of(rows) if self.untyped else self.columns
+        if len(rows) == FIRST_ROWS:
+            self.stream(connection, cursor, handle, found, rows)
+            return
+        del running[key]
+        if self.functions:
+            handle.owner = None
+        database.pool.append(handle)
+        convert = self.convert
+        cursor._iter = iter(rows) if convert is None else map(convert, rows)
+
+    def stale(self, connection: Connection, handle: Handle) -> bool:
+        """Somebody else committed: has the schema changed under this plan?"""
+        handle.seen = handle.data_version()
+        known = self.database.known_catalog
+        if known is None or schema.version(handle) == known.version:
+            return False
+        connection.plans.clear()
+        return True
+
+    def stream(
+        self, connection: Connection, cursor: Cursor, handle: Handle, found: Any, rows: list[Any]
+    ) -> None:
+        """Hand out many rows as they are asked for; the reader comes back at the end."""
+        database = self.database
+        text = self.text
+
+        def give() -> Iterator[tuple[Any, ...]]:
+            try:
+                yield from rows
+                yield from found
+            except apsw.Error as error:
+                raise translate(error, text) from None
+            finally:
+                found.close(True)
+                if connection.running.pop(id(handle), None) is not None:
+                    database.give_back(handle)
+
+        iterator: Any = give()
+        if database.memory:  # an open read there would keep writers out
+            everything = rows + list(found)
+            connection.running.pop(id(handle), None)
+            database.give_back(handle)
+            cursor._iter = map(self.convert, everything) if self.convert else iter(everything)
+            return
+        cursor._close = iterator.close
+        first = next(iterator)  # started, so that closing it gives the reader back
+        whole = chain((first,), iterator)
+        cursor._iter = map(self.convert, whole) if self.convert else whole
+
+    def slowly(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
+        """Inside a transaction, or under a time limit."""
+        if connection.txn is None:
+            with self.database.read() as handle, limited(connection, handle):
+                self.fetch(connection, cursor, handle, parameters)
+            return
+        with connection.txn_lock:
+            handle = open_handle(connection)
+            with limited(connection, handle):
+                self.fetch(connection, cursor, handle, parameters)
+
+    def fetch(
+        self, connection: Connection, cursor: Cursor, handle: Handle, parameters: Any
+    ) -> None:
+        try:
+            self.prepare(connection, handle)
+            rows = list(self.start(handle, parameters))
+        except BaseException as error:
+            fail(connection)
+            raise translate(error, self.text) from None
+        cursor._columns = self.columns_of(rows)
+        cursor._iter = map(self.convert, rows) if self.convert else iter(rows)
+
+
+class LiteWrite(Runnable):
+    """A write on SQLite: by the writer, together with what others write at that moment."""
+
+    def __init__(self, database: Database, plan: Lite, text: str) -> None:
+        super().__init__(database, plan, text)
+        self.bare = not plan.tables and outside(text)
+
+    def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
+        def work(handle: Handle) -> tuple[list[Any], int, int]:
+            self.prepare(connection, handle)
+            rows = list(self.start(handle, parameters))
+            found = rows, handle.changes(), handle.last_insert_rowid()
+            self.chunk(handle)
+            return found
+
+        write = writing_bare if self.bare else writing
+        rows, changes, rowid = write(connection, work, self.text)
+        if self.plan.ddl:
+            connection.plans.clear()
+            self.database.known_catalog = None
+            return
+        cursor.rowcount = changes
+        cursor.lastrowid = rowid
+        if self.columns:
+            cursor._columns = self.columns_of(rows)
+            cursor._iter = map(self.convert, rows) if self.convert else iter(rows)
+
+    def chunk(self, handle: Handle) -> None:
+        """In memory a search cannot write while it reads: documents get their chunks at once."""
+        if self.database.memory and "documents" in self.plan.tables:
+            from sqlagent.sync.documents import chunk_pending
+
+            while chunk_pending(handle):
+                pass
+
+    def many(self, connection: Connection, cursor: Cursor, parameters: Iterable[Any]) -> None:
+        """The statement with each set of parameters, in one transaction."""
+        sets = parameters if isinstance(parameters, list) else list(parameters)
+        slots = self.slots
+
+        def work(handle: Handle) -> int:
+            self.prepare(connection, handle)
+            before = handle.total_changes()
+            values = sets if slots is None else [pick(slots, p) for p in sets]
+            if not all(map(plain, values)):
+                values = [stored_all(v) for v in values]
+            for _ in handle.executemany(self.sql, values):
+                pass
+            self.chunk(handle)
+            return (
+                len(sets)
+                if self.plan.ddl
+                else max(len(sets), 0) and handle.total_changes() - before
+            )
+
+        def guarded(handle: Handle) -> int:
+            handle.execute("SAVEPOINT many")
+            try:
+                done = work(handle)
+            except BaseException:
+                if handle.in_transaction:
+                    handle.execute("ROLLBACK TO many")
+                    handle.execute("RELEASE many")
+                raise
+            handle.execute("RELEASE many")
+            return done
+
+        if sets:
+            writing(connection, guarded, self.text)
+        cursor.rowcount = len(sets)

@@ -1,0 +1,102 @@
+"""What changes the connection itself: transactions and settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import apsw
+
+from sqlagent import config
+from sqlagent.engines.sqlite import translate
+from sqlagent.errors import ProgrammingError
+from sqlagent.plan.plans import Setting, Transaction
+from sqlagent.run.writing import open_handle
+
+if TYPE_CHECKING:
+    from sqlagent.connection import Connection
+    from sqlagent.cursor import Cursor
+
+
+class RunTransaction:
+    """BEGIN, COMMIT, ROLLBACK, SAVEPOINT, RELEASE."""
+
+    def __init__(self, plan: Transaction) -> None:
+        self.plan = plan
+
+    def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
+        verb, name = self.plan
+        if verb == "begin":
+            connection.begin()
+        elif verb in ("commit", "rollback"):
+            if connection.txn is None:
+                raise ProgrammingError(
+                    "no transaction is open", hint="BEGIN opens one.", sqlstate="25P01"
+                )
+            connection._end(verb.upper())
+        else:
+            quoted = '"' + (name or "").replace('"', '""') + '"'
+            text = {"savepoint": "SAVEPOINT ", "release": "RELEASE ", "rollback_to": "ROLLBACK TO "}
+            with connection.txn_lock:
+                if connection.txn is None:
+                    if verb != "savepoint":
+                        raise ProgrammingError("no transaction is open", sqlstate="25P01")
+                    connection.begin()
+                try:
+                    open_handle(connection, check=verb != "rollback_to").execute(
+                        text[verb] + quoted
+                    )
+                except apsw.Error as error:
+                    raise translate(error) from None
+                if verb == "rollback_to":
+                    connection.txn_failed = False
+                    connection.plans.clear()
+                    for service in connection.database.services.values():
+                        forget = getattr(service, "transaction_ended", None)
+                        if forget is not None:
+                            forget()
+
+
+class RunSetting:
+    """SET, RESET, SHOW."""
+
+    def __init__(self, plan: Setting) -> None:
+        self.plan = plan
+
+    def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
+        verb, name, value = self.plan
+        if verb == "show":
+            names = (
+                list(config.SETTINGS)
+                if name is None or name.lower() == "all"
+                else [config.check(name, None)[0]]
+            )
+            cursor._columns = [("name", "VARCHAR"), ("value", "VARCHAR")]
+            cursor._iter = iter([(n, config.shown(connection.settings[n])) for n in names])
+            return
+        if verb == "reset" and (name is None or name.lower() == "all"):
+            connection.settings.update(config.defaults())
+            connection.slowly = connection.txn is not None
+            connection.plans.clear()
+            return
+        if name is None:
+            raise ProgrammingError("SET needs the name of a setting")
+        key, checked = config.check(name, None if verb == "reset" else value)
+        if key == "synchronous" and connection.txn is not None:
+            raise ProgrammingError(
+                "synchronous cannot change within a transaction", sqlstate="25001"
+            )
+        connection.settings[key] = checked
+        connection.slowly = connection.txn is not None or bool(
+            connection.settings["statement_timeout_ms"]
+        )
+        connection.plans.clear()
+        if key == "memory_limit_mb" and "columns" in connection.database.services:
+            connection.database.services["columns"].limit_memory(checked)
+        if key == "synchronous":
+            database = connection.database
+            database.synchronous = checked
+            handle = database.hold_bare()
+            try:
+                handle.execute(f"PRAGMA synchronous = {checked}")
+            finally:
+                database.let_go()

@@ -1,0 +1,118 @@
+"""Work for the writer: alone or in the open transaction, interruptible, bounded in time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sqlagent.engines.sqlite import Handle, translate
+from sqlagent.errors import Error, ProgrammingError
+
+if TYPE_CHECKING:
+    from sqlagent.connection import Connection
+
+
+def writing(
+    connection: Connection, work: Callable[[Handle], Any], text: str, *, several: bool = False
+) -> Any:
+    """Run a write: in the open transaction, or durably by itself. `several`: undone as one."""
+    try:
+        if connection.txn is None:
+            if connection.autocommit:
+
+                def bounded(handle: Handle) -> Any:
+                    with limited(connection, handle):
+                        return work(handle)
+
+                return connection.database.write(bounded)
+            connection.begin()
+        with connection.txn_lock:
+            handle = open_handle(connection)
+            with limited(connection, handle):
+                if not several:
+                    return work(handle)
+                handle.execute("SAVEPOINT one")
+                try:
+                    result = work(handle)
+                except BaseException:
+                    if handle.in_transaction:
+                        handle.execute("ROLLBACK TO one")
+                        handle.execute("RELEASE one")
+                    raise
+                handle.execute("RELEASE one")
+                return result
+    except BaseException as error:
+        fail(connection)
+        translated = translate(error, text)
+        if isinstance(translated, Error) and translated.sql is None:
+            translated.sql = text
+        raise translated from None
+
+
+def writing_bare(connection: Connection, work: Callable[[Handle], Any], text: str) -> Any:
+    """Run what cannot be in a transaction with the writer, alone."""
+    if connection.txn is not None:
+        return writing(connection, work, text)  # SQLite says why not
+    try:
+        handle = connection.database.hold_bare()
+        try:
+            with limited(connection, handle):
+                return work(handle)
+        finally:
+            connection.database.let_go()
+    except BaseException as error:
+        raise translate(error, text) from None
+
+
+def outside(text: str) -> bool:
+    """Whether SQLite runs a statement only outside a transaction: VACUUM, a pragma that sets."""
+    from sqlagent.parse.lexer import lex
+
+    return lex(text)[0].upper in ("VACUUM", "PRAGMA")
+
+
+def open_handle(connection: Connection, check: bool = True) -> Handle:
+    """The transaction's connection; refuses where a failed statement ended it or will."""
+    handle: Handle | None = connection.txn
+    if handle is None:
+        raise ProgrammingError("no transaction is open", sqlstate="25P01")
+    connection.database.check_open()
+    if not handle.in_transaction:
+        connection._let_go(handle)
+        raise ProgrammingError(
+            "the transaction was rolled back by an earlier error", sqlstate="25P02"
+        )
+    if check and connection.txn_failed:
+        raise ProgrammingError(
+            "the transaction failed: statements are refused until ROLLBACK", sqlstate="25P02"
+        )
+    return handle
+
+
+def fail(connection: Connection) -> None:
+    """A statement failed: in PostgreSQL's dialect that ends its transaction."""
+    if connection.txn is not None and connection.settings["dialect"] == "postgres":
+        connection.txn_failed = True
+
+
+class limited:
+    """Makes a connection's work reachable by interrupt(), and bounded in time where a limit is
+    set."""
+
+    def __init__(self, connection: Connection, handle: Handle) -> None:
+        self.connection = connection
+        self.handle = handle
+
+    def __enter__(self) -> None:
+        self.connection.running[id(self.handle)] = self.handle
+        limit = self.connection.settings["statement_timeout_ms"]
+        if limit:
+            import time
+
+            end = time.monotonic() + limit / 1000
+            self.handle.set_progress_handler(lambda: time.monotonic() > end, 2000)
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.running.pop(id(self.handle), None)
+        if self.connection.settings["statement_timeout_ms"]:
+            self.handle.set_progress_handler(None)
