@@ -293,7 +293,7 @@ def test_killed_at_random_moments_of_opening(
     path = tmp_path / "victim.db"
     for _ in range(40):
         for old in tmp_path.glob("victim.db*"):
-            old.unlink()
+            shutil.rmtree(old) if old.is_dir() else old.unlink()
         shutil.copy(shop_db, path)
         process = child(MIGRATE, path)
         assert process.stdout.readline() == "go\n"

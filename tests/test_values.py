@@ -139,9 +139,14 @@ def test_a_time_that_is_none_is_shown_as_it_is(words: sqlagent.Connection, text:
 
 def test_every_iso_form_is_one_time(words: sqlagent.Connection) -> None:
     words.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, at TIMESTAMP)")
-    forms = ["2026-01-31T12:00:00Z", "2026-01-31 12:00:00", "2026-01-31T12:00",
-             "2026-01-31T13:00:00+01:00", "2026-01-31 12:00:00.000", "20260131T120000Z"]  # fmt: skip
-    words.executemany("INSERT INTO t (at) VALUES (?)", [(f,) for f in forms[:5]])
+    forms = [
+        "2026-01-31T12:00:00Z",
+        "2026-01-31 12:00:00",
+        "2026-01-31T12:00",
+        "2026-01-31T13:00:00+01:00",
+        "2026-01-31 12:00:00.000",
+    ]
+    words.executemany("INSERT INTO t (at) VALUES (?)", [(f,) for f in forms])
     noon = datetime.datetime(2026, 1, 31, 12)
     assert {at for (at,) in words.execute("SELECT at FROM t")} == {noon}
     for route in ("auto", "sqlite", "duckdb"):
