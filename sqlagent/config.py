@@ -96,10 +96,10 @@ def check(name: str, value: Any) -> tuple[str, Any]:
         if str(value).lower() in truth:
             return key, truth[str(value).lower()]
         wanted = "on or off"
-    elif kind is str:
-        if isinstance(value, str):
+    elif kind is str:  # the one that is not a choice of words
+        if value in ("minilm", "none") or str(value).startswith("sentence-transformers:"):
             return key, value
-        wanted = "a text"
+        wanted = "'minilm', 'none' or 'sentence-transformers:NAME'"
     else:
         try:
             number = kind(value) if not isinstance(value, bool) else None

@@ -13,7 +13,8 @@ from typing import Any
 
 from sqlagent import config, errors
 from sqlagent.cursor import Cursor
-from sqlagent.engines import sqlite as lite
+from sqlagent.engines import live
+from sqlagent.engines.sqlite_errors import translate
 from sqlagent.errors import (
     BusyError,
     Error,
@@ -95,13 +96,13 @@ class Connection:
         self.txn_lock = threading.RLock()
         self.txn_failed = False  # under the dialect of PostgreSQL, until ROLLBACK
         self.plans: dict[str, Runner] = {}
-        self.database = lite.attach(path, read_only=read_only, timeout=timeout)
+        self.database = live.attach(path, read_only=read_only, timeout=timeout)
         try:
             from sqlagent.open import prepare
 
             prepare(self)
         except BaseException:
-            lite.release(self.database)
+            live.release(self.database)
             raise
         self.closed = False
 
@@ -110,7 +111,10 @@ class Connection:
     def execute(self, sql: str, parameters: Any = ()) -> Cursor:
         """Run one statement; returns a cursor with its rows."""
         cursor = Cursor(self)
-        runner = self.plans.get(sql)
+        try:
+            runner = self.plans.get(sql)
+        except TypeError:  # a list, say: planning says that it is no text
+            runner = None
         if runner is None:
             runner = self._runner(sql)
         runner(self, cursor, parameters)
@@ -217,7 +221,7 @@ class Connection:
                 if handle.in_transaction:
                     handle.execute(verb)
             except Exception as error:
-                translated = lite.translate(error)
+                translated = translate(error)
                 if handle.in_transaction and not isinstance(translated, BusyError):
                     handle.execute("ROLLBACK")
                 if not handle.in_transaction:
@@ -261,7 +265,7 @@ class Connection:
             pass  # what could not be rolled back is rolled back by closing
         self.closed = True
         self.plans = _Closed()
-        lite.release(self.database)
+        live.release(self.database)
 
     def _check(self) -> None:
         if self.closed:

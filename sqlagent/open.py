@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from sqlagent import migrate
-from sqlagent.engines.sqlite import Handle, _live, translate
+from sqlagent.engines.live import any_open, protected
+from sqlagent.engines.sqlite import Handle, translate
 from sqlagent.errors import MigrationError, OperationalError
 
 if TYPE_CHECKING:
@@ -93,9 +94,7 @@ def _guard_stdlib() -> None:
     import sys
 
     def watch(event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "sqlite3.connect" and _live and arguments:
-            from sqlagent.engines.sqlite import protected
-
+        if event == "sqlite3.connect" and any_open() and arguments:
             name = arguments[0]
             text = os.fsdecode(name) if isinstance(name, str | bytes | os.PathLike) else ""
             if text and protected(text) is not None:

@@ -46,6 +46,12 @@ def our_locks(path: Path) -> list[str]:
     return sorted(" ".join(f[1:]) for f in fields if f[4] == str(os.getpid()) and f[5] in inodes)
 
 
+def kept(path: Path, before: list[str]) -> bool:
+    """Whether the locks are still there. A lost lock does not come back, while one reading of
+    /proc/locks may miss a line: the kernel hands it out page by page while others lock files."""
+    return any(set(before) <= set(our_locks(path)) for _ in range(50))
+
+
 @pytest.fixture
 def held(
     words: sqlagent.Connection, fresh_db: Path, elsewhere: Callable[..., str]
@@ -59,7 +65,7 @@ def held(
     before = our_locks(fresh_db)
     assert any("WRITE" in lock for lock in before)
     yield words
-    assert our_locks(fresh_db) == before
+    assert kept(fresh_db, before)
     assert elsewhere(TRY, fresh_db) == "database is locked"
     words.execute("COMMIT")
     assert elsewhere(READ, fresh_db) == "[('must not be lost',)]"
@@ -115,7 +121,7 @@ def test_no_statement_opens_the_live_file(
             held.execute(text).fetchall()
         except sqlagent.Error:
             pass
-        assert our_locks(beside) == locks, text
+        assert kept(beside, locks), text
 
 
 MORE = [
@@ -187,7 +193,7 @@ def test_no_disguise_opens_the_live_file(beside: Path, held: sqlagent.Connection
     except sqlagent.Error:
         pass
     held.execute("ROLLBACK TO s")
-    assert our_locks(beside) == locks
+    assert kept(beside, locks)
 
 
 @pytest.mark.parametrize("name", [*NAMES, "*.db", "file:agent.db"])
@@ -209,7 +215,7 @@ def test_no_parameter_opens_the_live_file(
         with pytest.raises(sqlagent.Error):
             sql = f"SELECT $a, * FROM {function}($b) WHERE $c"
             held.execute(sql, {"c": True, "a": "none.csv", "b": path}).fetchall()
-    assert our_locks(beside) == locks
+    assert kept(beside, locks)
 
 
 def test_a_macro_or_variable_made_before_is_no_way_around(
@@ -228,7 +234,7 @@ def test_a_macro_or_variable_made_before_is_no_way_around(
             held.execute(sql).fetchall()
         except sqlagent.Error:
             pass
-        assert our_locks(beside) == locks, sql
+        assert kept(beside, locks), sql
 
 
 @pytest.mark.parametrize("name", ["agent.db", "link.db", "hard.db", "file:agent.db?mode=ro"])
@@ -264,11 +270,11 @@ def test_our_own_work_keeps_the_lock(beside: Path, held: sqlagent.Connection) ->
     for sql in queries:
         other.execute(sql).fetchall()
         held.execute(sql).fetchall()
-        assert our_locks(beside) == locks, sql
+        assert kept(beside, locks), sql
     other.close()
-    assert our_locks(beside) == locks
+    assert kept(beside, locks)
     read_only = sqlagent.connect(beside, read_only=True, embedding_model="none")
     for sql in queries:
         read_only.execute(sql).fetchall()
     read_only.close()
-    assert our_locks(beside) == locks
+    assert kept(beside, locks)

@@ -1,0 +1,237 @@
+"""The writer of a file: one connection, group commit, and users' transactions.
+
+Whoever finds the writer free leads: it runs all that waits in one transaction, commits once, and
+wakes the others (leader and followers), so a lone client pays no hand-over and a hundred share one
+fsync. A user's transaction holds the writer until it ends.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import apsw
+
+from sqlagent.engines.sqlite_errors import translate
+from sqlagent.errors import BusyError, Error, OperationalError
+
+BATCH_MAX = 256
+
+
+class Handle(apsw.Connection):
+    """An APSW connection with what we keep beside it."""
+
+    if TYPE_CHECKING:
+
+        def execute(self, *arguments: Any, **named: Any) -> Any: ...
+        def executemany(self, *arguments: Any, **named: Any) -> Any: ...
+
+    functions_ready = False
+    owner: Any = None
+    seen = 0  # SQLite's data_version when the schema was last looked at
+
+
+class Ticket:
+    """A piece of work that waits for the writer."""
+
+    __slots__ = ("done", "error", "finished", "result", "timeout", "work")
+
+    def __init__(self, work: Callable[[Handle], Any], timeout: float) -> None:
+        self.work = work
+        self.timeout = timeout
+        self.done = threading.Lock()
+        self.done.acquire()
+        self.finished = False
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+
+class BusyWait:
+    """A busy handler that waits in short, growing, uneven steps until the timeout."""
+
+    def __init__(self, timeout: float) -> None:
+        self.timeout = timeout
+        self.since = 0.0
+
+    def __call__(self, tries: int) -> bool:
+        now = time.monotonic()
+        if tries == 0:
+            self.since = now
+        if now - self.since > self.timeout:
+            return False
+        step = min(0.02, 0.0002 * 2 ** min(tries, 7))
+        time.sleep(step * (0.5 + (hash((now, tries)) & 1023) / 1024))
+        return True
+
+
+class Writer:
+    """The writing half of a `Database`, which opens the connection (`writer`)."""
+
+    if TYPE_CHECKING:
+
+        def writer(self) -> Handle: ...
+        def check_open(self) -> None: ...
+
+    def __init__(self, timeout: float) -> None:
+        self.timeout = timeout
+        self.held = False  # a user's transaction has the writer
+        self._busy = BusyWait(timeout)
+        self._writer: Handle | None = None
+        self._writing = threading.Lock()
+        self._queue: deque[Ticket] = deque()
+
+    def write(self, work: Callable[[Handle], Any], timeout: float | None = None) -> Any:
+        """Run `work(connection)` in a durable transaction, alone or with others; its result.
+
+        An error in it undoes what it did and is raised here; the others of its batch are not
+        touched.
+        """
+        ticket = Ticket(work, self.timeout if timeout is None else timeout)
+        self._queue.append(ticket)
+        deadline = time.monotonic() + ticket.timeout
+        while not ticket.finished:
+            if self._writing.acquire(blocking=False):
+                try:
+                    if not ticket.finished:
+                        self._lead()
+                finally:
+                    self._writing.release()
+                    self._wake_next()
+                continue
+            try:
+                woken = ticket.done.acquire(timeout=max(0.0, deadline - time.monotonic()))
+            except BaseException:  # Ctrl-C: what no leader has taken yet is not run
+                self._withdraw(ticket)
+                raise
+            if not woken:
+                if not self._withdraw(ticket):
+                    ticket.done.acquire()  # a leader has it: its outcome is near
+                    continue
+                raise BusyError(
+                    f"the writer was busy for {self.timeout:g} s",
+                    hint="Another connection of this process holds a transaction open.",
+                )
+        if ticket.error is not None:
+            raise ticket.error
+        return ticket.result
+
+    def _withdraw(self, ticket: Ticket) -> bool:
+        try:
+            self._queue.remove(ticket)
+        except ValueError:
+            return False
+        return True
+
+    def _wake_next(self) -> None:
+        """Wake the first that waits: it leads next, unless somebody was faster."""
+        try:
+            self._queue[0].done.release()
+        except (IndexError, RuntimeError):  # nobody waits, or it is awake already
+            pass
+
+    def _lead(self) -> None:
+        """Run what waits as one transaction."""
+        batch: list[Ticket] = []
+        try:
+            while len(batch) < BATCH_MAX:
+                batch.append(self._queue.popleft())
+        except IndexError:
+            pass
+        if not batch:
+            return
+        failure: BaseException | None = None
+        ran: list[Ticket] = []
+        try:
+            writer = self.writer()
+            self._busy.timeout = max(ticket.timeout for ticket in batch)
+            writer.execute("BEGIN IMMEDIATE")
+            alone = len(batch) == 1
+            for ticket in batch:
+                if not alone:
+                    writer.execute("SAVEPOINT one")
+                try:
+                    ticket.result = ticket.work(writer)
+                    ran.append(ticket)
+                except BaseException as error:
+                    ticket.error = error
+                    ran.append(ticket)
+                    if alone:
+                        raise
+                    if not writer.in_transaction:  # an interrupt, a full disk: all is undone
+                        batch = self._put_back(batch, ran)
+                        raise
+                    writer.execute("ROLLBACK TO one")
+                if not alone:
+                    writer.execute("RELEASE one")
+            writer.execute("COMMIT")
+        except BaseException as error:
+            failure = error
+            if self._writer is not None and self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+        for ticket in batch:
+            if failure is not None and ticket.error is None:
+                ticket.result, ticket.error = None, self._lost(failure)
+            elif ticket.error is not None:
+                ticket.error = translate(ticket.error)
+            ticket.finished = True
+            try:
+                ticket.done.release()
+            except RuntimeError:  # the leader's own, or woken already
+                pass
+
+    def _put_back(self, batch: list[Ticket], ran: list[Ticket]) -> list[Ticket]:
+        """What had not run yet waits on; what had is lost, and says so. Returns the latter."""
+        self._queue.extendleft(t for t in reversed(batch) if t not in ran)
+        for ticket in ran:
+            if ticket.error is None:
+                ticket.error = OperationalError(
+                    "the write was undone: another that shared its commit was stopped",
+                    hint="Run it again.", sqlstate="40001",
+                )  # fmt: skip
+        return ran
+
+    @staticmethod
+    def _lost(failure: BaseException) -> BaseException:
+        error = translate(failure)
+        if isinstance(error, Error):  # each waiter raises its own
+            return type(error)(
+                error.message, detail=error.detail, hint=error.hint, sqlstate=error.sqlstate
+            )
+        return error
+
+    def hold(self, timeout: float | None = None) -> Handle:
+        """Take the writer for a transaction of several statements, and begin it."""
+        if not self._writing.acquire(timeout=self.timeout if timeout is None else timeout):
+            raise BusyError(
+                f"the writer was busy for {self.timeout:g} s",
+                hint="Another connection of this process holds a transaction open.",
+            )
+        try:
+            writer = self.writer()
+            self._busy.timeout = self.timeout if timeout is None else timeout
+            writer.execute("BEGIN IMMEDIATE")
+            self.held = True
+            return writer
+        except BaseException as error:
+            self._writing.release()
+            self._wake_next()
+            raise translate(error) from None
+
+    def hold_bare(self) -> Handle:
+        """Take the writer without beginning a transaction; `let_go` gives it back."""
+        if not self._writing.acquire(timeout=self.timeout):
+            raise BusyError(f"the writer was busy for {self.timeout:g} s")
+        try:
+            return self.writer()
+        except BaseException:
+            self.let_go()
+            raise
+
+    def let_go(self) -> None:
+        """Give the writer back after COMMIT or ROLLBACK."""
+        self.held = False
+        self._writing.release()
+        self._wake_next()
