@@ -4,7 +4,7 @@ import re
 
 import apsw
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sqlagent.index.porter import stem
@@ -58,6 +58,7 @@ def test_texts_are_cut_as_by_fts5() -> None:
 
 
 @settings(max_examples=150, deadline=None)
+@example("²S")
 @given(st.text(st.characters(codec="latin-1", exclude_characters="\0"), max_size=60))
 def test_latin_texts_are_cut_as_by_fts5(text: str) -> None:
     assert terms(text) == fts_terms([text])[0]

@@ -136,7 +136,13 @@ def _finish(word: str) -> str:
 
 @lru_cache(maxsize=1 << 16)
 def stem(word: str) -> str:
-    """The stem of a lower-case word, as FTS5's `porter` gives it."""
+    """The stem of a lower-case word, as FTS5's `porter` gives it: it counts UTF-8 bytes."""
+    if not word.isascii():
+        return _stem(word.encode().decode("latin-1")).encode("latin-1").decode()
+    return _stem(word)
+
+
+def _stem(word: str) -> str:
     if word[-1:] not in _LAST or not 3 <= len(word) < 64:
         return word
     word = _past(_plural(word))
