@@ -48,9 +48,9 @@ SETTINGS: dict[str, Setting] = {
     ),
     "vector_engine": Setting(
         "auto",
-        ("auto", "lance", "memory"),
-        "what knn() searches: 'auto' and 'memory' use floats in memory below 50,000 vectors and "
-        "one-bit codes beyond; 'lance' a Lance dataset on disk, for collections larger than memory",
+        ("auto", "lance"),
+        "what knn() searches: 'auto' vectors or codes in memory; 'lance' a Lance dataset on disk, "
+        "for collections larger than memory",
     ),
     "recall_vector_weight": Setting(0.7, float, "weight of meaning in recall(), 0..1"),
     "recall_words_weight": Setting(0.3, float, "weight of words in recall(), 0..1"),

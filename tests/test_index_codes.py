@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sqlagent.index import codes as module
 from sqlagent.index.codes import BinaryCodes
 from sqlagent.index.near import distances
+from sqlagent.index.sample import Sample
 
 
 def topics(n: int, dimensions: int, seed: int) -> Any:
@@ -113,6 +114,52 @@ def test_saved_and_loaded_it_answers_the_same(tmp_path: Path) -> None:
         if metric != "ip":
             assert fresh.search(x[7], 1, fetch=lambda ids: x[ids])[0].tolist() == [7]
     assert [p.name for p in tmp_path.iterdir()] == ["codes"]
+
+
+def sampled(x: Any, metric: str = "cosine") -> BinaryCodes:
+    at = np.arange(0, len(x), len(x) // 24)
+    batches = ((i, x[i]) for i in np.array_split(np.arange(len(x)), 5))
+    return BinaryCodes.build(batches, x.shape[1], metric, Sample(at, x[at], metric))
+
+
+@pytest.mark.parametrize("metric", ["cosine", "l2", "ip"])
+def test_a_sample_finds_its_exact_neighbours(metric: str) -> None:
+    x = topics(3_001, 40, 8) * np.random.default_rng(9).uniform(1, 3, (3_001, 1)).astype("f4")
+    at = np.arange(0, 3_001, 130)
+    sample = Sample(at, x[at], metric)
+    BinaryCodes.build(((i, x[i]) for i in np.array_split(np.arange(3_001), 4)), 40, metric, sample)
+    for number, (ids, _) in enumerate(sample.best):
+        d = distances(x, sample.targets[number], metric)
+        d[at[number]] = np.inf
+        truth = np.argsort(d)
+        assert len(ids) == 32 and set(ids[:10]) == set(truth[:10])
+        assert sample.share(number, truth[:10]) == 1.0
+        assert sample.share(number, truth[5:300]) == 0.5
+
+
+@pytest.mark.parametrize("metric", ["cosine", "l2", "ip"])
+def test_as_many_candidates_as_the_data_need(metric: str, tmp_path: Path) -> None:
+    chance = np.random.default_rng(10).standard_normal((20_000, 48)).astype(np.float32)
+    codes = sampled(chance, metric)
+    assert codes.rerank > 200 and codes.measured == 20_000
+    assert sampled(topics(20_000, 256, 11)).rerank == 200
+    hits = 0
+    for query in np.random.default_rng(12).standard_normal((30, 48)).astype(np.float32):
+        ids, _ = codes.search(query, 10, fetch=lambda ids: chance[ids])
+        hits += len(set(ids) & set(np.argsort(distances(chance, query, metric))[:10]))
+    assert hits >= 285
+    grown = codes.append(np.array([20_000]), chance[:1]).remove([3])
+    grown.save(tmp_path / "codes")
+    again = BinaryCodes.load(tmp_path / "codes")
+    assert (again.rerank, again.measured) == (grown.rerank, 20_000) == (codes.rerank, 20_000)
+
+
+def test_rows_that_are_equally_near_do_not_ask_for_more_candidates() -> None:
+    few = np.random.default_rng(13).standard_normal((20, 32)).astype(np.float32)
+    assert sampled(np.tile(few, (1_000, 1))).rerank == 200
+    assert sampled(np.zeros((2_000, 32), np.float32)).rerank == 200
+    nothing = Sample(np.zeros(0, np.int64), np.zeros((0, 8), np.float32), "cosine")
+    assert BinaryCodes.build([], 8, "cosine", nothing).rerank == 200
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:

@@ -63,13 +63,13 @@ def same(con: sqlagent.Connection, k: int = 10, collection: str = "c", seed: int
     """The ids that Lance gives, after making sure that the exact path gives them too."""
     vector = draw(1, seed)[0].tobytes()
     answers = {}
-    for engine in ("lance", "memory"):
+    for engine in ("lance", "auto"):
         con.execute(f"SET vector_engine = '{engine}'")
         answers[engine] = con.execute(KNN, (collection, vector, k)).fetchall()
     con.execute("SET vector_engine = 'lance'")
     ids = [r[0] for r in answers["lance"]]
-    assert ids == [r[0] for r in answers["memory"]]
-    assert [r[1] for r in answers["lance"]] == pytest.approx([r[1] for r in answers["memory"]])
+    assert ids == [r[0] for r in answers["auto"]]
+    assert [r[1] for r in answers["lance"]] == pytest.approx([r[1] for r in answers["auto"]])
     return ids
 
 
@@ -78,9 +78,9 @@ def same(con: sqlagent.Connection, k: int = 10, collection: str = "c", seed: int
 
 def test_the_setting_is_checked(words: sqlagent.Connection) -> None:
     assert words.execute("SHOW vector_engine").fetchone()[-1] == "auto"
-    for value in ("lance", "memory", "AUTO"):
+    for value in ("lance", "auto", "AUTO"):
         words.execute(f"SET vector_engine = '{value}'")
-    with pytest.raises(sqlagent.ProgrammingError, match="is one of auto, lance, memory, not"):
+    with pytest.raises(sqlagent.ProgrammingError, match="is one of auto, lance, not"):
         words.execute("SET vector_engine = 'faiss'")
 
 
@@ -95,7 +95,7 @@ def ask(con):
     con.execute("DELETE FROM vectors")
 con = sqlagent.connect(sys.argv[1], embedding_model="none")
 ask(con)
-con.execute("SET vector_engine = 'memory'")
+con.execute("SET vector_engine = 'auto'")
 ask(con)
 con.execute("SET vector_engine = 'lance'")
 con.execute("INSERT INTO vectors (collection, id, vector) VALUES ('c', 'a', x'0000803f00000000')")
@@ -144,7 +144,7 @@ def test_answers_are_those_of_the_exact_path(
         for condition in conditions:
             for k in (3, 1_500):
                 answers = []
-                for engine in ("lance", "memory"):
+                for engine in ("lance", "auto"):
                     con.execute(f"SET vector_engine = '{engine}'")
                     answers.append(con.execute(FILTERED, (vector, k, condition)).fetchall())
                 assert [r[0] for r in answers[0]] == [r[0] for r in answers[1]], (k, condition)
@@ -161,7 +161,7 @@ def test_filters_of_any_width(
     query = draw(1, 4)[0].tobytes()
     for condition in ("vector_id < 6", "vector_id < 9", "vector_id > 40", "vector_id % 50 < 3"):
         answers = []
-        for engine in ("lance", "memory"):
+        for engine in ("lance", "auto"):
             lanced.execute(f"SET vector_engine = '{engine}'")
             answers.append(lanced.execute(FILTERED, (query, 7, condition)).fetchall())
         assert [r[0] for r in answers[0]] == [r[0] for r in answers[1]], condition

@@ -10,9 +10,9 @@ import pytest
 
 import sqlagent
 from sqlagent import cli, reference
-from sqlagent.run.procedures import CALLS
 from sqlagent.config import SETTINGS
 from sqlagent.functions import Function, functions
+from sqlagent.run.procedures import CALLS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -178,27 +178,130 @@ def test_a_foreign_nan_is_passed_over_and_reported(words: sqlagent.Connection, s
     ]
 
 
-@pytest.mark.slow
-def test_a_large_collection_by_codes(words: sqlagent.Connection) -> None:
-    numpy = pytest.importorskip("numpy")
-    rng = numpy.random.default_rng(1)
-    topics = rng.standard_normal((500, 128))  # as embeddings are; without any, recall is 0.4
-    noise = 0.5 * rng.standard_normal((60_000, 128))
-    rows = (topics[rng.integers(0, 500, 60_000)] + noise).astype("float32")
+def filled(words: sqlagent.Connection, metric: str, rows: Any, start: int = 0) -> None:
+    words.execute(
+        "INSERT OR IGNORE INTO collections (collection, dimensions, metric) VALUES ('p', ?, ?)",
+        (rows.shape[1], metric),
+    )
     words.executemany(
         "INSERT INTO vectors (collection, id, vector) VALUES ('p', ?, ?)",
-        [(str(n), v.tobytes()) for n, v in enumerate(rows)],
+        [(str(n), v.tobytes()) for n, v in enumerate(rows, start)],
     )
-    unit = rows / numpy.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def drawn(numpy: Any, kind: str, n: int, dimensions: int) -> Any:
+    """Vectors in topics, as embeddings are, or ordered by nothing but chance."""
+    rng = numpy.random.default_rng(1)
+    rows = rng.standard_normal((n, dimensions))
+    if kind == "topics":
+        topics = rng.standard_normal((500, dimensions))
+        rows = topics[rng.integers(0, 500, n)] + 0.5 * rows
+    return rows.astype("float32")
+
+
+SHAPES = [("cosine", "topics", d) for d in (16, 32, 64, 128, 384)]
+SHAPES += [("cosine", "chance", 64), ("cosine", "chance", 384)]
+SHAPES += [(m, k, d) for m in ("l2", "ip") for k, d in (("topics", 32), ("chance", 64))]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("metric", "kind", "dimensions"), SHAPES)
+def test_a_large_collection(
+    words: sqlagent.Connection, metric: str, kind: str, dimensions: int
+) -> None:
+    numpy = pytest.importorskip("numpy")
+    rows = drawn(numpy, kind, 60_000, dimensions)
+    if metric != "cosine":
+        rows *= numpy.random.default_rng(2).uniform(0.5, 2, (len(rows), 1)).astype("float32")
+    filled(words, metric, rows)
+    noise = numpy.random.default_rng(3).standard_normal((30, dimensions)).astype("float32")
     hits = 0
-    for n in range(20):
-        query = rows[n * 7] + 0.3 * rng.standard_normal(128).astype("float32")
-        truth = numpy.argsort(-(unit @ query))[:10]
+    for n in range(30):
+        query = rows[n * 7] + 0.3 * noise[n]
+        near = rows @ query
+        if metric == "cosine":
+            near /= numpy.linalg.norm(rows, axis=1)
+        elif metric == "l2":
+            near = -((rows - query) ** 2).sum(axis=1)
+        truth = {str(i) for i in numpy.argsort(-near)[:10]}
         found = words.execute("SELECT id FROM knn('p', ?)", (query,)).fetchall()
-        assert found[0] == (str(n * 7),)
-        hits += len({int(i) for (i,) in found} & set(truth.tolist()))
-    assert hits >= 190  # of 200
-    words.execute("DELETE FROM vectors WHERE id = '0'")
-    assert words.execute("SELECT id FROM knn('p', ?, k => 1)", (rows[0],)).fetchall() != [("0",)]
-    words.execute("SELECT put_vector('p', 'new', ?)", (rows[0],))
+        hits += len({i for (i,) in found} & truth)
+    assert hits >= 285  # of 300
+    first = words.execute("SELECT id FROM knn('p', ?, k => 1)", (rows[0],)).fetchall()
+    assert metric == "ip" or first == [("0",)]  # a longer row may lie in its direction
+    words.execute("DELETE FROM vectors WHERE id = ?", first[0])
+    again = words.execute("SELECT id FROM knn('p', ?, k => 1)", (rows[0],)).fetchall()
+    assert again != first
+    words.execute("SELECT put_vector('p', 'new', ?)", (9 * rows[0] if metric == "ip" else rows[0],))
     assert words.execute("SELECT id FROM knn('p', ?, k => 1)", (rows[0],)).fetchall() == [("new",)]
+
+
+def test_whether_codes_serve_is_measured_once(
+    words: sqlagent.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numpy = pytest.importorskip("numpy")
+    from sqlagent.search import codes
+
+    built: list[int] = []
+    build = codes.Codes.build
+
+    def counted(self: Any, *args: Any) -> Any:
+        kept = build(self, *args)
+        built.append(kept.codes.rerank)
+        return kept
+
+    monkeypatch.setattr(codes.Codes, "build", counted)
+    monkeypatch.setattr(codes, "CODES_FROM", 1_000)
+    rows = drawn(numpy, "chance", 12_000, 16)
+
+    def check(n: int) -> None:
+        for query in rows[:3]:
+            near = rows[:n] @ query / numpy.linalg.norm(rows[:n], axis=1)
+            found = words.execute("SELECT id FROM knn('p', ?)", (query,)).fetchall()
+            assert [i for (i,) in found] == [str(i) for i in numpy.argsort(-near)[:10]]
+
+    filled(words, "cosine", rows[:5_000])
+    check(5_000)
+    assert len(built) == 1 and built[0] > 200
+    served = words.database.services["codes"]
+    assert not served.known and [n for _, n in served.scanned.values()] == [5_000]
+    filled(words, "cosine", rows[5_000:6_000], 5_000)
+    other = [(str(n), rows[n].tobytes()) for n in range(3_000)]
+    words.executemany("INSERT INTO vectors (collection, id, vector) VALUES ('q', ?, ?)", other)
+    check(6_000)
+    assert len(built) == 1
+    words.database.services.pop("codes")  # as in another process: its file tells
+    check(6_000)
+    assert len(built) == 1 and words.database.services["codes"].scanned
+    filled(words, "cosine", rows[6_000:], 6_000)
+    check(12_000)
+    assert len(built) == 2
+    served = words.database.services["codes"]
+    (key,) = served.scanned
+    assert served.kept_files(key)
+    served.rebuild()
+    assert not served.kept_files(key)
+    check(12_000)
+    assert len(built) == 3
+
+
+def test_codes_that_serve_are_measured_again_after_growth(
+    words: sqlagent.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numpy = pytest.importorskip("numpy")
+    from sqlagent.search import codes
+
+    monkeypatch.setattr(codes, "CODES_FROM", 1_000)
+    monkeypatch.setattr(codes, "SCANNED_BYTES", 0)
+    rows = drawn(numpy, "topics", 6_000, 128)
+    filled(words, "cosine", rows[:2_000])
+    sizes = []
+    for start, end in ((2_000, 2_900), (2_900, 6_000)):
+        words.execute("SELECT count(*) FROM knn('p', ?)", (rows[0],))
+        filled(words, "cosine", rows[start:end], start)
+        found = words.execute("SELECT id FROM knn('p', ?, k => 1)", (rows[end - 1],)).fetchall()
+        assert found == [(str(end - 1),)]
+        (kept,) = words.database.services["codes"].known.values()
+        assert len(kept.codes) == end
+        sizes.append(kept.codes.measured)
+    assert sizes == [2_000, 6_000]

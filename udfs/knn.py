@@ -30,8 +30,9 @@ def knn(
     Errors: 'unknown collection "x"'; "expected 3 dimensions, not 2"; "k is a whole number from 0,
     not -1".
 
-    Cost: exact below 50,000 vectors; beyond, one bit a dimension and an exact comparison of the
-    best. With SET vector_engine = 'lance' a scan of a Lance dataset on disk, whatever the size.
+    Cost: exact below 50,000 vectors; beyond, one bit a dimension finds candidates, as many as a
+    sample of the rows shows to be needed, and their vectors are compared exactly; where bits tell
+    too little, all rows are compared. With SET vector_engine = 'lance', a scan of a Lance dataset.
 
     Examples:
       SELECT id, distance FROM knn('points', [0.9, 0.1, 0.0], k => 3);

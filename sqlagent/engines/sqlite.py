@@ -21,7 +21,6 @@ from sqlagent.engines.writer import Handle, Writer
 from sqlagent.errors import BusyError, InterfaceError, OperationalError
 
 READERS_MAX = 16
-CHECKPOINT_PAGES = 4000  # 16 MB: pages that change often are copied home less often
 CACHE_KB = 2048  # of a reader: holds the inner pages of a table of a million vectors
 __all__ = ["Database", "Handle", "translate"]
 _numbers = iter(range(1, 1 << 62))
@@ -75,7 +74,6 @@ class Database(Writer):
             handle.execute("PRAGMA case_sensitive_like = ON")
             if write:
                 handle.execute(f"PRAGMA synchronous = {self.synchronous}")
-                handle.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}").fetchall()
                 handle.execute("PRAGMA foreign_keys = ON").fetchall()
             elif not self.read_only and not self.memory:
                 handle.execute("PRAGMA query_only = ON")

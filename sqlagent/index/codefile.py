@@ -3,7 +3,8 @@
     "sqlagent" | length of the header | its CRC-32 | header | mean | ids | lengths | words
 
 The header carries the version, the dimensions, the count, the metric, a token of the caller's (such
-as the sequence number of the last change inside) and the CRC-32 of all that follows it.
+as the sequence number of the last change inside), how many candidates the codes need and among how
+many rows that was measured, and the CRC-32 of all that follows it.
 """
 
 import json
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from .rows import Floats, Ids
 
 MAGIC: Final = b"sqlagent"
-VERSION: Final = 1
+VERSION: Final = 2
 _FRONT: Final = struct.Struct("<8sII")
 _HEADER: Final = 4096
 
@@ -32,6 +33,8 @@ class Head(NamedTuple):
     rows: int
     metric: str
     token: str
+    rerank: int
+    measured: int
 
     def sizes(self, width: int) -> list[int]:
         """Bytes of mean, ids, lengths and words; each begins at a multiple of 8."""

@@ -7,9 +7,8 @@ at once. The bits lie word by word, 64 of each row together, and a part of the w
 rows the others are read for.
 
 1,000,000 x 384 by one core of a busy machine: 3.5 ms CPU, recall@10 1.0 with 200 candidates, .98
-with 100, on vectors in topics. Without any topics recall falls, and candidates are what helps:
-among 200,000 vectors, all words read for .8 % of the rows, .72 with 200 and .83 with 400 (all words
-read for every row: .76 and .86).
+with 100, on vectors in topics. Without any topics recall falls, and candidates are what helps. So a
+sample of the rows is asked for when the codes are built, and tells how many they need.
 """
 
 import threading
@@ -24,6 +23,7 @@ from . import codefile
 from .bits import Base, Words, bits_of, encode, mean_of, merged, ranked, width_of
 from .near import among, distances
 from .rows import Doubles, Floats, Ids, Mask, Slots
+from .sample import RUNGS, Sample
 
 Fetch = Callable[[Ids], Floats]
 
@@ -62,18 +62,34 @@ class Tail:
 class BinaryCodes:
     """A snapshot: `append` and `remove` return the next one and leave this one as it is."""
 
-    __slots__ = ("alive", "base", "count", "mean", "metric", "tail")
+    __slots__ = ("alive", "base", "count", "mean", "measured", "metric", "rerank", "tail")
 
-    def __init__(self, base: Base, tail: Tail, alive: Mask, mean: Floats, metric: str) -> None:
+    def __init__(
+        self,
+        base: Base,
+        tail: Tail,
+        alive: Mask,
+        mean: Floats,
+        metric: str,
+        rerank: int = RUNGS[0],
+        measured: int = 0,
+    ) -> None:
+        """`rerank` candidates hold the ten nearest, as was `measured` among so many rows."""
         self.base, self.tail, self.alive, self.mean, self.metric = base, tail, alive, mean, metric
+        self.rerank, self.measured = rerank, measured
         self.count = int(np.count_nonzero(alive))
 
     @classmethod
     def build(
-        cls, batches: Iterable[tuple[Ids, Floats]], dimensions: int, metric: str = "cosine"
+        cls,
+        batches: Iterable[tuple[Ids, Floats]],
+        dimensions: int,
+        metric: str = "cosine",
+        sample: Sample | None = None,
     ) -> "BinaryCodes":
         """Codes of the batches (ids, float32 matrix); the mean is that of the first 65,536 rows.
 
+        A sample of the rows tells how many candidates the codes need; without one it is 200.
         Raises ValueError for another number of dimensions, NaN or infinity.
         """
         if metric not in ("cosine", "l2", "ip"):
@@ -83,6 +99,8 @@ class BinaryCodes:
         mean: Floats | None = None
         for ids, matrix in batches:
             rows = ranked(matrix, dimensions, metric)
+            if sample is not None:
+                sample.see(np.asarray(ids, np.int64), rows)
             waiting.append((np.asarray(ids, np.int64), rows))
             if mean is None and sum(len(i) for i, _ in waiting) < _MEAN_ROWS:
                 continue
@@ -95,7 +113,23 @@ class BinaryCodes:
         parts += [(i, *encode(m, mean, metric)) for i, m in waiting]
         base = merged(parts, width_of(dimensions))
         alive = np.ones(len(base.ids), np.bool_)
-        return cls(base, Tail(width_of(dimensions)), alive, mean, metric)
+        codes = cls(base, Tail(width_of(dimensions)), alive, mean, metric)
+        if sample is not None:
+            codes.rerank = sample.rerank(codes._candidates)
+            codes.measured = len(codes)
+        return codes
+
+    def _candidates(self, target: Floats, rerank: int) -> Ids:
+        return self._all_ids()[self._near(target, self._want(rerank), None)]
+
+    def _want(self, rerank: int) -> int:
+        """Lengths that are not one blur what the bits tell."""
+        return rerank * (1 if self.metric == "cosine" else 2)
+
+    def _next(self, alive: Mask) -> "BinaryCodes":
+        return BinaryCodes(
+            self.base, self.tail, alive, self.mean, self.metric, self.rerank, self.measured
+        )
 
     def __len__(self) -> int:
         return self.count
@@ -130,13 +164,13 @@ class BinaryCodes:
         alive[: len(self.alive)] = self.alive
         alive[old] = False
         alive[start:] = True
-        return BinaryCodes(self.base, self.tail, alive, self.mean, self.metric)
+        return self._next(alive)
 
     def remove(self, ids: Iterable[int]) -> "BinaryCodes":
         """The next snapshot without these ids; those that are not there do not matter."""
         alive = self.alive.copy()
         alive[self._positions(_as_ids(ids))] = False
-        return BinaryCodes(self.base, self.tail, alive, self.mean, self.metric)
+        return self._next(alive)
 
     def search(
         self,
@@ -144,20 +178,21 @@ class BinaryCodes:
         k: int,
         *,
         fetch: Fetch,
-        rerank: int = 200,
+        rerank: int | None = None,
         allowed: "frozenset[int] | Ids | None" = None,
     ) -> tuple[Ids, Doubles]:
         """The k nearest ids and their exact distances, nearest first.
 
-        `rerank` candidates (at least 4 k) are compared by the floats of `fetch(ids)`, a float32
-        matrix in the order of ids. A filter that lets no more rows through is answered exactly.
-        The distance is 1 - cosine, the Euclidean one, or minus the inner product.
+        `rerank` candidates (as many as were measured to be needed, and at least 4 k) are compared
+        by the floats of `fetch(ids)`, a float32 matrix in the order of ids. A filter that lets no
+        more rows through is answered exactly. The distance is 1 - cosine, the Euclidean one, or
+        minus the inner product.
         """
         if k < 0:
             raise ValueError(f"expected k of at least 0, not {k}")
         query = np.asarray(query, np.float32)
         target = ranked(query[None], self.dimensions, self.metric)[0]
-        want = max(rerank, 4 * k) * (1 if self.metric == "cosine" else 2)
+        want = self._want(max(self.rerank if rerank is None else rerank, 4 * k))
         if k == 0 or not self.count:
             return np.zeros(0, np.int64), np.zeros(0)
         if allowed is None:
@@ -176,7 +211,9 @@ class BinaryCodes:
         order = np.argsort(ids)
         at = at[order]
         lengths = self._gather_lengths(at)
-        head = codefile.Head(self.dimensions, len(at), self.metric, token)
+        head = codefile.Head(
+            self.dimensions, len(at), self.metric, token, self.rerank, self.measured
+        )
         words = (self._gather(word, at) for word in range(width_of(self.dimensions)))
         codefile.write(Path(path), head, [self.mean, ids[order], lengths, *words])
 
@@ -189,7 +226,9 @@ class BinaryCodes:
         mean, ids, lengths, words = codefile.split(head, body, width)
         base = Base(ids, words, lengths)
         alive = np.ones(head.rows, np.bool_)
-        return cls(base, Tail(width), alive, np.array(mean), head.metric)
+        return cls(
+            base, Tail(width), alive, np.array(mean), head.metric, head.rerank, head.measured
+        )
 
     def _all_ids(self) -> Ids:
         late = len(self.alive) - len(self.base.ids)

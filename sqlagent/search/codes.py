@@ -1,6 +1,9 @@
 """One-bit codes of large collections: built once, kept in the derived folder, followed by the
 change log.
 
+Some rows are asked for while the codes are built, which tells how many candidates they need. Where
+bits tell too little and the collection is not too large, all of it is scanned instead.
+
 The codes are a cache: a file that is missing, damaged, or not of this collection's history is built
 anew from the vectors.
 """
@@ -16,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sqlagent.index.codes import BinaryCodes
+from sqlagent.index.sample import RUNGS, Sample
+from sqlagent.index.vectors import CAN_CODE
 from sqlagent.migrate import sha256
 from sqlagent.search.kinds import CHOSEN, Key, listed
 from sqlagent.search.scopes import LOG_ENDS, LOG_MAX, scopes
@@ -27,6 +32,16 @@ if TYPE_CHECKING:
 CODES_FROM = 50_000  # vectors in a collection from which codes are faster and smaller than floats
 BATCH = 8192
 SAVE_AFTER = 0.1  # share of the rows that changed since the file was written
+QUESTIONS = 24  # rows that are asked for, to see how many candidates the codes need
+SCANNED_BYTES = 100_000_000  # of int8 codes or floats that are scanned where bits do not serve
+CANDIDATE_BYTES = 32_768  # are scanned in the time that it takes to fetch and compare a candidate
+GROWTH = 1.5  # times as many rows as when it was measured: it is measured again
+# Fibonacci hashing: the rows with the lowest numbers lie evenly all over the collection, and an
+# index gives them, whatever other collections lie between.
+SAMPLED = """
+SELECT vector_id FROM vectors WHERE collection = ?
+ORDER BY ((vector_id & 2147483647) * 2654435769) & 4294967295 LIMIT ?
+"""
 
 
 class Coded:
@@ -46,6 +61,7 @@ class Codes:
         self.lock = threading.RLock()
         self.known: dict[Key, Coded] = {}
         self.small: dict[Key, int] = {}  # the log's place at which a collection was still small
+        self.scanned: dict[Key, tuple[int, int]] = {}  # that place, and the rows: bits do not serve
 
     def files(self, key: Key) -> tuple[str, str]:
         """The folder of codes, and how the names of this collection's files begin."""
@@ -67,13 +83,13 @@ class Codes:
         return sorted(found, reverse=True)
 
     def get(self, context: Context, key: Key, metric: str) -> BinaryCodes | None:
-        """The codes, up to date; None where the collection is small."""
+        """The codes, up to date; None where the collection is small, or is better scanned."""
         with self.lock, self.database.snapshot() as handle:
             low, high = handle.execute(LOG_ENDS).fetchone()
             high = high or 0
             kept = self.known.get(key)
             if kept is None:
-                if not self.large(handle, key, high):
+                if not self.large(handle, key, high) or self.is_scanned(handle, key, high):
                     return None
                 token = self.token(handle, key, metric)
                 kept = self.load(handle, key, token, low or 0, high)
@@ -84,6 +100,13 @@ class Codes:
                 token = self.token(handle, key, metric)
                 kept = self.known[key] = self.build(handle, key, metric, token, high)
             self.follow(handle, key, kept, high)
+            if len(kept.codes) > GROWTH * kept.codes.measured:
+                token = self.token(handle, key, metric)
+                kept = self.known[key] = self.build(handle, key, metric, token, high)
+            if self.better_scanned(kept.codes):
+                self.scanned[key] = high, kept.codes.measured
+                del self.known[key]
+                return None
             if kept.changed > SAVE_AFTER * max(1, len(kept.codes)):
                 self.save(handle, key, kept, self.token(handle, key, metric))
             return kept.codes
@@ -102,6 +125,28 @@ class Codes:
             return False
         self.small.pop(key, None)
         return True
+
+    def is_scanned(self, handle: Handle, key: Key, high: int) -> bool:
+        """Whether codes were found not to serve, and the collection has not outgrown that."""
+        seen, rows = self.scanned.get(key, (0, 0))
+        if high >= seen and high - seen < (GROWTH - 1) * rows:
+            return True
+        if rows and high >= seen:  # that many changes; perhaps of other tables
+            count = handle.execute(
+                "SELECT count(*) FROM vectors WHERE collection = ?", (key.scope,)
+            ).fetchone()[0]
+            if count <= GROWTH * rows:
+                self.scanned[key] = high, rows
+                return True
+        self.scanned.pop(key, None)
+        return False
+
+    @staticmethod
+    def better_scanned(codes: BinaryCodes) -> bool:
+        """Whether bits tell so little, and the rows are so few, that all of them are compared."""
+        each = codes.dimensions * (1 if CAN_CODE and codes.metric == "cosine" else 4)
+        most = min(SCANNED_BYTES, CANDIDATE_BYTES * codes.rerank)
+        return codes.rerank > RUNGS[0] and len(codes) * each <= most
 
     def token(self, handle: Handle, key: Key, metric: str) -> str:
         """What a codes file must say to belong to this collection of this file."""
@@ -146,7 +191,7 @@ class Codes:
 
     def build(self, handle: Handle, key: Key, metric: str, token: str, high: int) -> Coded:
         codes = BinaryCodes.build(
-            batches(handle, key), dimensions=key.dimensions or 0, metric=metric
+            batches(handle, key), key.dimensions or 0, metric, sample(handle, key, metric)
         )
         kept = Coded(codes, high)
         self.save(handle, key, kept, token)
@@ -175,11 +220,12 @@ class Codes:
     def rebuild(self) -> None:
         """Forget all codes, on disk too."""
         with self.lock:
-            for key in self.known:
+            for key in (*self.known, *self.scanned):
                 for _, path in self.kept_files(key):
                     os.unlink(path)
             self.known.clear()
             self.small.clear()
+            self.scanned.clear()
 
     def close(self) -> None:
         with self.lock:
@@ -202,17 +248,29 @@ def batches(handle: Handle, key: Key, ids: list[int] | None = None) -> Iterator[
         yield (numbers, matrix) if sound.all() else (numbers[sound], matrix[sound])
 
 
+def sample(handle: Handle, key: Key, metric: str) -> Sample:
+    """Some rows of a collection, from all over it, to be asked for."""
+    ids = [r[0] for r in handle.execute(SAMPLED, (key.scope, QUESTIONS))]
+    parts = list(batches(handle, key, ids))
+    if not parts:
+        return Sample(np.zeros(0, np.int64), np.zeros((0, key.dimensions or 0), "<f4"), metric)
+    return Sample(parts[0][0], parts[0][1], metric)
+
+
 def coded(context: Context, key: Key, metric: str) -> BinaryCodes | None:
-    """The codes of a collection that is large enough for them, else None."""
+    """The codes of a collection that is large enough for them and served by them, else None."""
     database = context.database
     with scopes(database).lock:
         entry = scopes(database).entries.get(key)
         if entry is not None and len(entry.index) < CODES_FROM:
             return None
-        if entry is not None:
-            scopes(database).drop(key)  # it has outgrown the floats
     found: Any = database.services.get("codes")
     if found is None:
         with database.lock:
             found = database.services.setdefault("codes", Codes(database))
-    return found.get(context, key, metric)  # type: ignore[no-any-return]
+    codes: BinaryCodes | None = found.get(context, key, metric)
+    if codes is not None:
+        with scopes(database).lock:
+            if key in scopes(database).entries:
+                scopes(database).drop(key)  # it has outgrown the floats
+    return codes
