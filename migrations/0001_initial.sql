@@ -178,9 +178,8 @@ BEGIN
   SELECT RAISE(ABORT, 'the version of a state only counts up by one') WHERE NEW.version <> OLD.version + 1;
   INSERT INTO state_versions (agent_id, session_id, state_type, version, parent_version, checksum,
       created_at, metadata, data)
-    SELECT agent_id, session_id, state_type, version, version - 1, checksum,
-      strftime('%Y-%m-%d %H:%M:%f', created_at), metadata, data
-    FROM states WHERE state_id = NEW.state_id;
+    VALUES (NEW.agent_id, NEW.session_id, NEW.state_type, NEW.version, NEW.version - 1, NEW.checksum,
+      strftime('%Y-%m-%d %H:%M:%f', NEW.created_at), NEW.metadata, NEW.data);
 END;
 
 CREATE TRIGGER state_versions_are_final BEFORE UPDATE OF agent_id, session_id, state_type, version,
