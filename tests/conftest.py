@@ -10,10 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 import sqlagent
 
 SQLITE3 = "/usr/bin/sqlite3"
+
+# The same examples in every run, so that a failure is the change's; to look for new ones:
+# HYPOTHESIS_PROFILE=random make test
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile("random", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 
 @pytest.fixture
