@@ -127,18 +127,20 @@ class Writer:
 
     def _wake_next(self) -> None:
         """Wake the first that waits: it leads next, unless somebody was faster."""
+        if not self._queue:
+            return
         try:
             self._queue[0].done.release()
-        except (IndexError, RuntimeError):  # nobody waits, or it is awake already
+        except (IndexError, RuntimeError):  # it is gone, or awake already
             pass
 
     def _lead(self) -> None:
         """Run what waits as one transaction."""
         batch: list[Ticket] = []
         try:
-            while len(batch) < BATCH_MAX:
+            while self._queue and len(batch) < BATCH_MAX:
                 batch.append(self._queue.popleft())
-        except IndexError:
+        except IndexError:  # the last one was withdrawn just now
             pass
         if not batch:
             return
