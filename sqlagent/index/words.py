@@ -65,11 +65,6 @@ class _Fold(dict[int, str]):
 _FOLD: Final = _Fold()
 
 
-def fold(text: str) -> str:
-    """Lower case, without diacritics."""
-    return text.lower() if text.isascii() else text.translate(_FOLD)
-
-
 def _tokens(text: str) -> Iterable[str]:
     """The words of a text, not stemmed; a run of CJK characters is one of them."""
     if text.isascii():

@@ -18,7 +18,7 @@ class Lite(NamedTuple):
     `functions`: it calls functions of ours, so they must be registered on the connection. `types`:
     the logical type of each result column where the planner knows it (None: the declared type
     says). `tables`: lower-case names of the file's tables that it touches. `ddl`: it changes the
-    schema. `fallback`: the same on DuckDB, should SQLite refuse the statement.
+    schema.
     """
 
     sql: str

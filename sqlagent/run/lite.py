@@ -264,33 +264,15 @@ class LiteWrite(Runnable):
         sets = parameters if isinstance(parameters, list) else list(parameters)
         slots = self.slots
 
-        def work(handle: Handle) -> int:
+        def work(handle: Handle) -> None:
             self.prepare(connection, handle)
-            before = handle.total_changes()
             values = sets if slots is None else [pick(slots, p) for p in sets]
             if not all(map(plain, values)):
                 values = [stored_all(v) for v in values]
             for _ in handle.executemany(self.sql, values):
                 pass
             self.chunk(handle)
-            return (
-                len(sets)
-                if self.plan.ddl
-                else max(len(sets), 0) and handle.total_changes() - before
-            )
-
-        def guarded(handle: Handle) -> int:
-            handle.execute("SAVEPOINT many")
-            try:
-                done = work(handle)
-            except BaseException:
-                if handle.in_transaction:
-                    handle.execute("ROLLBACK TO many")
-                    handle.execute("RELEASE many")
-                raise
-            handle.execute("RELEASE many")
-            return done
 
         if sets:
-            writing(connection, guarded, self.text)
+            writing(connection, work, self.text, several=True)
         cursor.rowcount = len(sets)
