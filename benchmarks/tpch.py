@@ -1,6 +1,6 @@
 """TPC-H captured in tables of the file: 22 queries beside a native DuckDB file and the scanner.
 
-Scale factor 1 (8.7 million rows) in full, 0.01 under --quick. The native peer is a .duckdb file that
+Scale factor 1 (8.7 million rows), or 0.01 under --quick. The native peer is a .duckdb file that
 is opened in the same process, in turns with ours; the SQLite scanner reads the file in a process of
 its own. The answers must agree.
 """
