@@ -11,7 +11,7 @@ import contextlib
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,6 +109,16 @@ class DuckEngine:
         sql = f"EXPLAIN {'ANALYZE ' if analyze else ''}{plan.sql}"
         result = self._start(self._cursor(), sql, values, None, None)
         return "\n".join(str(row[-1]) for row in result.rows())
+
+    @contextlib.contextmanager
+    def session(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor for several statements, with temporary tables of its own that go with it."""
+        cursor = self._cursor()
+        try:
+            yield cursor
+        finally:
+            self._finish(cursor)
+            cursor.close()
 
     def register(
         self, functions: Mapping[str, Function], context_factory: Callable[[], Any]

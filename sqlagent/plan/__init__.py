@@ -54,6 +54,10 @@ def _run(
     if tokens[0].upper == "EXPLAIN":
         return _explain(sql, tokens, catalog, settings, protected)
     found: Any = simple(sql, tokens) or ddl(sql, tokens, catalog) or calls.direct(sql, tokens)
+    if tokens[0].upper == "COPY":
+        from sqlagent.plan.importing import copy_from
+
+        found = copy_from(sql, tokens, protected)
     if found is None:
         found = _plain(sql, tokens, catalog, settings)
     if found is None:

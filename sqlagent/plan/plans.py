@@ -91,6 +91,17 @@ class Fill(NamedTuple):
     table: str = ""
 
 
+class Import(NamedTuple):
+    """`COPY table (columns) FROM path (options)`; `slot` is the parameter that holds the path."""
+
+    table: str
+    columns: tuple[str, ...]
+    path: str | None
+    slot: int | str | None
+    options: dict[str, Any]
+    position: int = 0
+
+
 class Transaction(NamedTuple):
     """`verb` is begin, commit, rollback, savepoint, release or rollback_to; `name` a
     savepoint's."""
@@ -127,4 +138,4 @@ class Plan(NamedTuple):
     """What a statement becomes: `run` is one of the above; `sql` the user's text."""
 
     sql: str
-    run: Lite | Duck | Calls | Fill | Transaction | Setting | Call | Explain
+    run: Lite | Duck | Calls | Fill | Import | Transaction | Setting | Call | Explain

@@ -13,7 +13,7 @@ from sqlagent.engines import schema
 from sqlagent.engines.sqlite import Database
 from sqlagent.errors import ProgrammingError
 from sqlagent.migrate import refuse_own
-from sqlagent.plan.plans import Call, Calls, Duck, Explain, Lite, Plan, Setting, Transaction
+from sqlagent.plan.plans import Call, Calls, Duck, Explain, Import, Lite, Plan, Setting, Transaction
 from sqlagent.run.calls import RunCalls
 from sqlagent.run.lite import LiteRead, LiteWrite
 from sqlagent.run.session import RunSetting, RunTransaction
@@ -63,6 +63,10 @@ def make(database: Database, planned: Plan) -> Runner:
         from sqlagent.run.explain import RunExplain
 
         return RunExplain(database, run, planned.sql)
+    if isinstance(run, Import):
+        from sqlagent.imports.run import RunImport
+
+        return RunImport(database, run, planned.sql)
     if isinstance(run, Call):
         from sqlagent.run.procedures import RunCall
 

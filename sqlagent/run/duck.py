@@ -86,7 +86,7 @@ class RunDuck:
             if isinstance(place, int):
                 check_path(values[place])
         limit = connection.settings["statement_timeout_ms"] / 1000 or None
-        handle = _Interruptible()
+        handle = Interruptible()
         connection.running[id(handle)] = handle
         try:
             if connection.txn is not None:
@@ -100,7 +100,7 @@ class RunDuck:
             connection.running.pop(id(handle), None)
 
     def rows(self, connection: Connection, result: DuckResult) -> Iterator[tuple[Any, ...]]:
-        handle = _Interruptible()
+        handle = Interruptible()
         handle.started(result._cursor.interrupt)
         connection.running[id(handle)] = handle
         try:
@@ -131,7 +131,7 @@ def adapted(value: Any) -> Any:
     return value
 
 
-class _Interruptible:
+class Interruptible:
     """What `Connection.interrupt` reaches while DuckDB runs."""
 
     def __init__(self) -> None:
