@@ -1,7 +1,7 @@
 """A table that grows for an import: new columns, and wider types, within the import's transaction.
 
 SQLite cannot alter a column's type. Its text in the schema is edited instead, which is what the
-type is: no row moves, indexes and triggers stay, and values of the old type are rewritten in the
+type is: no row moves, triggers and views stay, and values of the old type are rewritten in the
 new one's form. (The way that SQLite's own documentation of ALTER TABLE gives for such changes.)
 """
 
@@ -47,6 +47,8 @@ def grow(handle: Handle, table: str, pairs: Sequence[Pair]) -> None:
     )
     for pair in wider:
         sql = redeclared(sql, pair.column, pair.kind)
+    texts = {p.column.lower() for p in wider if p.kind == "VARCHAR"}
+    indexes = _set_aside(handle, table, texts) if texts else []
     version = handle.execute("PRAGMA schema_version").fetchall()[0][0]
     handle.execute("PRAGMA writable_schema = ON").fetchall()
     try:
@@ -57,8 +59,6 @@ def grow(handle: Handle, table: str, pairs: Sequence[Pair]) -> None:
         handle.execute(f"PRAGMA schema_version = {int(version) + 1}").fetchall()
     finally:
         handle.execute("PRAGMA writable_schema = RESET").fetchall()
-    # First, since an UPDATE looks old keys up by the new type.
-    handle.execute(f"REINDEX {quoted(table)}")
     for pair in wider:
         name = quoted(pair.column)
         to = {"DOUBLE": "REAL"}.get(pair.kind, "TEXT")
@@ -67,6 +67,32 @@ def grow(handle: Handle, table: str, pairs: Sequence[Pair]) -> None:
         else:
             value = f"CAST({name} AS {to})"
         handle.execute(f"UPDATE {quoted(table)} SET {name} = {value} WHERE {name} IS NOT NULL")
+    for index in indexes:
+        handle.execute(index)
+
+
+def _set_aside(handle: Handle, table: str, columns: set[str]) -> list[str]:
+    """Drop the table's indexes, and return what makes them again: a number's key is no text's.
+
+    Raises NotSupportedError where a key of the table itself holds one of `columns`.
+    """
+    made = []
+    for name, origin in handle.execute(
+        "SELECT name, origin FROM pragma_index_list(?)", (table,)
+    ).fetchall():
+        if origin != "c":
+            keys = handle.execute("SELECT name FROM pragma_index_info(?)", (name,)).fetchall()
+            held = columns & {str(key).lower() for (key,) in keys}
+            if held:
+                raise NotSupportedError(
+                    f'column "{held.pop()}" is a key of the table: it cannot be widened to text',
+                    hint="Import into a new table, or ON_ERROR reject.",
+                )
+            continue
+        sql = "SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?"
+        made.append(str(handle.execute(sql, (name,)).fetchall()[0][0]))
+        handle.execute(f"DROP INDEX {quoted(name)}")
+    return made
 
 
 def redeclared(sql: str, column: str, kind: str) -> str:
