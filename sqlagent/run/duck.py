@@ -72,8 +72,10 @@ class RunDuck:
         cursor._table = result.arrow
         cursor._close = result.close
 
-    def start(self, connection: Connection, parameters: Any) -> DuckResult:
-        """Run it; in a transaction, over what that transaction sees."""
+    def start(
+        self, connection: Connection, parameters: Any, within: float | None = None
+    ) -> DuckResult:
+        """Run it, `within` so many seconds; in a transaction, over what that transaction sees."""
         duck = engine(self.database, connection.settings["memory_limit_mb"])
         self.database.duck_settings.update(connection.settings)
         values = pick(self.plan.parameters, parameters)
@@ -85,7 +87,7 @@ class RunDuck:
         for place in self.plan.files:
             if isinstance(place, int):
                 check_path(values[place])
-        limit = connection.settings["statement_timeout_ms"] / 1000 or None
+        limit = within or connection.settings["statement_timeout_ms"] / 1000 or None
         handle = Interruptible()
         connection.running[id(handle)] = handle
         try:
