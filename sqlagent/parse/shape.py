@@ -13,8 +13,8 @@ from sqlagent.parse.lexer import lex
 
 SHAPE_MAX = 2000  # characters
 _OPERATOR = re.compile(r"[!-/:-@\[-^{-~]+\Z")  # ASCII marks alone
-_LIST = re.compile(r"\?(?: , \?)+")
-_ROWS = re.compile(r"\( \? \)(?: , \( \? \))+")
+_LIST = re.compile(r"\b(in \( \?)(?: , \?)+")
+_ROWS = re.compile(r"\b(values (\( [^()]* \)))(?: , \2)+")
 _CLOSE = ("string", "blob", "number", "param")
 
 
@@ -22,7 +22,7 @@ def shape(sql: str, names: Container[str]) -> str:
     """The shape of `sql`. `names` are the lower-case names of tables and columns.
 
     Words are in lower case; a quoted name that is none of `names` may be a text in SQLite's way of
-    reading it, so it is `?` too. Lists of values of any length are one `?`. Raises
+    reading it, so it is `?` too. An IN of any length has one `?`, and VALUES of any length one row. Raises
     ProgrammingError where a string or comment does not end.
     """
     parts: list[str] = []
@@ -39,7 +39,7 @@ def shape(sql: str, names: Container[str]) -> str:
             parts.append(token.text)
     while parts and parts[-1] == ";":
         parts.pop()
-    text = _ROWS.sub("( ? )", _LIST.sub("?", " ".join(parts)))
+    text = _ROWS.sub(r"\1", _LIST.sub(r"\1", " ".join(parts)))
     return text if len(text) <= SHAPE_MAX else _shortened(text)
 
 

@@ -138,4 +138,4 @@ def _explain(
     made = _run(inner_sql, tokens[place:], catalog, settings, protected)
     if isinstance(made, Lite):
         made = made._replace(sql=made.sql.lstrip())
-    return Explain(made, analyze, format)
+    return Explain(made, analyze, format, sql[start:])

@@ -127,11 +127,12 @@ class Call(NamedTuple):
 
 
 class Explain(NamedTuple):
-    """`EXPLAIN [ANALYZE] [(FORMAT json)] statement`."""
+    """`EXPLAIN [ANALYZE] [(FORMAT json)] statement`; `sql` is the text of the statement."""
 
     plan: Any
     analyze: bool = False
     format: str = "text"
+    sql: str = ""
 
 
 class Plan(NamedTuple):

@@ -122,7 +122,9 @@ class Choice:
             theirs = statistics.duck_ms(known.tables)
             engine = "sqlite" if self.estimate < theirs else "duckdb"
             return Decision(
-                engine, f"by cost: sqlite {self.estimate:.3g} ms, duckdb {theirs:.3g} ms, estimated"
+                engine,
+                f"by cost: sqlite {self.estimate:.3g} ms, duckdb {theirs:.3g} ms, estimated",
+                max(FIRST_MS, 2 * theirs) if engine == "sqlite" else None,
             )
         return self.experienced(ours, theirs)
 
@@ -138,7 +140,7 @@ class Choice:
             return Decision(
                 "duckdb", f"by cost: {cost}, of which {spent:.3g} ms would have been saved so far"
             )
-        limit = max(FIRST_MS, 2 * here, build + there - spent) if here > there else None
+        limit = max(FIRST_MS, 2 * here, build + there - spent)
         return Decision("sqlite", f"by cost: {cost}", limit)
 
     def experienced(self, ours: float | None, theirs: float | None) -> Decision:
@@ -238,8 +240,11 @@ class Choice:
                 took = now_ms() - start
                 if isinstance(error, InterruptedError) and took < decision.limit:
                     raise  # the user's doing
-                self.beaten("duckdb", took)
                 self.on_sqlite(connection, cursor, parameters, Decision("sqlite", ""))
+                if isinstance(error, InterruptedError):
+                    self.beaten("duckdb", took)
+                else:  # and SQLite had nothing against it
+                    known.bar = "DuckDB refused a value"
                 return
             cursor._columns, cursor._iter = result.columns, iter(rows)
             self.ran("duckdb", now_ms() - start, len(rows), trial=True)

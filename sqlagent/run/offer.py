@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlagent.plan.plans import Duck, Lite, Plan
 from sqlagent.run.experience import Known, experience
 from sqlagent.run.lite import LiteRead, LiteWrite
-from sqlagent.run.stat import NEVER, now_ms
+from sqlagent.run.stat import NEVER, UNCOUNTED, now_ms
 
 if TYPE_CHECKING:
     from sqlagent.connection import Connection, Runner
@@ -55,16 +55,9 @@ def read(connection: Connection, planned: Plan, runner: Any, known: Known) -> Ru
     from sqlagent.run.choice import Choice
 
     if lite is not None:
-        lite.stat = uncounted()  # the choice counts
+        lite.stat = UNCOUNTED  # the choice counts
     duck = None if isinstance(runner, LiteRead) else runner
     return Choice(found, known, planned.sql, lite, duck, free)
-
-
-def uncounted() -> Any:
-    """Statistics that nobody reads."""
-    from sqlagent.run.stat import UNCOUNTED
-
-    return UNCOUNTED
 
 
 def may_choose(connection: Connection, run: Any, known: Known) -> bool:
@@ -78,6 +71,38 @@ def may_choose(connection: Connection, run: Any, known: Known) -> bool:
     # Which rows a LIMIT without an order gives is the engine's: always the same one, then.
     words = known.shape.split()
     return ("limit" not in words and "fetch" not in words) or "order" in words
+
+
+def decided(connection: Connection, planned: Plan) -> Lite | Duck:
+    """The plan that a statement would run by now, and why: for EXPLAIN."""
+    from sqlagent.run import _make
+
+    run = planned.run
+    assert isinstance(run, Lite | Duck)  # EXPLAIN asks for no other
+    if connection.txn is not None:
+        kept = run.lite if isinstance(run, Duck) else None
+        return run if kept is None else kept._replace(why="the transaction's own rows are there")
+    writes = isinstance(run, Lite) and (run.writes or run.ddl)
+    if writes or LOG in run.tables:
+        return run
+    known = experience(connection.database).known(planned.sql, run.tables)
+    runner = _make(connection.database, planned)
+    lite = runner if isinstance(runner, LiteRead) else getattr(runner, "lite", None)
+    if lite is None or not may_choose(connection, run, known):
+        return run
+    from sqlagent.run.choice import Choice
+
+    choice = Choice(
+        experience(connection.database), known, planned.sql, lite,
+        None if runner is lite else runner, True,
+    )  # fmt: skip
+    if choice.estimate < POINT_MS and not known.slow:
+        why = run.why if isinstance(run, Lite) else f"by cost: sqlite {choice.estimate:.3g} ms"
+        return lite.plan._replace(why=why)
+    decision = choice.decide()
+    duck = choice.duckdb(connection) if decision.engine == "duckdb" else None
+    chosen = lite.plan if duck is None else duck.plan
+    return chosen._replace(why=f"{run.why}; {decision.why}" if run.why else decision.why)
 
 
 class Timed:

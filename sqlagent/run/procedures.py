@@ -91,6 +91,8 @@ def sync(connection: Connection) -> Rows:
     datasets = lances(database)
     if datasets is not None and connection.settings["vector_engine"] != "memory":
         rows.append(timed("lance", datasets.sync))
+    if "experience" in database.services:
+        database.services["experience"].flush()
     if "columns" in database.services:
         rows.append(timed("columns", lambda: int(bool(database.services["columns"].sync()))))
     return rows
