@@ -22,8 +22,8 @@ def shape(sql: str, names: Container[str]) -> str:
     """The shape of `sql`. `names` are the lower-case names of tables and columns.
 
     Words are in lower case; a quoted name that is none of `names` may be a text in SQLite's way of
-    reading it, so it is `?` too. An IN of any length has one `?`, and VALUES of any length one row. Raises
-    ProgrammingError where a string or comment does not end.
+    reading it, so it is `?` too. An IN of any length has one `?`, and VALUES of any length one row.
+    Raises ProgrammingError where a string or comment does not end.
     """
     parts: list[str] = []
     for token in lex(sql):

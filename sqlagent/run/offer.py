@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operator import length_hint
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlagent.plan.plans import Duck, Lite, Plan
 from sqlagent.run.experience import Known, experience
@@ -13,6 +13,7 @@ from sqlagent.run.stat import NEVER, UNCOUNTED, now_ms
 if TYPE_CHECKING:
     from sqlagent.connection import Connection, Runner
     from sqlagent.cursor import Cursor
+    from sqlagent.run.duck import RunDuck
 
 POINT_MS = 0.4  # less than any statement takes on DuckDB
 SLOW_MS = 2.0  # a read that was taken for a point read, and takes so long twice, may choose
@@ -94,7 +95,7 @@ def decided(connection: Connection, planned: Plan) -> Lite | Duck:
 
     choice = Choice(
         experience(connection.database), known, planned.sql, lite,
-        None if runner is lite else runner, True,
+        None if runner is lite else cast("RunDuck", runner), True,
     )  # fmt: skip
     if choice.estimate < POINT_MS and not known.slow:
         why = run.why if isinstance(run, Lite) else f"by cost: sqlite {choice.estimate:.3g} ms"
