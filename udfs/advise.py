@@ -34,7 +34,7 @@ def advise(ctx: Context) -> Iterator[tuple[Any, ...]]:
     there; at most a minute.
 
     Examples:
-      SELECT statement, before_ms, after_ms FROM advise() WHERE action = 'create';
+      SELECT count(*) AS wanted FROM advise() WHERE action = 'create';
     """
     from sqlagent.run.advice import advise as found
 

@@ -198,19 +198,20 @@ def usage(
     """The indexes that logged statements use, and how often each table's statements ran."""
     used: set[str] = set()
     calls: dict[str, int] = {}
+    uncertain: set[str] = set()
     rows = handle.execute("SELECT shape, calls, tables FROM sqlagent_query_log").fetchall()
     for text, count, tables in rows:
         for table in filter(None, tables.split(",")):
             calls[table] = calls.get(table, 0) + int(count)
         plan = planned(database, catalog, text, settings)
         if plan is None or plan.functions:
-            used.add("*")  # it may use any
+            uncertain |= set(tables.split(","))  # it may use any of theirs
             continue
         with contextlib.suppress(apsw.Error, KeyError):
             for *_, detail in explained(handle, plan.sql):
                 used |= set(re.findall(r"INDEX (\S+)", detail))
-    if "*" in used:
-        used |= {name for name, *_ in handle.execute(INDEXES).fetchall()}
+    indexes = handle.execute(INDEXES).fetchall()
+    used |= {name for name, table, _ in indexes if table.lower() in uncertain}
     return used, calls
 
 

@@ -21,7 +21,7 @@ from sqlagent.errors import Error, InterruptedError
 from sqlagent.plan.plans import Duck
 from sqlagent.run.experience import Experience, Known
 from sqlagent.run.lite import FIRST_ROWS, LiteRead
-from sqlagent.run.stat import now_ms
+from sqlagent.run.stat import now_ms, quick
 
 if TYPE_CHECKING:
     from sqlagent.connection import Connection
@@ -292,8 +292,17 @@ class Choice:
         self.known.sample = lite, parameters
         if cursor._close is None:
             self.ran("sqlite", spent, length_hint(cursor._iter), trial=decision.trial)
+            self.step_aside(connection)
         else:
             cursor._iter = self.timed(cursor._iter, "sqlite", spent, decision.trial)
+
+    def step_aside(self, connection: Connection) -> None:
+        """Leave the place to SQLite's runner where no statement on DuckDB is as fast."""
+        lite, stat = self.lite, self.known.stats["sqlite"]
+        if self.free and lite is not None and quick(stat):
+            lite.known, lite.stat, lite.free = self.known, stat, True
+            if connection.plans.get(self.text) is self:
+                connection.plans[self.text] = lite
 
     def timed(self, rows: Any, engine: str, spent: float, trial: bool = False) -> Iterator[Any]:
         """Rows as they come; notes the time that the engine took once they are all there."""
@@ -386,7 +395,7 @@ def bounded(
         return bool(late)
 
     connection.running[id(handle)] = handle
-    handle.set_progress_handler(check, 2000)
+    handle.set_progress_handler(check, 10_000)
     streamed = again = False
     try:
         lite.prepare(connection, handle)

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlagent.plan.plans import Duck, Lite, Plan
 from sqlagent.run.experience import Known, experience
 from sqlagent.run.lite import LiteRead, LiteWrite
-from sqlagent.run.stat import NEVER, UNCOUNTED, now_ms
+from sqlagent.run.stat import NEVER, POINT_MS, UNCOUNTED, now_ms, quick
 
 if TYPE_CHECKING:
     from sqlagent.connection import Connection, Runner
     from sqlagent.cursor import Cursor
     from sqlagent.run.duck import RunDuck
 
-POINT_MS = 0.4  # less than any statement takes on DuckDB
 SLOW_MS = 2.0  # a read that was taken for a point read, and takes so long twice, may choose
 LOG = "sqlagent_query_log"
 
@@ -51,7 +50,7 @@ def read(connection: Connection, planned: Plan, runner: Any, known: Known) -> Ru
             return Timed(lite)
         if free and not known.slow:
             cost = found.statistics.lite_ms(lite.sql, known.tables)
-            if cost < POINT_MS:
+            if cost < POINT_MS or quick(lite.stat):
                 return Timed(lite)
     from sqlagent.run.choice import Choice
 
