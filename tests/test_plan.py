@@ -160,7 +160,9 @@ def test_statements_without_rows(sql, expected):
 
 
 def test_explain():
-    assert run("EXPLAIN SELECT 1") == Explain(run(" SELECT 1")._replace(sql="SELECT 1"))
+    assert run("EXPLAIN SELECT 1") == Explain(
+        run(" SELECT 1")._replace(sql="SELECT 1"), sql="SELECT 1"
+    )
     made = run("EXPLAIN ANALYZE (FORMAT json) SELECT count(*) FROM t")
     assert isinstance(made.plan, Duck)
     assert (made.analyze, made.format) == (True, "json")
