@@ -10,8 +10,9 @@ import pyarrow as pa
 
 TYPES = {
     "BIGINT": pa.int64(), "DOUBLE": pa.float64(), "VARCHAR": pa.string(), "JSON": pa.string(),
-    "BLOB": pa.binary(), "BOOLEAN": pa.bool_(), "TIMESTAMP": pa.timestamp("ms"),
+    "BLOB": pa.binary(), "BOOLEAN": pa.bool_(), "TIMESTAMP": pa.timestamp("us"),
     "DATE": pa.date32(), "TIME": pa.time64("us"), "UUID": pa.string(),
+    "HUGEINT": pa.decimal128(38, 0), "INTERVAL": pa.month_day_nano_interval(),
 }  # fmt: skip
 
 
@@ -37,6 +38,15 @@ def column_of(values: list[Any], logical: str | None) -> pa.Array:
             return pa.array(values)
         except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
             return pa.array([None if v is None else str(v) for v in values])
+
+
+def alike(table: pa.Table, columns: Sequence[tuple[str, str]]) -> pa.Table:
+    """An Arrow table of DuckDB's with the names and types that the rows of SQLite have."""
+    arrays = []
+    for array, (_, kind) in zip(table.columns, columns, strict=True):
+        wanted = arrow_type(kind)
+        arrays.append(array if wanted is None or array.type == wanted else array.cast(wanted))
+    return pa.Table.from_arrays(arrays, names=[name for name, _ in columns])
 
 
 def table_of(columns: Sequence[tuple[str, str | None]], rows: list[tuple[Any, ...]]) -> pa.Table:

@@ -52,6 +52,22 @@ def logical(declared: str | None) -> str | None:
     return None
 
 
+_WIDENED = {
+    "INTEGER": "BIGINT", "SMALLINT": "BIGINT", "TINYINT": "BIGINT", "UINTEGER": "BIGINT",
+    "USMALLINT": "BIGINT", "UTINYINT": "BIGINT", "TIMESTAMP_S": "TIMESTAMP",
+    "TIMESTAMP_MS": "TIMESTAMP", '"NULL"': "BIGINT",
+}  # fmt: skip
+
+
+def widened(kind: str) -> str:
+    """The type of a result for one of DuckDB's: whole numbers are 64 bits wide, as in the file.
+
+    >>> widened("INTEGER"), widened("HUGEINT"), widened("VARCHAR")
+    ('BIGINT', 'HUGEINT', 'VARCHAR')
+    """
+    return _WIDENED.get(kind, kind)
+
+
 class TypeCode(str):
     """A column's type in `Cursor.description`: its name, equal to the PEP 249 group it is of.
 

@@ -18,7 +18,8 @@ class Lite(NamedTuple):
     `functions`: it calls functions of ours, so they must be registered on the connection. `types`:
     the logical type of each result column where the planner knows it (None: the declared type
     says). `tables`: lower-case names of the file's tables that it touches. `ddl`: it changes the
-    schema.
+    schema. `names`: of outputs without one of their own (see `sqlagent.plan.named`). `exact`: the
+    Duck plan of the same, for a row that SQLite cannot say exactly.
     """
 
     sql: str
@@ -29,6 +30,8 @@ class Lite(NamedTuple):
     types: tuple[str | None, ...] | None = None
     ddl: bool = False
     why: str = ""
+    names: tuple[str | None, ...] | None = None
+    exact: Any = None
 
 
 class Duck(NamedTuple):
@@ -46,6 +49,7 @@ class Duck(NamedTuple):
     functions: bool = False
     lite: Lite | None = None
     why: str = ""
+    names: tuple[str | None, ...] | None = None
 
 
 class Argument(NamedTuple):

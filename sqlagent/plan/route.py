@@ -19,6 +19,7 @@ from sqlagent.parse.tree import parse, same_text
 from sqlagent.plan import alike
 from sqlagent.plan.copying import copy_to
 from sqlagent.plan.describe import described
+from sqlagent.plan.named import output_names
 from sqlagent.plan.guard import refuse_statement
 from sqlagent.plan.plans import Call, Calls, Duck, Fill, Lite
 from sqlagent.plan.say import say, types
@@ -39,7 +40,12 @@ def route(
 ) -> Lite | Duck | Calls | Call | Fill:
     """The plan of one statement that is not plain."""
     refuse_statement(sql, tokens[0].upper, tokens[0].start)
-    return Router(sql, tokens, catalog, settings, protected).plan()
+    made = Router(sql, tokens, catalog, settings, protected).plan()
+    if isinstance(made, Lite | Duck) and (names := output_names(sql, tokens)) is not None:
+        made = made._replace(names=names)
+        if isinstance(made, Duck) and made.lite is not None:
+            made = made._replace(lite=made.lite._replace(names=names))
+    return made
 
 
 class Router:
@@ -145,7 +151,7 @@ class Router:
         self, tree: exp.Expr, context: Context, sources: Sources
     ) -> tuple[Lite | None, list[str]]:
         """The statement as SQLite's, or None with the reasons why it cannot be said."""
-        kinds = types(tree, context, self.catalog)
+        kinds = types(tree, context)
         mine, said = self.passed(tree, context, "sqlite")
         if mine.doubts and self.dialect != "sqlite":
             return None, mine.doubts

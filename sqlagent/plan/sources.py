@@ -123,9 +123,10 @@ class Sources:
             or not (self.tables or self.calls)
         ):
             return
-        if any(columns is None for sources in names.by_alias.values() for columns in sources):
+        found = [columns for alias in names.by_alias for columns in names.columns(alias)]
+        if None in found:
             return
-        known = {c.name.lower() for s in names.by_alias.values() for cs in s if cs for c in cs}
+        known = {c.name.lower() for columns in found if columns for c in columns}
         known |= {a.alias.lower() for a in tree.find_all(exp.Alias)} | ROWIDS | set(names.by_alias)
         known |= {i.name.lower() for i in tree.find_all(exp.TableAlias)} | {"excluded"}
         if any(isinstance(node, exp.Lambda) for node in tree.walk()):

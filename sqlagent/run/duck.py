@@ -12,10 +12,12 @@ from sqlagent.engines.duckdb import DuckEngine, DuckResult
 from sqlagent.engines.sqlite import Database, Handle, translate
 from sqlagent.errors import DataError, Error, NotSupportedError, ProgrammingError
 from sqlagent.functions import functions
+from sqlagent.plan.named import spread
 from sqlagent.plan.plans import Duck, Fill
 from sqlagent.run.lite import LiteRead
 from sqlagent.run.writing import fail, open_handle, writing
 from sqlagent.sync.columns import NotColumnar
+from sqlagent.types import widened
 from sqlagent.values import pick, stored
 
 if TYPE_CHECKING:
@@ -67,9 +69,14 @@ class RunDuck:
             if error.sql is None or error.sql != self.text:
                 error.sql, error.position = self.text, None
             raise
-        cursor._columns = result.columns
+        given = spread(self.plan.names, len(result.columns))
+        columns = [
+            (new or name, widened(kind))
+            for new, (name, kind) in zip(given, result.columns, strict=True)
+        ]
+        cursor._columns = columns
         cursor._iter = self.rows(connection, result)
-        cursor._table = result.arrow
+        cursor._table = lambda: unified(result.arrow(), columns)
         cursor._close = result.close
 
     def start(
@@ -131,6 +138,13 @@ def adapted(value: Any) -> Any:
     if type(value).__module__ == "numpy":
         return value.tolist()
     return value
+
+
+def unified(table: Any, columns: list[tuple[str, str]]) -> Any:
+    """DuckDB's Arrow table in the types and names that SQLite's rows have too."""
+    from sqlagent.arrow import alike
+
+    return alike(table, columns)
 
 
 class Interruptible:

@@ -11,6 +11,7 @@ import apsw
 from sqlagent.engines import schema
 from sqlagent.engines.sqlite import Database, Handle, translate
 from sqlagent.errors import InterfaceError
+from sqlagent.plan.named import spread
 from sqlagent.plan.plans import Lite
 from sqlagent.run.stat import UNCOUNTED, Stat, now_ms
 from sqlagent.run.writing import fail, limited, open_handle, outside, writing, writing_bare
@@ -84,9 +85,11 @@ class Runnable:
             return []
         known = self.plan.types or ()
         columns = []
+        given = spread(self.plan.names, len(description))
         for at, (name, declared, _, table, origin) in enumerate(description):
             kind = known[at] if len(known) == len(description) else None
-            columns.append((name, kind or schema.column_type(table, origin, declared)))
+            kind = kind or schema.column_type(table, origin, declared)
+            columns.append((given[at] or name, kind))
         self.convert = row_converter([kind for _, kind in columns])
         self.untyped = any(kind is None for _, kind in columns)
         return columns
