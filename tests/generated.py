@@ -460,7 +460,8 @@ class World:
             cursor = self.native.execute(sql)
             rows = cursor.fetchall()
         except duckdb.Error as error:
-            return Answer(None, error=str(error))
+            # What DuckDB has not learnt yet is no answer.
+            return Answer(None, error=str(error), refused="Not implemented" in str(error))
         found = cursor.description or []
         return Answer(rows, tuple(d[0] for d in found), tuple(str(d[1]) for d in found))
 

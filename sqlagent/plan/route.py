@@ -123,6 +123,8 @@ class Router:
                 )
             return lite._replace(why=not_duckdb[0] if not_duckdb else "SET route = 'sqlite'")
         if lite is not None and not analytic and self.wanted != "duckdb":
+            if lite.exact:
+                lite = lite._replace(exact=self.duck(tree, context, sources, None))
             return lite
         duck = self.duck(tree, context, sources, lite)
         if duck is None:
@@ -161,7 +163,7 @@ class Router:
             text, slots = say(said, "sqlite", self.numbering)
         return Lite(
             text, slots, functions=bool(mine.functions), tables=tuple(sources.tables),
-            types=kinds, why="SQLite says it exactly alike",
+            types=kinds, why="SQLite says it exactly alike", exact=mine.checked or None,
         ), []  # fmt: skip
 
     def duck(
@@ -206,7 +208,6 @@ class Router:
         mine = self.context()
         mine.writes = writes
         mine.engine = engine
-        mine.forced = engine == "sqlite" and self.wanted == "sqlite"
         mine.changed = context.changed
         mine.names.read(tree)
         said = tree.copy()

@@ -7,6 +7,7 @@ words. The module as a whole is imported lazily: its passes import sqlglot.
 from __future__ import annotations
 
 from sqlagent.rewrite.arguments import arguments
+from sqlagent.rewrite.checked import checked
 from sqlagent.rewrite.context import Context
 from sqlagent.rewrite.division import division
 from sqlagent.rewrite.joined import joined
@@ -22,7 +23,7 @@ from sqlagent.rewrite.views import views
 # Arguments are bound before macros are inlined, since a macro's body is filled by position.
 COMMON = (arguments, macros)
 # Times before spellings: a comparison decides whether `datetime('now')` is a text or a time.
-TO_SQLITE = (vectors, json_paths, matching, division, times, spellings, nulls, joined)
+TO_SQLITE = (vectors, json_paths, matching, division, times, spellings, nulls, checked, joined)
 TO_DUCKDB = (views, vectors, division, matching, times, spellings)
 
 __all__ = ["COMMON", "TO_DUCKDB", "TO_SQLITE", "Context"]

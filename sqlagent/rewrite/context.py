@@ -28,7 +28,7 @@ class Context:
         self.engine = ""
         self.changed = False
         self.writes = False
-        self.forced = False  # the user chose SQLite: it may refuse a row where DuckDB would not
+        self.checked = False  # SQLite stops at a row that it cannot say as DuckDB does
         self.functions: set[str] = set()
         self.doubts: list[str] = []
         self.names = Names(catalog, self)

@@ -10,6 +10,7 @@ import apsw
 
 from sqlagent.engines import schema
 from sqlagent.engines.sqlite import Database, Handle, translate
+from sqlagent.engines.sqlite_errors import inexact
 from sqlagent.errors import InterfaceError
 from sqlagent.plan.named import spread
 from sqlagent.plan.plans import Lite
@@ -151,6 +152,8 @@ class LiteRead(Runnable):
         except BaseException as error:
             del running[key]
             database.give_back(handle)
+            if self.plan.exact is not None and self.exactly(connection, cursor, parameters, error):
+                return
             raise translate(error, self.text) from None
         if found is None:
             del running[key]
@@ -178,6 +181,18 @@ class LiteRead(Runnable):
             from sqlagent.run.offer import Timed
 
             connection.plans[self.text] = Timed(self)
+
+    def exactly(
+        self, connection: Connection, cursor: Cursor, parameters: Any, error: BaseException
+    ) -> bool:
+        """After a row that SQLite cannot say exactly, ask DuckDB; whether that was it."""
+        if not inexact(error) or self.plan.exact is True:
+            return False
+        from sqlagent.run.duck import RunDuck
+
+        plan = self.plan.exact._replace(names=self.plan.names)
+        RunDuck(self.database, plan, self.text)(connection, cursor, parameters)
+        return True
 
     def stale(self, connection: Connection, handle: Handle) -> bool:
         """Somebody else committed: has the schema changed under this plan?"""
@@ -237,6 +252,8 @@ class LiteRead(Runnable):
             self.prepare(connection, handle)
             rows = list(self.start(handle, parameters))
         except BaseException as error:
+            if self.plan.exact is not None and self.exactly(connection, cursor, parameters, error):
+                return
             fail(connection)
             raise translate(error, self.text) from None
         cursor._columns = self.columns_of(rows)
