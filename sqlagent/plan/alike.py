@@ -23,7 +23,7 @@ from sqlagent.plan.alike_names import (
     WRITE_CLASSES,
 )
 from sqlagent.rewrite.context import Context
-from sqlagent.rewrite.infer import kind
+from sqlagent.rewrite.infer import EXACT_DIGITS, digits, is_decimal, kind
 from sqlagent.rewrite.times import COMPARISONS, operands
 
 __all__ = ["AGGREGATES", "SQLITE_CALLS", "doubts"]
@@ -50,8 +50,10 @@ def _doubt(node: exp.Expr, context: Context, writes: bool) -> str | None:
     if isinstance(node, (exp.Add, exp.Sub, exp.Mul, exp.Neg)):
         return _arithmetic(node, context, writes)
     if isinstance(node, exp.Mod):
-        both = (kind(node.this, context), kind(node.expression, context))
-        return None if both == ("BIGINT", "BIGINT") else "% of what may not be integers"
+        both = {kind(node.this, context), kind(node.expression, context)}
+        return None if both <= {"BIGINT", "NULL"} else "% of what may not be integers"
+    if isinstance(node, exp.Literal) and not node.is_string and kind(node, context) == "HUGEINT":
+        return "an integer of more than 64 bits"
     if isinstance(node, exp.DPipe):
         kinds = {kind(node.this, context), kind(node.expression, context)}
         texts = writes or kinds <= TEXTS | {"BIGINT", "HUGEINT"}
@@ -71,6 +73,8 @@ def _doubt(node: exp.Expr, context: Context, writes: bool) -> str | None:
         return "trim of given characters" if node.args.get("expression") else None
     if isinstance(node, NUMERIC):
         inner = kind(node.this, context)
+        if isinstance(node, exp.Abs) and _is_near(inner):
+            return None
         return None if inner in NUMBERS else f"{node.key}() of what may be no number"
     if isinstance(node, TEXTUAL):
         inner = kind(node.this, context)
@@ -107,11 +111,10 @@ def _comparison(node: exp.Expr, context: Context) -> str | None:
     kinds = {kind(side, context) for side in operands(node)} - {None, "NULL"}
     if kinds & {"TIMESTAMP", "DATE"}:
         return None  # the pass for times sees to them
-    if any(k is not None and k.startswith("DECIMAL") for k in kinds):
-        declared = {
-            k for s in operands(node) if (k := kind(s, context)) and _is_decimal_column(s, k)
-        }
-        return "a comparison of decimals" if declared or len(kinds) > 2 else None
+    if any(map(is_decimal, kinds)):
+        # The nearest float64 tells decimals apart up to that many digits, and keeps their order.
+        near = all(k in ("BIGINT", "DOUBLE") or _is_near(k) for k in kinds)
+        return None if near else "a comparison of decimals"
     if "BOOLEAN" in kinds and len(kinds) > 1:
         return "a comparison of a truth value with another"
     if kinds & {"VARCHAR", "JSON", "UUID"} and kinds & {"BIGINT", "DOUBLE", "HUGEINT"}:
@@ -127,9 +130,9 @@ def _comparison(node: exp.Expr, context: Context) -> str | None:
     return None
 
 
-def _is_decimal_column(node: exp.Expr, found: str) -> bool:
-    """Whether a decimal is a column, whose numbers SQLite keeps as binary ones."""
-    return found.startswith("DECIMAL") and not isinstance(node, exp.Literal)
+def _is_near(found: str | None) -> bool:
+    """Whether a type is a decimal that a float64 tells from its neighbours."""
+    return found is not None and is_decimal(found) and digits(found)[0] <= EXACT_DIGITS
 
 
 def _is_number(text: str) -> bool:
@@ -146,7 +149,10 @@ def _arithmetic(node: exp.Expr, context: Context, writes: bool) -> str | None:
     kinds = [kind(s, context) for s in sides]
     if "INTERVAL" in kinds:
         return None
-    if kinds == ["DATE", "BIGINT"] or "TIMESTAMP" in kinds or "DATE" in kinds:
+    days = node.expression if kinds == ["DATE", "BIGINT"] else None
+    if isinstance(days, exp.Literal):
+        return None
+    if "TIMESTAMP" in kinds or "DATE" in kinds:
         return "arithmetic with times"
     if isinstance(node, exp.Neg) or writes:
         return None
@@ -161,6 +167,8 @@ def _cast(node: exp.Expr, context: Context, writes: bool) -> str | None:
     if isinstance(node, exp.TryCast):
         return "TRY_CAST is DuckDB's"
     to, given = kind(node, context), kind(node.this, context)
+    if to == "BIGINT" and not writes and not node.args["to"].is_type("bigint"):
+        return f"CAST to {node.args['to'].sql('duckdb')}, whose range is smaller"
     if (
         to in ("TIMESTAMP", "DATE")
         or to == given
@@ -168,7 +176,10 @@ def _cast(node: exp.Expr, context: Context, writes: bool) -> str | None:
         or isinstance(node.this, exp.Array)
     ):
         return None
-    alike = {"VARCHAR": ("BIGINT", "JSON", "UUID"), "DOUBLE": ("BIGINT",), "BIGINT": ("BOOLEAN",)}
+    alike = {"VARCHAR": ("BIGINT", "HUGEINT", "JSON", "UUID"), "BIGINT": ("BOOLEAN",),
+             "DOUBLE": ("BIGINT", "HUGEINT", "BOOLEAN")}  # fmt: skip
+    if to == "DOUBLE" and _is_near(given):
+        return None
     if given in alike.get(to or "", ()):
         return None
     if (writes and to in ("VARCHAR", "DOUBLE", "BLOB")) or (writes and given != "DOUBLE"):

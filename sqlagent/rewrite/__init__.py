@@ -14,6 +14,7 @@ from sqlagent.rewrite.joined import joined
 from sqlagent.rewrite.json_paths import json_paths
 from sqlagent.rewrite.macros import macros
 from sqlagent.rewrite.matching import matching
+from sqlagent.rewrite.mixed import mixed
 from sqlagent.rewrite.nulls import nulls
 from sqlagent.rewrite.spellings import spellings
 from sqlagent.rewrite.times import times
@@ -23,7 +24,7 @@ from sqlagent.rewrite.views import views
 # Arguments are bound before macros are inlined, since a macro's body is filled by position.
 COMMON = (arguments, macros)
 # Times before spellings: a comparison decides whether `datetime('now')` is a text or a time.
-TO_SQLITE = (vectors, json_paths, matching, division, times, spellings, nulls, checked, joined)
+TO_SQLITE = (vectors, json_paths, mixed, matching, division, times, spellings, nulls, checked, joined)
 TO_DUCKDB = (views, vectors, division, matching, times, spellings)
 
 __all__ = ["COMMON", "TO_DUCKDB", "TO_SQLITE", "Context"]
