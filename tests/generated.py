@@ -7,10 +7,8 @@ ordered by all of their columns where a LIMIT makes the order matter.
 
 from __future__ import annotations
 
-import datetime
 import math
 from collections.abc import Callable
-from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -212,13 +210,13 @@ class Generator:
         kind = self.pick(TYPES)
         a = self.expression(kind, scope, depth - 1)
         if form == 3:
-            return f"({a}) IS {self.pick(['', 'NOT '])}NULL"
+            return f"(({a}) IS {self.pick(['', 'NOT '])}NULL)"
         if form == 4:
             values = ", ".join(self.leaf(kind, []) for _ in range(self.random.randrange(1, 4)))
-            return f"{a} {self.pick(['', 'NOT '])}IN ({values})"
+            return f"({a} {self.pick(['', 'NOT '])}IN ({values}))"
         if form == 5:
             low, high = self.leaf(kind, scope), self.leaf(kind, scope)
-            return f"{a} {self.pick(['', 'NOT '])}BETWEEN {low} AND {high}"
+            return f"({a} {self.pick(['', 'NOT '])}BETWEEN {low} AND {high})"
         if form == 6:
             word = self.pick(["LIKE", "NOT LIKE", "ILIKE"])
             text = self.expression("text", scope, depth - 1)
@@ -227,7 +225,7 @@ class Generator:
             return f"{self.pick(['', 'NOT '])}EXISTS ({self.subselect(scope, None, depth - 1)})"
         if form == 8 and depth > 0:
             word = self.pick(["IN", "NOT IN"])
-            return f"{a} {word} ({self.subselect(scope, kind, depth - 1)})"
+            return f"({a} {word} ({self.subselect(scope, kind, depth - 1)}))"
         if form == 9:
             columns = [n for n, k in scope if k == "bool"]
             return str(self.pick(columns)) if columns else "true"
@@ -434,7 +432,9 @@ class World:
         for table, ddl in DDL.items():
             self.native.execute(f"CREATE TABLE {table} ({ddl.replace('INTEGER', 'BIGINT')})")
             for row in ROWS[table]:
-                self.native.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+                marks = ", ".join("?" * len(row))
+                kept = [0.0 if v == 0 and isinstance(v, float) else v for v in row]  # no -0.0 there
+                self.native.execute(f"INSERT INTO {table} VALUES ({marks})", kept)
 
     def close(self) -> None:
         for connection in self.routes.values():
@@ -522,4 +522,6 @@ def same(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
-__all__ = ["Answer", "Generator", "World", "same", "Decimal", "datetime"]
+def statement(random: Random) -> str:
+    """Any statement: mostly small, at times deeply nested."""
+    return Generator(random).query(random.choice([0, 0, 1, 1, 2]))

@@ -53,6 +53,10 @@ class Scope:
         """The word at `place` in upper case; empty for anything else."""
         return self.tokens[place].upper if 0 <= place < len(self.tokens) else ""
 
+    def kind_at(self, place: int) -> str:
+        """The kind of the token at `place`; empty past either end."""
+        return self.tokens[place].kind if 0 <= place < len(self.tokens) else ""
+
     def sources(self) -> bool:
         """Find every table and its alias, and gather their columns by name."""
         for place, token in enumerate(self.tokens[:-1]):

@@ -35,6 +35,7 @@ OTHER_OPERATORS = frozenset("(),.;")
 
 # The same result on both engines for every argument of the types that they are written for.
 READ_FUNCTIONS = names("coalesce ifnull nullif abs length trim ltrim rtrim replace substr")
+MIXING = names("coalesce ifnull nullif")  # what they give depends on the types of all arguments
 # Writes always run on SQLite, so its own spellings are meant.
 WRITE_FUNCTIONS = READ_FUNCTIONS | names(
     "strftime date time datetime julianday unixepoch lower upper json json_array "

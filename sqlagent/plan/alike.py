@@ -191,6 +191,8 @@ def _clause(node: exp.Expr, context: Context) -> str | None:
     """Forms of joins and groups that only DuckDB has."""
     if isinstance(node, exp.Join):
         word = node.method or (node.kind if node.kind in ("SEMI", "ANTI", "POSITIONAL") else "")
+        if node.side in ("RIGHT", "FULL") and _after_comma(node):
+            return f"{node.side} JOIN after a comma"  # which binds as tightly there as JOIN
         return f"{word} JOIN" if word and word != "NATURAL" else None
     if isinstance(node, exp.Group):
         words = [k for k, v in node.args.items() if v and k != "expressions"]
@@ -203,6 +205,14 @@ def _clause(node: exp.Expr, context: Context) -> str | None:
     if isinstance(node, exp.Limit):
         return "LIMIT n PERCENT" if node.args.get("limit_options") else None
     return None
+
+
+def _after_comma(node: exp.Join) -> bool:
+    """Whether a join follows a comma in its FROM."""
+    joins: list[exp.Join] = node.parent.args.get("joins") or [] if node.parent else []
+    before = joins[: joins.index(node)] if node in joins else joins
+    return any(not (j.side or j.kind or j.method or j.args.get("on") or j.args.get("using"))
+               for j in before)  # fmt: skip
 
 
 def _aggregate(node: exp.Expr, context: Context) -> str | None:

@@ -13,12 +13,12 @@ from sqlglot import exp
 from sqlagent.catalog import Catalog
 from sqlagent.errors import NotSupportedError
 from sqlagent.functions import functions
-from sqlagent.parse.lexer import Token
+from sqlagent.parse.lexer import Token, lex, statements
 from sqlagent.parse.parameters import Numbering, edited
 from sqlagent.parse.tree import parse, same_text
 from sqlagent.plan import alike
 from sqlagent.plan.copying import copy_to
-from sqlagent.plan.describe import described
+from sqlagent.plan.describe import described as describing
 from sqlagent.plan.named import output_names
 from sqlagent.plan.guard import refuse_statement
 from sqlagent.plan.plans import Call, Calls, Duck, Fill, Lite
@@ -46,6 +46,20 @@ def route(
         if isinstance(made, Duck) and made.lite is not None:
             made = made._replace(lite=made.lite._replace(names=names))
     return made
+
+
+def described(
+    sql: str, catalog: Catalog, settings: Mapping[str, Any]
+) -> tuple[str | None, ...] | None:
+    """The logical types of the outputs of a SELECT, as far as its text says."""
+    tokens = statements(lex(sql))[0]
+    router = Router(sql, tokens, catalog, settings, lambda path: None)
+    tree, _ = parse(sql, tokens, router.numbering, router.dialect)
+    context = router.context()
+    for common in COMMON:
+        tree = common(tree, context)
+    context.names.read(tree)
+    return types(tree, context)
 
 
 class Router:
@@ -78,7 +92,7 @@ class Router:
     def of(self, tree: exp.Expr) -> Lite | Duck | Calls | Call | Fill:
         """The plan of a tree, whole or a part of the statement."""
         if isinstance(tree, exp.Describe | exp.Summarize | exp.Show):
-            return described(self, tree)
+            return describing(self, tree)
         if isinstance(tree, exp.Copy):
             return copy_to(self, tree)
         context = self.context()

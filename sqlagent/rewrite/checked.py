@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from sqlagent.functions import functions
 from sqlagent.rewrite.context import Context
 from sqlagent.rewrite.infer import INTEGERS, kind
 
@@ -20,37 +21,53 @@ _INT64 = 1 << 63
 
 
 def checked(tree: exp.Expr, context: Context) -> exp.Expr:
-    """Every computation that the engines may say differently, with a test of its result."""
+    """Every computation that the engines may say differently, with a test of its result.
+
+    A test is made of the computation as it was before, so that nested ones do not multiply.
+    """
     if context.dialect == "sqlite" or (context.writes and not _writes(tree)):
         return tree  # a view's text is kept for every client, as it is written
-    found = [(n, _test(n, context)) for n in tree.walk() if not isinstance(n, exp.Select)]
-    for node, test in reversed([f for f in found if f[1] is not None]):
+    found = [(n, t) for n in tree.walk() if (t := _test(n, context)) is not None]
+    for node, (lost, test) in reversed(found):
         context.checked = context.changed = True
-        new = exp.Case(
-            ifs=[exp.If(this=test, true=_error(node, context))], default=_enclosed(node.copy())
-        )
-        node.replace(exp.Paren(this=new))
+        new = exp.Case(ifs=[exp.If(this=test, true=_error(node, context))])
+        if lost:  # only where there is no value, so that a row is computed once
+            whole: exp.Expr = exp.Coalesce(this=node.copy(), expressions=[_infinite(new, node, context)])
+        else:
+            new.set("default", _enclosed(node.copy()))
+            whole = exp.Paren(this=new)
+        node.replace(whole)
     return tree
+
+
+def _infinite(case: exp.Case, node: exp.Expr, context: Context) -> exp.Expr:
+    """In a write, a division by zero is the infinity of its dividend, which SQLite can keep."""
+    if not context.writes or not isinstance(node, exp.Div) or context.dialect == "postgres":
+        return case
+    by_zero = exp.Mul(this=_enclosed(node.this.copy()), expression=exp.Literal.number("9e999"))
+    return exp.Case(ifs=[exp.If(this=_is_zero(node.expression), true=by_zero), *case.args["ifs"]])
 
 
 def _writes(tree: exp.Expr) -> bool:
     return isinstance(tree, (exp.Insert, exp.Update, exp.Delete))
 
 
-def _test(node: exp.Expr, context: Context) -> exp.Expr | None:
-    """What is true of a row that SQLite says wrongly; None for a node that needs no test."""
+def _test(node: exp.Expr, context: Context) -> tuple[bool, exp.Expr] | None:
+    """What is true of a row that SQLite says wrongly, and whether it then says NULL; None: never."""
     if isinstance(node, (exp.Div, exp.IntDiv)):
         divisor = _bare(node.expression)
         if isinstance(divisor, exp.Literal) and not divisor.is_string and float(divisor.name):
             return None
-        if kind(node, context) in INTEGERS:
-            return _by_zero(node) if context.dialect == "postgres" else _is_real(node)
-        return _lost(node, [node.this, node.expression])
+        if kind(node, context) in INTEGERS and context.dialect != "postgres":
+            return False, _is_real(node)
+        return True, _present([node.this, node.expression])
     if isinstance(node, _PARTIAL):
         sides = [node.this, *([node.expression] if node.args.get("expression") else [])]
-        return _lost(node, sides)
-    if isinstance(node, (exp.Lower, exp.Upper)):
-        return _beyond_ascii(node.this)
+        return True, _present(sides)
+    if isinstance(node, (exp.Lower, exp.Upper)) and not context.writes:
+        if _calls(node):
+            context.doubts.append(f"{node.key}() of what a function returns")
+        return False, _beyond_ascii(node.this)
     if isinstance(node, _ARITHMETIC) and not _inside(node, context):
         return _arithmetic(node, context)
     if isinstance(node, (exp.Sum, exp.Avg)):
@@ -61,26 +78,31 @@ def _test(node: exp.Expr, context: Context) -> exp.Expr | None:
     return None
 
 
-def _arithmetic(node: exp.Expr, context: Context) -> exp.Expr | None:
+def _calls(node: exp.Expr) -> bool:
+    """Whether functions of ours are called, which should not be called twice."""
+    known = functions()
+    return any(n.name.lower() in known for n in node.find_all(exp.Anonymous))
+
+
+def _arithmetic(node: exp.Expr, context: Context) -> tuple[bool, exp.Expr] | None:
     """The test of a whole tree of sums and products."""
     found = kind(node, context)
     if found in INTEGERS:
-        return None if _bound(node) < _INT64 else _is_real(node)
+        return None if _bound(node) < _INT64 or _calls(node) else (False, _is_real(node))
     leaves = [n for n in _leaves(node) if not isinstance(n, exp.Literal)]
     zero = any(isinstance(n, exp.Literal) and not float(n.name) for n in _leaves(node))
     if found != "DOUBLE" or (len(leaves) < 2 and not zero):
         return None  # one operand and constants: an infinity at most, which both engines have
-    return _lost(node, leaves)
+    return True, _present(leaves)
 
 
-def _of_sum(node: exp.Expr, context: Context) -> exp.Expr | None:
+def _of_sum(node: exp.Expr, context: Context) -> tuple[bool, exp.Expr] | None:
     """Infinities of both signs add up to NaN: no sum, of some values."""
     inner = node.this.expressions[0] if isinstance(node.this, exp.Distinct) else node.this
     if kind(inner, context) != "DOUBLE" or isinstance(node.parent, (exp.Window, exp.Filter)):
         return None
     count = exp.Count(this=inner.copy())
-    some = exp.GT(this=count, expression=exp.Literal.number(0))
-    return exp.And(this=_is_null(node), expression=some)
+    return True, exp.GT(this=count, expression=exp.Literal.number(0))
 
 
 def _inside(node: exp.Expr, context: Context) -> bool:
@@ -131,21 +153,17 @@ def _is_real(node: exp.Expr) -> exp.Expr:
     return exp.EQ(this=call, expression=exp.Literal.string("real"))
 
 
-def _by_zero(node: exp.Expr) -> exp.Expr:
-    return exp.EQ(this=_enclosed(node.expression.copy()), expression=exp.Literal.number(0))
+def _is_zero(node: exp.Expr) -> exp.Expr:
+    return exp.EQ(this=_enclosed(node.copy()), expression=exp.Literal.number(0))
 
 
-def _is_null(node: exp.Expr) -> exp.Expr:
-    return exp.Is(this=_enclosed(node.copy()), expression=exp.Null())
-
-
-def _lost(node: exp.Expr, operands: list[exp.Expr]) -> exp.Expr:
-    """No result, of operands that are all there: DuckDB has NaN, an infinity or an error."""
-    test = _is_null(node)
-    for operand in operands:
-        if not isinstance(operand, exp.Literal):
-            test = exp.And(this=test, expression=exp.Not(this=_is_null(operand)))
-    return test
+def _present(operands: list[exp.Expr]) -> exp.Expr:
+    """All operands are there: no result is then DuckDB's NaN, an infinity or an error."""
+    tests: list[exp.Expr] = [
+        exp.Not(this=exp.Is(this=_enclosed(o.copy()), expression=exp.Null()))
+        for o in operands if not isinstance(o, exp.Literal)
+    ]  # fmt: skip
+    return exp.and_(*tests, copy=False) if tests else exp.Boolean(this=True)
 
 
 def _beyond_ascii(node: exp.Expr) -> exp.Expr:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlglot import exp
 
 from sqlagent.rewrite.context import Context
@@ -48,6 +50,8 @@ def kind(node: exp.Expr | None, context: Context) -> str | None:
         return "NULL"
     if isinstance(node, _BOOLEAN):
         return "BOOLEAN"
+    if isinstance(node, (exp.DPipe, exp.Abs)) and any(map(is_null, node.args.values())):
+        return "NULL"  # DuckDB folds these before it looks at types
     if isinstance(node, _SAME):
         return kind(node.this, context)
     if isinstance(node, exp.Cast):
@@ -90,6 +94,15 @@ def _literal(node: exp.Literal) -> str:
         return "BIGINT" if number < 1 << 63 else "HUGEINT" if number < 1 << 127 else "DOUBLE"
     whole, _, part = text.partition(".")
     return f"DECIMAL({len(whole + part)},{len(part)})" if len(whole + part) < 39 else "DOUBLE"
+
+
+def is_null(node: Any) -> bool:
+    """Whether an expression is NULL whatever the row, as its text says."""
+    while isinstance(node, (exp.Cast, exp.Paren)):
+        node = node.this
+    if isinstance(node, (exp.DPipe, exp.Abs)):
+        return any(map(is_null, node.args.values()))
+    return isinstance(node, exp.Null)
 
 
 def is_decimal(found: str | None) -> bool:
@@ -136,6 +149,11 @@ def common(kinds: set[str | None]) -> str | None:
         return next(iter(some))
     if some <= INTEGERS:
         return "HUGEINT"
+    if all(map(is_decimal, some)):
+        sizes = [digits(k) for k in some if k is not None]
+        scale = max(s for _, s in sizes)
+        precision = max(p - s for p, s in sizes) + scale
+        return f"DECIMAL({precision},{scale})" if precision < 39 else None
     if "DOUBLE" in some and all(k in ("DOUBLE", *INTEGERS) or is_decimal(k) for k in some):
         return "DOUBLE"
     return "TIMESTAMP" if some == {"DATE", "TIMESTAMP"} else None

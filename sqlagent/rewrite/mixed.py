@@ -8,7 +8,15 @@ from __future__ import annotations
 from sqlglot import exp
 
 from sqlagent.rewrite.context import Context
-from sqlagent.rewrite.infer import INTEGERS, is_decimal, kind, outputs
+from sqlagent.rewrite.infer import (
+    EXACT_DIGITS,
+    INTEGERS,
+    common,
+    digits,
+    is_decimal,
+    kind,
+    outputs,
+)
 
 
 def mixed(tree: exp.Expr, context: Context) -> exp.Expr:
@@ -40,7 +48,7 @@ def _meet(nodes: list[exp.Expr], context: Context) -> None:
     """Cast values to their common type, or doubt that SQLite can."""
     kinds = [kind(n, context) for n in nodes]
     some = set(kinds) - {"NULL", None}
-    if len(some) < 2 or some <= INTEGERS:
+    if len(some) < 2 or some <= INTEGERS or _near(some):
         return
     if not ("DOUBLE" in some and all(k in ("DOUBLE", *INTEGERS) or is_decimal(k) for k in some)):
         context.doubts.append(f"values of the types {' and '.join(sorted(map(str, some)))} together")
@@ -51,6 +59,12 @@ def _meet(nodes: list[exp.Expr], context: Context) -> None:
             context.changed = True
 
 
+def _near(kinds: set[str | None]) -> bool:
+    """Whether all are decimals that float64s tell apart: rows get the common scale as they go."""
+    found = common(kinds) if all(map(is_decimal, kinds)) else None
+    return found is not None and digits(found)[0] <= EXACT_DIGITS
+
+
 def _united(node: exp.SetOperation, context: Context) -> None:
     """The outputs of both sides in one type."""
     left, right = outputs(node.left, context), outputs(node.right, context)
@@ -59,7 +73,7 @@ def _united(node: exp.SetOperation, context: Context) -> None:
         return
     for place, ((_, a), (_, b)) in enumerate(zip(left, right, strict=True)):
         some = {a, b} - {"NULL", None}
-        if len(some) < 2 or some <= INTEGERS:
+        if len(some) < 2 or some <= INTEGERS or _near(some):
             continue
         reals = "DOUBLE" in some and all(k in ("DOUBLE", *INTEGERS) for k in some)
         sides = [s for s, k in ((node.left, a), (node.right, b)) if k != "DOUBLE"]

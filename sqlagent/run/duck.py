@@ -16,7 +16,6 @@ from sqlagent.plan.named import spread
 from sqlagent.plan.plans import Duck, Fill
 from sqlagent.run.lite import LiteRead
 from sqlagent.run.writing import fail, open_handle, writing
-from sqlagent.sync.columns import NotColumnar
 from sqlagent.types import widened
 from sqlagent.values import pick, stored
 
@@ -56,8 +55,9 @@ class RunDuck:
             return
         try:
             result = self.start(connection, parameters)
-        except NotColumnar:
+        except NotSupportedError as error:  # NotColumnar, or what DuckDB has not learnt yet
             if self.lite is None:
+                error.sql = error.sql or self.text
                 raise
             self.lite(connection, cursor, parameters)
             return

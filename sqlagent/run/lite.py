@@ -95,15 +95,34 @@ class Runnable:
         self.untyped = any(kind is None for _, kind in columns)
         return columns
 
-    def columns_of(self, rows: list[tuple[Any, ...]]) -> Any:
-        """The columns; where nothing is declared (an expression), the first row says the type."""
+    def columns_of(self, connection: Connection, rows: list[tuple[Any, ...]]) -> Any:
+        """The columns; where nothing is declared (an expression), the first row says the type.
+
+        Where that is NULL or missing, the parser finds it out, if anybody asks.
+        """
         columns = self.columns
-        if not self.untyped or not rows or columns is None:
+        if not self.untyped or columns is None:
             return columns
-        return [
+        first = rows[0] if rows else (None,) * len(columns)
+        found = [
             (name, kind or VALUE_TYPES.get(type(value)))
-            for (name, kind), value in zip(columns, rows[0], strict=True)
+            for (name, kind), value in zip(columns, first, strict=True)
         ]
+        if any(kind is None for _, kind in found):
+            return lambda: self.inferred(connection, found)
+        return found
+
+    def inferred(
+        self, connection: Connection, columns: list[tuple[str, str | None]]
+    ) -> list[tuple[str, str | None]]:
+        """The columns with the types that the statement's text says."""
+        from sqlagent.plan.route import described
+
+        catalog = schema.catalog(self.database)
+        kinds = described(self.text, catalog, connection.settings)
+        if kinds is None or len(kinds) != len(columns):
+            return columns
+        return [(name, kind or new) for (name, kind), new in zip(columns, kinds, strict=True)]
 
     def prepare(self, connection: Connection, handle: Handle) -> None:
         if self.functions:
@@ -160,7 +179,7 @@ class LiteRead(Runnable):
             database.give_back(handle)
             connection._run(cursor, self.text, parameters)
             return
-        cursor._columns = self.columns_of(rows) if self.untyped else self.columns
+        cursor._columns = self.columns_of(connection, rows) if self.untyped else self.columns
         if len(rows) == FIRST_ROWS:
             self.stream(connection, cursor, handle, found, rows)
             return
@@ -256,7 +275,7 @@ class LiteRead(Runnable):
                 return
             fail(connection)
             raise translate(error, self.text) from None
-        cursor._columns = self.columns_of(rows)
+        cursor._columns = self.columns_of(connection, rows)
         cursor._iter = map(self.convert, rows) if self.convert else iter(rows)
 
 
@@ -289,7 +308,7 @@ class LiteWrite(Runnable):
         cursor.rowcount = changes
         cursor.lastrowid = rowid
         if self.columns:
-            cursor._columns = self.columns_of(rows)
+            cursor._columns = self.columns_of(connection, rows)
             cursor._iter = map(self.convert, rows) if self.convert else iter(rows)
 
     def chunk(self, handle: Handle) -> None:
