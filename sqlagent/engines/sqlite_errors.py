@@ -90,7 +90,7 @@ def translate(error: BaseException, sql: str | None = None) -> BaseException:
         code = getattr(error, "extendedresult", 0)
         return IntegrityError(message, sql=sql, sqlstate=_CONSTRAINTS.get(code, "23000"))
     if name == "SQLError" and (found := _INEXACT.search(message)):
-        return _not_exact(found[1] or "an integer that overflows", sql)
+        return not_exact(found[1] or "integer out of range", sql)
     if name in _CLASSES:
         cls, state, hint = _CLASSES[name]
         if cls is InterruptedError:
@@ -112,7 +112,7 @@ def translate(error: BaseException, sql: str | None = None) -> BaseException:
     return OperationalError(message, sql=sql)
 
 
-def _not_exact(what: str, sql: str | None) -> Error:
+def not_exact(what: str, sql: str | None) -> Error:
     """The error for a row that SQLite cannot say, where DuckDB is not asked."""
     if what == "division by zero":
         return DataError(what, sql=sql, sqlstate="22012")

@@ -148,7 +148,8 @@ def _arithmetic(node: exp.Expr, context: Context, writes: bool) -> str | None:
     sides = [node.this] if isinstance(node, exp.Neg) else [node.this, node.expression]
     kinds = [kind(s, context) for s in sides]
     if "INTERVAL" in kinds:
-        return None
+        timely = {"TIMESTAMP", "DATE"} & {*kinds}
+        return None if timely else "arithmetic of an interval with what may be no time"
     days = node.expression if kinds == ["DATE", "BIGINT"] else None
     if isinstance(days, exp.Literal):
         return None

@@ -54,7 +54,9 @@ def _writes(tree: exp.Expr) -> bool:
 
 def _test(node: exp.Expr, context: Context) -> tuple[bool, exp.Expr] | None:
     """What is true of a row that SQLite says wrongly, and whether it then says NULL; None: never."""
-    if isinstance(node, (exp.Div, exp.IntDiv)):
+    if isinstance(node, (exp.Div, exp.IntDiv)) or (
+        isinstance(node, exp.Mod) and context.dialect == "postgres"
+    ):
         divisor = _bare(node.expression)
         if isinstance(divisor, exp.Literal) and not divisor.is_string and float(divisor.name):
             return None
@@ -179,7 +181,7 @@ def _enclosed(node: exp.Expr) -> exp.Expr:
 def _error(node: exp.Expr, context: Context) -> exp.Expr:
     """An expression that fails with our message."""
     message = f"{node.key}() of this value"
-    if isinstance(node, (exp.Div, exp.IntDiv)):
+    if isinstance(node, (exp.Div, exp.IntDiv, exp.Mod)):
         message = "division by zero" if context.dialect == "postgres" else "a division by zero"
     elif isinstance(node, _ARITHMETIC):
         message = "integer out of range" if kind(node, context) in INTEGERS else "NaN"

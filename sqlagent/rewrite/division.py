@@ -17,7 +17,8 @@ _REAL = ("DOUBLE", "FLOAT", "REAL")
 
 def division(tree: exp.Expr, context: Context) -> exp.Expr:
     """Every `/` and `//` as the dialect means it, said for the engine."""
-    for node in list(tree.find_all(exp.Div, exp.IntDiv)):
+    # The innermost first: what stands around them takes copies.
+    for node in reversed(list(tree.find_all(exp.Div, exp.IntDiv))):
         said = _to_sqlite if context.engine == "sqlite" else _to_duckdb
         new = said(node, context)
         if new is not None:
@@ -26,6 +27,11 @@ def division(tree: exp.Expr, context: Context) -> exp.Expr:
                 tree = new
             else:
                 node.replace(new)
+    if context.engine == "duckdb" and context.dialect == "postgres":
+        for node in list(tree.find_all(exp.Mod)):
+            if not _not_zero(node.expression):
+                node.set("expression", _refuse_zero(node.expression.copy()))
+                context.changed = True
     return tree
 
 

@@ -50,7 +50,7 @@ def kind(node: exp.Expr | None, context: Context) -> str | None:
         return "NULL"
     if isinstance(node, _BOOLEAN):
         return "BOOLEAN"
-    if isinstance(node, (exp.DPipe, exp.Abs)) and any(map(is_null, node.args.values())):
+    if isinstance(node, (exp.DPipe, exp.Abs, exp.Neg)) and any(map(is_null, node.args.values())):
         return "NULL"  # DuckDB folds these before it looks at types
     if isinstance(node, _SAME):
         return kind(node.this, context)
@@ -100,7 +100,7 @@ def is_null(node: Any) -> bool:
     """Whether an expression is NULL whatever the row, as its text says."""
     while isinstance(node, (exp.Cast, exp.Paren)):
         node = node.this
-    if isinstance(node, (exp.DPipe, exp.Abs)):
+    if isinstance(node, (exp.DPipe, exp.Abs, exp.Neg)):
         return any(map(is_null, node.args.values()))
     return isinstance(node, exp.Null)
 

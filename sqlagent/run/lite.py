@@ -10,7 +10,7 @@ import apsw
 
 from sqlagent.engines import schema
 from sqlagent.engines.sqlite import Database, Handle, translate
-from sqlagent.engines.sqlite_errors import inexact
+from sqlagent.engines.sqlite_errors import inexact, not_exact
 from sqlagent.errors import InterfaceError
 from sqlagent.plan.named import spread
 from sqlagent.plan.plans import Lite
@@ -205,7 +205,11 @@ class LiteRead(Runnable):
         self, connection: Connection, cursor: Cursor, parameters: Any, error: BaseException
     ) -> bool:
         """After a row that SQLite cannot say exactly, ask DuckDB; whether that was it."""
-        if not inexact(error) or self.plan.exact is True:
+        if not inexact(error):
+            return False
+        if self.plan.exact is True:  # the user chose SQLite
+            if "integer overflow" in str(error):  # of a sum, which DuckDB makes wider
+                raise not_exact("a sum of more than 64 bits", self.text) from None
             return False
         from sqlagent.run.duck import RunDuck
 
