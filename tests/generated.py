@@ -1,8 +1,8 @@
 """Random typed queries, nested, over tables with NULLs and boundary values; and who must agree.
 
-`Generator(random)` takes any `random.Random`, hypothesis's too, so that failures shrink. Its text is
-DuckDB's, so a DuckDB that knows nothing of this package is a judge beside our routes. Outputs are
-ordered by all of their columns where a LIMIT makes the order matter.
+`Generator(random)` takes any `random.Random`, hypothesis's too, so that failures shrink. Its text
+is DuckDB's, so a DuckDB that knows nothing of this package is a judge beside our routes. Outputs
+are ordered by all of their columns where a LIMIT makes the order matter.
 """
 
 from __future__ import annotations
@@ -57,13 +57,26 @@ COLUMNS = {
 INTS = ["0", "1", "-1", "2", "3", "5", "7", "10", "99", "2147483647", "9007199254740993",
         "9223372036854775807"]  # fmt: skip
 REALS = ["0.0::DOUBLE", "1e0", "2.5e0", "-5e-1", "1e308", "1e-300", "1e16"]
-TEXTS = ["''", "'apple'", "'Apple'", "'10'", "'NULL'", "'a%'", "'数据库 é'", "'it''s'", "' x '", "'-'"]
+TEXTS = [
+    "''",
+    "'apple'",
+    "'Apple'",
+    "'10'",
+    "'NULL'",
+    "'a%'",
+    "'数据库 é'",
+    "'it''s'",
+    "' x '",
+    "'-'",
+]
 TIMES = ["TIMESTAMP '2026-01-01'", "TIMESTAMP '2024-02-29 23:59:59.999'",
          "TIMESTAMP '2025-12-31 00:00:00.001'"]  # fmt: skip
 DATES = ["DATE '2024-02-29'", "DATE '2026-01-31'", "DATE '1999-12-31'"]
 DECS = ["0.5", "1.50", "2.5", "-0.01", "10.0"]
 LIKES = ["'a%'", "'%p%'", "'A_ple'", "''", "'%'", "'数%'", "'a\\%%' ESCAPE '\\'"]
 TYPES = ["int", "int", "real", "text", "bool", "time", "date", "dec"]
+MIXES = [("int", "real"), ("real", "int"), ("int", "dec"), ("time", "date"), ("date", "time"),
+         ("real", "dec")]  # fmt: skip
 COMPARE = ["=", "<>", "<", "<=", ">", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM"]
 
 Scope = list[tuple[str, str]]
@@ -230,8 +243,7 @@ class Generator:
             columns = [n for n, k in scope if k == "bool"]
             return str(self.pick(columns)) if columns else "true"
         if form == 10:
-            kind, other = self.pick([("int", "real"), ("real", "int"), ("int", "dec"),
-                                     ("time", "date"), ("date", "time"), ("real", "dec")])  # fmt: skip
+            kind, other = self.pick(MIXES)
             left = self.expression(kind, scope, depth - 1)
             right = self.expression(other, scope, depth - 1)
             return f"({left} {self.pick(COMPARE)} {right})"
@@ -338,8 +350,8 @@ class Generator:
         tail = ""
         form = self.random.randrange(10) if not kinds else 9
         if form < 3:
-            groups = [(self.expression(k, scope, self.pick([0, 0, 1])), k)
-                      for k in (self.pick(TYPES) for _ in range(self.random.randrange(3)))]  # fmt: skip
+            chosen = [self.pick(TYPES) for _ in range(self.random.randrange(3))]
+            groups = [(self.expression(k, scope, self.pick([0, 0, 1])), k) for k in chosen]
             groups = [g for g in groups if any(n in g[0] for n, _ in scope)]
             outputs = groups + [
                 self.aggregate(scope, depth - 1) for _ in range(self.random.randrange(1, 3))
@@ -433,7 +445,8 @@ class World:
             self.native.execute(f"CREATE TABLE {table} ({ddl.replace('INTEGER', 'BIGINT')})")
             for row in ROWS[table]:
                 marks = ", ".join("?" * len(row))
-                kept = [0.0 if v == 0 and isinstance(v, float) else v for v in row]  # no -0.0 there
+                # SQLite keeps no negative zero.
+                kept = [0.0 if v == 0 and isinstance(v, float) else v for v in row]
                 self.native.execute(f"INSERT INTO {table} VALUES ({marks})", kept)
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sqlagent.catalog import Catalog, Column
 from sqlagent.parse import words
 from sqlagent.parse.lexer import Token, is_name
+from sqlagent.types import opaque
 
 Edit = tuple[int, int, str]
 
@@ -78,6 +79,8 @@ class Scope:
                 end += 1
             if end < len(self.tokens) and is_name(self.tokens[end]):
                 alias = self.tokens[end]
+                if alias.upper in words.CLAUSES:
+                    return False
                 if alias.upper not in self.words:
                     self.aliases.add(alias.name.lower())
         return True
@@ -103,6 +106,8 @@ class Scope:
             return None
         self.tables.append(token.name.lower())
         self.aliases.add(token.name.lower())
+        if self.writes and not reads and any(opaque(c.type) for c in table.columns):
+            return None  # what is written must be brought into the column's form
         for column in table.columns:
             key = table.key is not None and table.key.lower() == column.name.lower()
             self._column(column._replace(not_null=True) if key else column)

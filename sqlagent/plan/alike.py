@@ -25,6 +25,7 @@ from sqlagent.plan.alike_names import (
 from sqlagent.rewrite.context import Context
 from sqlagent.rewrite.infer import EXACT_DIGITS, digits, is_decimal, kind
 from sqlagent.rewrite.times import COMPARISONS, operands
+from sqlagent.types import opaque
 
 __all__ = ["AGGREGATES", "SQLITE_CALLS", "doubts"]
 
@@ -67,6 +68,8 @@ def _doubt(node: exp.Expr, context: Context, writes: bool) -> str | None:
         return "column aliases of a source" if node.columns and derived else None
     if isinstance(node, exp.Star):
         return "* EXCLUDE or REPLACE" if any(node.args.values()) else None
+    if isinstance(node, (exp.Ordered, exp.Min, exp.Max)) and opaque(kind(node.this, context)):
+        return f"an order of {kind(node.this, context)} values"
     if isinstance(node, (exp.Join, exp.Group, exp.Distinct, exp.Limit, exp.Window)):
         return _clause(node, context)
     if isinstance(node, exp.Trim):
@@ -109,6 +112,8 @@ def _comparison(node: exp.Expr, context: Context) -> str | None:
     if assigns and node.arg_key == "expressions":
         return None
     kinds = {kind(side, context) for side in operands(node)} - {None, "NULL"}
+    if any(map(opaque, kinds)):
+        return f"a comparison of {' and '.join(sorted(map(str, kinds)))}"
     if kinds & {"TIMESTAMP", "DATE"}:
         return None  # the pass for times sees to them
     if any(map(is_decimal, kinds)):
@@ -196,11 +201,16 @@ def _clause(node: exp.Expr, context: Context) -> str | None:
             return f"{node.side} JOIN after a comma"  # which binds as tightly there as JOIN
         return f"{word} JOIN" if word and word != "NATURAL" else None
     if isinstance(node, exp.Group):
+        if any(opaque(kind(e, context)) for e in node.expressions):
+            return "GROUP BY of values that SQLite cannot compare"
         words = [k for k, v in node.args.items() if v and k != "expressions"]
         odd = any(isinstance(e, (exp.Rollup, exp.Cube, exp.GroupingSets)) for e in node.expressions)
         ordinal = any(isinstance(e, exp.Literal) for e in node.expressions)
         return "GROUP BY ALL, ROLLUP or CUBE" if words or (odd and not ordinal) else None
     if isinstance(node, exp.Distinct):
+        outputs = node.parent.expressions if isinstance(node.parent, exp.Select) else []
+        if any(opaque(kind(e, context)) for e in [*outputs, *node.expressions]):
+            return "DISTINCT of values that SQLite cannot compare"
         many = isinstance(node.parent, exp.Count) and len(node.expressions) > 1
         return "DISTINCT ON" if node.args.get("on") or many else None
     if isinstance(node, exp.Limit):

@@ -81,6 +81,8 @@ def _name(sql: str, output: list[Token]) -> str | None:
             return None
     if len(output) > 1 and is_name(output[0]) and output[1].text == ":":
         return None
+    if len(output) > 2 and output[-3].upper == "INTERVAL":
+        return sql[output[0].start : last.start + len(last.text)]  # INTERVAL 1 DAY
     if len(output) > 1 and (is_name(last) or last.kind == "string") and _alias(output):
         return None
     return sql[output[0].start : last.start + len(last.text)]

@@ -19,7 +19,8 @@ class Lite(NamedTuple):
     the logical type of each result column where the planner knows it (None: the declared type
     says). `tables`: lower-case names of the file's tables that it touches. `ddl`: it changes the
     schema. `names`: of outputs without one of their own (see `sqlagent.plan.named`). `exact`: the
-    Duck plan of the same, for a row that SQLite cannot say exactly.
+    Duck plan of the same, for a row that SQLite cannot say exactly. `stores`: the parameters that
+    go into columns of nested types, by place, with type and name.
     """
 
     sql: str
@@ -32,6 +33,7 @@ class Lite(NamedTuple):
     why: str = ""
     names: tuple[str | None, ...] | None = None
     exact: Any = None
+    stores: tuple[tuple[int, str, str], ...] = ()
 
 
 class Duck(NamedTuple):

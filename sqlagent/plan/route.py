@@ -19,8 +19,8 @@ from sqlagent.parse.tree import parse, same_text
 from sqlagent.plan import alike
 from sqlagent.plan.copying import copy_to
 from sqlagent.plan.describe import described as describing
-from sqlagent.plan.named import output_names
 from sqlagent.plan.guard import refuse_statement
+from sqlagent.plan.named import output_names
 from sqlagent.plan.plans import Call, Calls, Duck, Fill, Lite
 from sqlagent.plan.say import say, types
 from sqlagent.plan.sources import Protected, Sources

@@ -10,6 +10,7 @@ from sqlagent.rewrite.arguments import arguments
 from sqlagent.rewrite.checked import checked
 from sqlagent.rewrite.context import Context
 from sqlagent.rewrite.division import division
+from sqlagent.rewrite.inner_names import inner_names
 from sqlagent.rewrite.joined import joined
 from sqlagent.rewrite.json_paths import json_paths
 from sqlagent.rewrite.macros import macros
@@ -22,9 +23,20 @@ from sqlagent.rewrite.vectors import vectors
 from sqlagent.rewrite.views import views
 
 # Arguments are bound before macros are inlined, since a macro's body is filled by position.
-COMMON = (arguments, macros)
+COMMON = (inner_names, arguments, macros)
 # Times before spellings: a comparison decides whether `datetime('now')` is a text or a time.
-TO_SQLITE = (vectors, json_paths, mixed, matching, division, times, spellings, nulls, checked, joined)
+TO_SQLITE = (
+    vectors,
+    json_paths,
+    mixed,
+    matching,
+    division,
+    times,
+    spellings,
+    nulls,
+    checked,
+    joined,
+)
 TO_DUCKDB = (views, vectors, division, matching, times, spellings)
 
 __all__ = ["COMMON", "TO_DUCKDB", "TO_SQLITE", "Context"]

@@ -1,8 +1,8 @@
 """Where SQLite would give another value than DuckDB, it is made to stop with an error instead.
 
 SQLite turns an integer that overflows into a real, and has NULL for NaN, for a division by zero and
-for a root of a negative number. Each such computation is wrapped in a test of its result; a row that
-fails it ends the statement with SQLite's error for a JSON path that is none, which carries our
+for a root of a negative number. Each such computation is wrapped in a test of its result. A row
+that fails it ends the statement with SQLite's error for a JSON path that is none, which carries our
 message. The runner then asks DuckDB, which says the row as it is, or fails as it does.
 """
 
@@ -32,7 +32,9 @@ def checked(tree: exp.Expr, context: Context) -> exp.Expr:
         context.checked = context.changed = True
         new = exp.Case(ifs=[exp.If(this=test, true=_error(node, context))])
         if lost:  # only where there is no value, so that a row is computed once
-            whole: exp.Expr = exp.Coalesce(this=node.copy(), expressions=[_infinite(new, node, context)])
+            whole: exp.Expr = exp.Coalesce(
+                this=node.copy(), expressions=[_infinite(new, node, context)]
+            )
         else:
             new.set("default", _enclosed(node.copy()))
             whole = exp.Paren(this=new)
@@ -53,7 +55,7 @@ def _writes(tree: exp.Expr) -> bool:
 
 
 def _test(node: exp.Expr, context: Context) -> tuple[bool, exp.Expr] | None:
-    """What is true of a row that SQLite says wrongly, and whether it then says NULL; None: never."""
+    """What is true of a row said wrongly, and whether SQLite then says NULL; None: never."""
     if isinstance(node, (exp.Div, exp.IntDiv)) or (
         isinstance(node, exp.Mod) and context.dialect == "postgres"
     ):

@@ -61,7 +61,9 @@ def kind(node: exp.Expr | None, context: Context) -> str | None:
     if isinstance(node, (exp.Div, exp.IntDiv)):
         whole = isinstance(node, exp.IntDiv) or node.args.get("typed")
         both = {kind(node.this, context), kind(node.expression, context)}
-        return max(both, key=len) if whole and both <= INTEGERS else "DOUBLE"
+        if whole and both <= INTEGERS:
+            return "HUGEINT" if "HUGEINT" in both else "BIGINT"
+        return "DOUBLE"
     if isinstance(node, (exp.Floor, exp.Ceil)):
         return None if is_decimal(kind(node.this, context)) else "DOUBLE"
     if isinstance(node, exp.Coalesce):
@@ -96,11 +98,16 @@ def _literal(node: exp.Literal) -> str:
     return f"DECIMAL({len(whole + part)},{len(part)})" if len(whole + part) < 39 else "DOUBLE"
 
 
+# DuckDB folds these to NULL where an argument is one.
+_STRICT = (exp.Add, exp.Sub, exp.Mul, exp.Mod, exp.Div, exp.IntDiv, exp.Length, exp.Substring,
+           exp.Trim, exp.Replace, exp.Lower, exp.Upper, exp.Floor, exp.Ceil)  # fmt: skip
+
+
 def is_null(node: Any) -> bool:
     """Whether an expression is NULL whatever the row, as its text says."""
     while isinstance(node, (exp.Cast, exp.Paren)):
         node = node.this
-    if isinstance(node, (exp.DPipe, exp.Abs, exp.Neg)):
+    if isinstance(node, (*_STRICT, exp.DPipe, exp.Abs, exp.Neg)):
         return any(map(is_null, node.args.values()))
     return isinstance(node, exp.Null)
 
@@ -122,7 +129,7 @@ def _arithmetic(node: exp.Expr, left: str | None, right: str | None) -> str | No
     if not both:
         return "NULL"
     if both <= INTEGERS:
-        return max(both, key=lambda k: len(k or ""))
+        return "HUGEINT" if "HUGEINT" in both else "BIGINT"
     if "DOUBLE" in both and all(k in ("DOUBLE", *INTEGERS) or is_decimal(k) for k in both):
         return "DOUBLE"
     if "INTERVAL" in both and both & {"TIMESTAMP", "DATE"}:
@@ -177,7 +184,9 @@ def outputs(tree: exp.Expr | None, context: Context) -> list[tuple[str, str | No
         rows = [list(r.expressions) for r in tree.expressions if isinstance(r, exp.Tuple)]
         if not rows or any(len(r) != len(rows[0]) for r in rows):
             return None
-        return [(f"col{i}", _common(list(c), context)) for i, c in enumerate(zip(*rows, strict=True))]
+        return [
+            (f"col{i}", _common(list(c), context)) for i, c in enumerate(zip(*rows, strict=True))
+        ]
     if not isinstance(tree, exp.Select):
         return None
     found: list[tuple[str, str | None]] = []

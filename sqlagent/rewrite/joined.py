@@ -1,7 +1,7 @@
 """Parentheses where SQLite's operators bind otherwise than DuckDB's.
 
-`||` binds tighter than `+` in SQLite and looser in DuckDB; comparisons of comparisons, BETWEEN and IS
-differ too. Parentheses say which was meant.
+`||` binds tighter than `+` in SQLite and looser in DuckDB; comparisons of comparisons, BETWEEN and
+IS differ too. Parentheses say which was meant.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ def joined(tree: exp.Expr, context: Context) -> exp.Expr:
                 side, (exp.DPipe, exp.Paren)
             ):
                 side.replace(exp.Paren(this=side.copy()))
-    for node in list(tree.find_all(*_PREDICATES)):
-        sides = [node.this, *(node.args.get(k) for k in ("expression", "low", "high"))]
+    for test in list(tree.find_all(*_PREDICATES)):
+        sides = [test.this, *(test.args.get(k) for k in ("expression", "low", "high"))]
         for side in sides:
             if isinstance(side, (*_PREDICATES, exp.And, exp.Or, exp.Not)) and not (
-                isinstance(side, (exp.Like, exp.ILike, exp.Glob)) and isinstance(node, exp.Escape)
+                isinstance(side, (exp.Like, exp.ILike, exp.Glob)) and isinstance(test, exp.Escape)
             ):
                 side.replace(exp.Paren(this=side.copy()))
     return tree

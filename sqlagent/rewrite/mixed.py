@@ -26,9 +26,9 @@ def mixed(tree: exp.Expr, context: Context) -> exp.Expr:
     for node in list(tree.find_all(exp.Case, exp.Coalesce, exp.If)):
         if isinstance(node, exp.If) and isinstance(node.parent, exp.Case):
             continue
-        _meet([b for b in branches(node)], context)
-    for node in tree.find_all(exp.SetOperation):
-        _united(node, context)
+        _meet(branches(node), context)
+    for operation in tree.find_all(exp.SetOperation):
+        _united(operation, context)
     return tree
 
 
@@ -51,7 +51,9 @@ def _meet(nodes: list[exp.Expr], context: Context) -> None:
     if len(some) < 2 or some <= INTEGERS or _near(some):
         return
     if not ("DOUBLE" in some and all(k in ("DOUBLE", *INTEGERS) or is_decimal(k) for k in some)):
-        context.doubts.append(f"values of the types {' and '.join(sorted(map(str, some)))} together")
+        context.doubts.append(
+            f"values of the types {' and '.join(sorted(map(str, some)))} together"
+        )
         return
     for node, found in zip(nodes, kinds, strict=True):
         if found not in ("DOUBLE", "NULL", None):
@@ -91,5 +93,7 @@ def _to_real(side: exp.Expr, place: int) -> bool:
     output = side.expressions[place]
     inner = output.this if isinstance(output, exp.Alias) else output
     new = exp.cast(inner.copy(), "DOUBLE")
-    output.replace(exp.alias_(new, output.alias_or_name, quoted=True) if output.alias_or_name else new)
+    output.replace(
+        exp.alias_(new, output.alias_or_name, quoted=True) if output.alias_or_name else new
+    )
     return True

@@ -54,7 +54,9 @@ def moment(node: exp.Expr, context: Context) -> Moment | None:
         return inner.then(*step) if inner and step is not None else None
     if isinstance(node, (exp.Add, exp.Sub)) and kind(node.this, context) == "DATE":
         days = node.expression
-        inner = moment(node.this, context) if isinstance(days, exp.Literal) and days.is_int else None
+        inner = (
+            moment(node.this, context) if isinstance(days, exp.Literal) and days.is_int else None
+        )
         sign = "-" if isinstance(node, exp.Sub) else "+"
         return inner.then(f"{sign}{days.name} day") if inner else None
     if isinstance(node, exp.Cast) and not isinstance(node, exp.TryCast):

@@ -20,10 +20,21 @@ def times(tree: exp.Expr, context: Context) -> exp.Expr:
             continue  # SET a = b assigns
         sides = operands(node)
         kinds = {kind(side, context) for side in sides}
-        if "TIMESTAMP" in kinds or "DATE" in kinds:
+        if ("TIMESTAMP" in kinds or "DATE" in kinds) and any(map(_julian, sides)):
+            for side in sides:
+                if kind(side, context) in ("TIMESTAMP", "DATE"):
+                    day = exp.Anonymous(this="sq_julianday", expressions=[side.copy()])
+                    side.replace(day)
+                    context.changed = True
+        elif "TIMESTAMP" in kinds or "DATE" in kinds:
             for side in sides:
                 _normalise(side, "TIMESTAMP" if "TIMESTAMP" in kinds else "DATE", context)
     return tree
+
+
+def _julian(node: exp.Expr) -> bool:
+    """Whether an expression counts in julian days, so that a time beside it is meant as one."""
+    return any(n.name.lower() == "sq_julianday" for n in node.find_all(exp.Anonymous))
 
 
 def operands(node: exp.Expr) -> list[exp.Expr]:

@@ -16,7 +16,7 @@ from sqlagent.plan.named import spread
 from sqlagent.plan.plans import Lite
 from sqlagent.run.stat import UNCOUNTED, Stat, now_ms
 from sqlagent.run.writing import fail, limited, open_handle, outside, writing, writing_bare
-from sqlagent.values import pick, row_converter, stored_all
+from sqlagent.values import pick, row_converter, stored_all, stored_in
 
 if TYPE_CHECKING:
     from sqlagent.connection import Connection
@@ -54,18 +54,24 @@ class Runnable:
         try:
             if self.columns is None:
                 return self.first(handle, parameters)
-            if parameters and not plain(parameters):
-                parameters = stored_all(parameters)
+            if parameters and (self.plan.stores or not plain(parameters)):
+                parameters = self.store(parameters)
             return handle.execute(self.sql, parameters)
         except KeyError as error:  # APSW's, for a name that the mapping does not have
             raise InterfaceError(
                 f"no value was given for parameter {error}", sqlstate="07001"
             ) from None
 
+    def store(self, parameters: Any) -> Any:
+        """Parameters in the forms that the file keeps."""
+        if self.plan.stores:
+            return stored_in(parameters, self.plan.stores)
+        return stored_all(parameters)
+
     def first(self, handle: Handle, parameters: Any) -> Any:
         """The first execution also learns the columns, before any row: none may come."""
         cursor = handle.cursor()
-        parameters = stored_all(parameters)
+        parameters = self.store(parameters)
 
         def see(traced: Any, _sql: str, _bindings: Any) -> bool:
             if self.columns is None:
@@ -289,6 +295,9 @@ class LiteWrite(Runnable):
     def __init__(self, database: Database, plan: Lite, text: str) -> None:
         super().__init__(database, plan, text)
         self.bare = not plan.tables and outside(text)
+        # A set of parameters is a row of INSERT … VALUES; of another write it may be any number.
+        words = set(text.upper().replace("(", " ").split())
+        self.counted = "INSERT" not in words or bool(words & {"OR", "CONFLICT", "SELECT"})
 
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
         def work(handle: Handle) -> tuple[list[Any], int, int]:
@@ -328,15 +337,22 @@ class LiteWrite(Runnable):
         sets = parameters if isinstance(parameters, list) else list(parameters)
         slots = self.slots
 
-        def work(handle: Handle) -> None:
+        def work(handle: Handle) -> int:
             self.prepare(connection, handle)
             values = sets if slots is None else [pick(slots, p) for p in sets]
-            if not all(map(plain, values)):
-                values = [stored_all(v) for v in values]
-            for _ in handle.executemany(self.sql, values):
-                pass
+            if self.plan.stores or not all(map(plain, values)):
+                values = [self.store(v) for v in values]
+            changed = 0
+            if self.counted:
+                for each in values:
+                    for _ in handle.execute(self.sql, each):
+                        pass
+                    changed += handle.changes()
+            else:
+                for _ in handle.executemany(self.sql, values):
+                    pass
+                changed = len(values)
             self.chunk(handle)
+            return changed
 
-        if sets:
-            writing(connection, work, self.text, several=True)
-        cursor.rowcount = len(sets)
+        cursor.rowcount = writing(connection, work, self.text, several=True) if sets else 0

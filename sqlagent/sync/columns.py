@@ -210,7 +210,7 @@ def field(name: str, kind: str) -> Field:
         return Field(name, kind, "TEXT", f"{number} {text[5:]}", cast)
     if re.fullmatch(r"FLOAT\[\d*\]", kind):
         return Field(name, kind, "VECTOR", column, f"CAST({{0}} AS {kind})")
-    if kind.endswith("]"):
+    if kind.endswith("]") or kind.startswith("STRUCT("):
         return Field(name, kind, "TEXT", text, f"CAST(CAST({{0}} AS JSON) AS {kind})")
     return Field(name, kind, "TEXT", text, f"CAST({{0}} AS {kind})")  # TIME, UUID
 
