@@ -463,7 +463,9 @@ class World:
         except sqlagent.NotSupportedError as error:
             return Answer(None, error=f"{error.message}; {error.detail}", refused=True)
         except sqlagent.Error as error:
-            return Answer(None, error=str(error))
+            # SQLite may compute, and stop at, what DuckDB's optimiser leaves out.
+            stopped = route == "sqlite" and error.sqlstate == "22003"
+            return Answer(None, error=str(error), refused=stopped)
         names = tuple(d[0] for d in described)
         return Answer(rows, names, tuple(str(d[1]) for d in described))
 

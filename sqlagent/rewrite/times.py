@@ -13,6 +13,9 @@ COMPARISONS = (
 )  # fmt: skip
 
 
+_TIMES = ("TIMESTAMP", "DATE")
+
+
 def times(tree: exp.Expr, context: Context) -> exp.Expr:
     """Both sides of a comparison with a time in one form."""
     for node in list(tree.find_all(*COMPARISONS, exp.Between, exp.In)):
@@ -50,9 +53,9 @@ def _normalise(side: exp.Expr, target: str, context: Context) -> None:
     """One side of a comparison as the engine keeps times."""
     if isinstance(side, (exp.Null, exp.Boolean)):
         return
-    if context.engine == "duckdb" and kind(side, context) in ("TIMESTAMP", "DATE"):
-        return  # said by the pass for spellings, where that is needed
     found = moment(side, context)
+    if found is None and context.engine == "duckdb" and kind(side, context) in _TIMES:
+        return  # a time of DuckDB's own
     if found is None:
         context.doubts.append("a comparison of a time with what may be none")
         return
