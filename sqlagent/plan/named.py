@@ -64,6 +64,12 @@ def _first_select(tokens: list[Token]) -> int | None:
 
 def _name(sql: str, output: list[Token]) -> str | None:
     """The name of one output."""
+    while len(output) > 2 and output[0].text == "(" and is_name(output[1]):
+        if output[-1].text != ")" or any(t.text in "()," for t in output[1:-1]):
+            break
+        output = output[1:-1]  # a column in parentheses is that column
+        if any(t.text != "." and not is_name(t) for t in output):
+            return sql[output[0].start - 1 : output[-1].start + len(output[-1].text) + 1]
     last = output[-1]
     if output[0].text == "*" or any(t.upper == "COLUMNS" for t in output):
         return STAR

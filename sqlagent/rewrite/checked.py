@@ -92,6 +92,8 @@ def _arithmetic(node: exp.Expr, context: Context) -> tuple[bool, exp.Expr] | Non
     """The test of a whole tree of sums and products."""
     found = kind(node, context)
     if found in INTEGERS:
+        if all(isinstance(n, exp.Literal) for n in _leaves(node)) and _bound(node) >= 1 << 31:
+            context.doubts.append("integers that DuckDB computes in 32 bits")
         return None if _bound(node) < _INT64 or _calls(node) else (False, _is_real(node))
     leaves = [n for n in _leaves(node) if not isinstance(n, exp.Literal)]
     zero = any(isinstance(n, exp.Literal) and not float(n.name) for n in _leaves(node))
