@@ -6,7 +6,11 @@ planner read it and never see an engine.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from sqlagent.sources import Source
 
 
 class Column(NamedTuple):
@@ -38,15 +42,24 @@ class Table(NamedTuple):
 
 
 class Catalog(NamedTuple):
-    """The tables by lower-case name, as of `version` (SQLite's schema_version)."""
+    """The tables by lower-case name, as of `version` (SQLite's schema_version).
+
+    `sources` are what a statement may name beside them: attached databases by lower-case alias,
+    and under '' the file itself.
+    """
 
     version: int
     tables: dict[str, Table]
+    sources: Mapping[str, Source] = {}
 
     def table(self, name: str) -> Table | None:
         """The table, view, or table function of ours that needs no arguments, of that name."""
         found = self.tables.get(name.lower())
         return found if found is not None else _function(name.lower())
+
+    def attached(self, schema: str) -> Source | None:
+        """The attached database of that name."""
+        return self.sources.get(schema.lower()) if schema else None
 
 
 def _function(name: str) -> Table | None:

@@ -31,12 +31,51 @@ class Lite(NamedTuple):
     why: str = ""
 
 
+class Keys(NamedTuple):
+    """A semi-join: a feed takes only the rows whose `column` is among the keys.
+
+    `sql` is DuckDB's SELECT DISTINCT of the other side's column, over fresh columns of `tables`,
+    over files, and over the feeds named in `after`, which must be there first. Above `at_most`
+    keys the feed goes without them.
+    """
+
+    column: str
+    sql: str
+    parameters: Slots = None
+    tables: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    at_most: int = 10_000
+
+
+class Feed(NamedTuple):
+    """Rows that DuckDB gets as Arrow, under `name`, before it runs.
+
+    `source` is the alias of an attached source; '' is the file itself. `table` is the table's name
+    in it and `columns` those that the statement needs, in the table's order. `filter` is a
+    condition in the words of the source's engine, with `?1`, `?2` … for `parameters`: what passes
+    it holds at least what the statement needs, so a source may ignore it. `limit` rows of any are
+    enough. `rows` is how many the table has, about; None: not known.
+    """
+
+    name: str
+    source: str
+    table: str
+    columns: tuple[str, ...]
+    filter: str | None = None
+    parameters: Slots = None
+    limit: int | None = None
+    keys: Keys | None = None
+    rows: int | None = None
+
+
 class Duck(NamedTuple):
     """A read that DuckDB runs over fresh columns of `tables` (names as in the file).
 
     In `sql` a table of the file is named as it is in the file, in schema `main`. `files` are paths
     and globs that it reads; a Slot among them is a parameter that holds one. `lite` is the same on
-    SQLite where that is possible: used inside a transaction that has written.
+    SQLite where that is possible: used inside a transaction that has written. `feeds` are read
+    first, and named in `sql` by their own names; `natives` are the aliases of the attached
+    databases that DuckDB itself has attached.
     """
 
     sql: str
@@ -46,6 +85,8 @@ class Duck(NamedTuple):
     functions: bool = False
     lite: Lite | None = None
     why: str = ""
+    feeds: tuple[Feed, ...] = ()
+    natives: tuple[str, ...] = ()
 
 
 class Argument(NamedTuple):

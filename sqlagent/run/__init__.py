@@ -39,6 +39,8 @@ def plan_of(connection: Connection, sql: str) -> Plan:
         catalog = schema.read_catalog(connection.txn)
     else:
         catalog = schema.catalog(database)
+    if connection.sources:
+        catalog = catalog._replace(sources=connection.sources)
     return plan(sql, catalog, connection.settings, database.protected)
 
 
