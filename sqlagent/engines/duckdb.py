@@ -20,6 +20,7 @@ import duckdb
 from sqlagent.engines import duck_functions
 from sqlagent.engines.duck_errors import translate
 from sqlagent.engines.duck_result import DuckResult
+from sqlagent.engines.natives import Natives
 from sqlagent.errors import InterfaceError, NotSupportedError, ProgrammingError
 from sqlagent.sync.replicas import Replicas
 
@@ -53,6 +54,18 @@ class DuckEngine:
         self._root.execute("SET GLOBAL TimeZone = 'UTC'")  # not known before ICU is there
         self._root.execute("CREATE SCHEMA columns")
         self.replicas = Replicas(database, self._root.cursor())
+        self.natives = Natives(self.cursor)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the instance is gone."""
+        return self._closed
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A cursor of the caller's own, to close; nothing interrupts it."""
+        with self._lock:
+            self._check_open()
+            return self._root.cursor()
 
     # Running ------------------------------------------------------------------------------------
 

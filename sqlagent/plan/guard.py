@@ -41,15 +41,13 @@ _BEFORE_SOURCES = names(
 )
 _HINT = "query its tables by name"
 _STATEMENTS = {
-    "ATTACH": "ATTACH is not here yet",
-    "DETACH": "DETACH is not here yet",
     "INSTALL": "extensions are loaded by the engine, not by statements",
     "LOAD": "extensions are loaded by the engine, not by statements",
     "FORCE": "extensions are loaded by the engine, not by statements",
     "UPDATE EXTENSIONS": "extensions are loaded by the engine, not by statements",
     "EXPORT": "EXPORT DATABASE is not here: COPY (SELECT …) TO a file writes one table",
     "IMPORT": "IMPORT DATABASE is not here: INSERT INTO t SELECT * FROM a file reads one",
-    "USE": "there is one database here, and one schema: main",
+    "USE": "a table of an attached database is named with it: shop.orders",
     "CHECKPOINT": "PRAGMA wal_checkpoint is SQLite's",
     "PREPARE": "statements are prepared by the connection",
     "EXECUTE": "statements are prepared by the connection",

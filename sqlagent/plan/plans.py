@@ -18,7 +18,7 @@ class Lite(NamedTuple):
     `functions`: it calls functions of ours, so they must be registered on the connection. `types`:
     the logical type of each result column where the planner knows it (None: the declared type
     says). `tables`: lower-case names of the file's tables that it touches. `ddl`: it changes the
-    schema.
+    schema. `source`: the attached SQLite file that runs it, all of whose tables it names bare.
     """
 
     sql: str
@@ -29,6 +29,7 @@ class Lite(NamedTuple):
     types: tuple[str | None, ...] | None = None
     ddl: bool = False
     why: str = ""
+    source: str = ""
 
 
 class Keys(NamedTuple):
@@ -122,7 +123,7 @@ class Fill(NamedTuple):
     """A write whose rows come from a DuckDB read: `INSERT … SELECT`, `CREATE TABLE … AS SELECT`.
 
     `insert` has one `?` a column of the source; with `create` the table is made first, from the
-    types of the source's columns.
+    types of the source's columns. `target` is the attached SQLite file whose table it is.
     """
 
     source: Duck
@@ -130,6 +131,58 @@ class Fill(NamedTuple):
     create: str | None = None
     replace: bool = False
     table: str = ""
+    target: str = ""
+
+
+class Native(NamedTuple):
+    """A write that DuckDB runs in the attached database `target`; `read` has its text and needs.
+
+    `ddl`: it changes what tables there are.
+    """
+
+    read: Duck
+    target: str
+    ddl: bool = False
+    why: str = ""
+
+
+class Remote(NamedTuple):
+    """A statement that an attached agent's file runs by itself, with its own functions."""
+
+    sql: str
+    source: str
+    writes: bool = False
+    why: str = ""
+
+
+class Attach(NamedTuple):
+    """`ATTACH path AS name (kind, options)`; the path may be a parameter (`slot`).
+
+    `kind` is None where the file is to say it, `name` None for that of the file. `position` is
+    where the path stands in the text.
+    """
+
+    path: str | None
+    slot: int | str | None
+    name: str | None
+    kind: str | None
+    options: tuple[tuple[str, Any], ...] = ()
+    exists: bool = False
+    position: int = 0
+
+
+class Detach(NamedTuple):
+    """`DETACH name`; `exists`: no error where there is none."""
+
+    name: str
+    exists: bool = False
+    position: int = 0
+
+
+class Databases(NamedTuple):
+    """`SHOW DATABASES`, or `PRAGMA database_list` in SQLite's columns."""
+
+    pragma: bool = False
 
 
 class Transaction(NamedTuple):
@@ -168,4 +221,7 @@ class Plan(NamedTuple):
     """What a statement becomes: `run` is one of the above; `sql` the user's text."""
 
     sql: str
-    run: Lite | Duck | Calls | Fill | Transaction | Setting | Call | Explain
+    run: (
+        Lite | Duck | Calls | Fill | Native | Remote | Attach | Detach | Databases | Transaction
+        | Setting | Call | Explain
+    )  # fmt: skip

@@ -13,7 +13,11 @@ from sqlagent.engines import schema
 from sqlagent.engines.sqlite import Database
 from sqlagent.errors import ProgrammingError
 from sqlagent.migrate import refuse_own
-from sqlagent.plan.plans import Call, Calls, Duck, Explain, Lite, Plan, Setting, Transaction
+from sqlagent.plan.plans import (
+    Attach, Call, Calls, Databases, Detach, Duck, Explain, Lite, Native, Plan, Remote, Setting,
+    Transaction,
+)  # fmt: skip
+from sqlagent.run.attaching import RunAttach, RunDatabases, RunDetach
 from sqlagent.run.calls import RunCalls
 from sqlagent.run.lite import LiteRead, LiteWrite
 from sqlagent.run.session import RunSetting, RunTransaction
@@ -23,10 +27,13 @@ if TYPE_CHECKING:
     from sqlagent.cursor import Cursor
 
 
+NOT_KEPT = (Setting, Attach, Detach, Databases)
+
+
 def runner_for(connection: Connection, sql: str) -> tuple[Runner, bool]:
     """What runs a text, and whether it may be kept for the next time."""
     planned = plan_of(connection, sql)
-    return make(connection.database, planned), not isinstance(planned.run, Setting)
+    return make(connection.database, planned), not isinstance(planned.run, NOT_KEPT)
 
 
 def plan_of(connection: Connection, sql: str) -> Plan:
@@ -48,6 +55,10 @@ def make(database: Database, planned: Plan) -> Runner:
     """The runner of a plan."""
     run = planned.run
     if isinstance(run, Lite):
+        if run.source:
+            from sqlagent.run.attached import RunAttached
+
+            return RunAttached(run, planned.sql)
         if run.ddl:
             refuse_own(planned.sql)
         return (
@@ -69,6 +80,20 @@ def make(database: Database, planned: Plan) -> Runner:
         from sqlagent.run.procedures import RunCall
 
         return RunCall(database, run)
+    if isinstance(run, Attach):
+        return RunAttach(run, planned.sql)
+    if isinstance(run, Detach):
+        return RunDetach(run, planned.sql)
+    if isinstance(run, Databases):
+        return RunDatabases(run)
+    if isinstance(run, Remote):
+        from sqlagent.run.remote import RunRemote
+
+        return RunRemote(run, planned.sql)
+    if isinstance(run, Native):
+        from sqlagent.run.native import RunNative
+
+        return RunNative(database, run, planned.sql)
     from sqlagent.run.duck import RunDuck, RunFill
 
     return (
@@ -81,8 +106,9 @@ def make(database: Database, planned: Plan) -> Runner:
 def run_many(connection: Connection, cursor: Cursor, sql: str, parameters: Iterable[Any]) -> None:
     """`executemany`: one transaction around the statement with each set of parameters."""
     runner = connection.plans.get(sql) or connection._runner(sql)
-    if isinstance(runner, LiteWrite):
-        runner.many(connection, cursor, parameters)
+    many = getattr(runner, "many", None)
+    if many is not None:
+        many(connection, cursor, parameters)
         return
     if not isinstance(runner, RunCalls):
         raise ProgrammingError("executemany is for statements that write")

@@ -1,0 +1,59 @@
+"""Another agent's file: its tables as of any SQLite file, and its functions, run on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlagent import migrate
+from sqlagent.errors import MigrationError
+from sqlagent.sources.sqlite import SqliteSource
+
+if TYPE_CHECKING:
+    from sqlagent.connection import Connection
+
+
+class AgentSource(SqliteSource):
+    """An agent's file; `connection` is the one that its functions run on."""
+
+    kind = "agent"
+
+    def __init__(
+        self, name: str, path: str, outer: Connection, *, read_only: bool, timeout: float
+    ) -> None:
+        self._outer = outer
+        self._inner: Connection | None = None
+        super().__init__(name, path, read_only=read_only, timeout=timeout)
+        try:
+            with self.database.read() as handle:
+                if not migrate.applied(handle) or migrate.pending(handle, migrate.known()):
+                    raise MigrationError(
+                        f'"{path}" is no agent\'s file of this version',
+                        hint="Open it once with sqlagent, which brings it to this version, or "
+                        "ATTACH it (TYPE sqlite) for its tables alone.",
+                    )
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def connection(self) -> Connection:
+        """A connection to it, made at the first use."""
+        if self._inner is None:
+            from sqlagent.connection import connect
+
+            settings = {k: v for k, v in self._outer.settings.items() if k != "synchronous"}
+            self._inner = connect(
+                self.path, read_only=self.database.read_only, timeout=self.database.timeout,
+                **settings,
+            )  # fmt: skip
+        return self._inner
+
+    def hold(self, connection: Connection) -> Any:
+        from sqlagent.run.remote import HeldAgent
+
+        return HeldAgent(connection, self)
+
+    def close(self) -> None:
+        if self._inner is not None:
+            self._inner.close()
+        super().close()

@@ -1,0 +1,146 @@
+"""Databases that DuckDB attaches by itself: .duckdb files, and PostgreSQL by its extension.
+
+(duckdb is imported with this module.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from sqlagent.catalog import Column, Table
+from sqlagent.engines.duck_errors import translate
+from sqlagent.engines.natives import scrubbed
+from sqlagent.errors import Error, InternalError
+from sqlagent.sources import Rows, Statistics
+from sqlagent.sources.files import Watch
+
+if TYPE_CHECKING:
+    from sqlagent.connection import Connection
+    from sqlagent.engines.duckdb import DuckEngine
+    from sqlagent.plan.plans import Feed
+
+# DuckDB's integers are one logical type here, as SQLite's are.
+_COLUMNS = """
+SELECT c.schema_name, c.table_name, c.column_name, c.data_type, NOT c.is_nullable, v.sql
+FROM duckdb_columns() AS c LEFT JOIN duckdb_views() AS v
+  ON v.database_oid = c.database_oid AND v.schema_name = c.schema_name
+  AND v.view_name = c.table_name
+WHERE c.database_name = ? ORDER BY c.schema_name, c.table_name, c.column_index
+"""
+
+
+class NativeSource:
+    """A database under the name `name`, which DuckDB knows as `native`."""
+
+    def __init__(
+        self,
+        name: str,
+        path: str,
+        kind: str,
+        engine: DuckEngine,
+        options: dict[str, Any],
+    ) -> None:
+        self.name = name
+        self.kind = kind
+        self.path = scrubbed(path)
+        self.engine = engine
+        self.read_only = bool(options.get("read_only"))
+        self.native: str | None = engine.natives.attach(name, path, kind, options)
+        on_disk = kind == "duckdb" and path != ":memory:"
+        self.watch = Watch(name, path) if on_disk else None
+        self.default = "public" if kind == "postgres" else "main"
+
+    def check(self) -> None:
+        """Raise OperationalError where the file is no longer there."""
+        if self.watch is not None:
+            self.watch.check()
+
+    def table(self, name: str) -> Table | None:
+        """A table by its name, or by schema.name."""
+        found = self._all()
+        lowered = name.lower()
+        return found.get(lowered) or found.get(f"{self.default}.{lowered}")
+
+    def tables(self) -> list[str]:
+        start = f"{self.default}."
+        return [k.removeprefix(start) for k in self._all()]
+
+    def _all(self) -> dict[str, Table]:
+        """All tables by lower-case schema.name."""
+        self.check()
+        cursor = self.engine.cursor()
+        try:
+            rows = cursor.execute(_COLUMNS, [self.native]).fetchall()
+            if self.kind == "postgres" and not rows:
+                cursor.execute("CALL pg_clear_cache()")
+                rows = cursor.execute(_COLUMNS, [self.native]).fetchall()
+        except duckdb.Error as error:
+            raise self.translated(error) from None
+        finally:
+            cursor.close()
+        found: dict[str, Table] = {}
+        for schema, table, column, kind, not_null, sql in rows:
+            key = f"{schema}.{table}".lower()
+            kept = found.get(key) or Table(
+                table, "view" if sql and self.kind == "duckdb" else "table", (), None, sql
+            )
+            columns = (*kept.columns, Column(column, logical(kind), bool(not_null)))
+            found[key] = kept._replace(columns=columns)
+        return found
+
+    def translated(self, error: BaseException) -> BaseException:
+        """DuckDB's error as ours, without passwords."""
+        found = translate(error)
+        if isinstance(found, Error):
+            found.message = scrubbed(found.message)
+        return found
+
+    def statistics(self, table: str) -> Statistics:
+        cursor = self.engine.cursor()
+        schema, _, bare = table.rpartition(".")
+        try:
+            row = cursor.execute(
+                "SELECT estimated_size FROM duckdb_tables() WHERE database_name = ? "
+                "AND lower(table_name) = ? AND lower(schema_name) = ?",
+                [self.native, bare.lower(), (schema or self.default).lower()],
+            ).fetchone()
+        except duckdb.Error as error:
+            raise self.translated(error) from None
+        finally:
+            cursor.close()
+        return Statistics(None if row is None else row[0])
+
+    def snapshot(self, connection: Connection) -> AbstractContextManager[Any]:
+        return nullcontext()
+
+    def read(
+        self,
+        feed: Feed,
+        values: Sequence[Any],
+        keys: list[Any] | None,
+        *,
+        connection: Connection,
+        snapshot: Any,
+    ) -> Rows:
+        raise InternalError(f'"{self.name}" is DuckDB\'s own: it is never fed')
+
+    def token(self) -> Any:
+        return None
+
+    def close(self) -> None:
+        native, self.native = self.native, None
+        if native is not None and not self.engine.closed:
+            self.engine.natives.detach(native)
+
+
+def logical(kind: str) -> str:
+    """DuckDB's type as a logical one."""
+    return "BIGINT" if kind in _INTEGERS else "DOUBLE" if kind == "FLOAT" else kind
+
+
+_INTEGERS = {"INTEGER", "SMALLINT", "TINYINT", "UINTEGER", "USMALLINT", "UTINYINT"}
+__all__ = ["NativeSource"]
