@@ -201,9 +201,9 @@ class _Splitter:
                 continue
             for condition in scope.conditions():
                 alias = scope.alone(condition.node)
-                draft = mine.get(alias or "")
-                if draft is not None and scope.may_filter(condition, draft.alias):
-                    draft.conditions.append(condition.node)
+                found = mine.get(alias or "")
+                if found is not None and scope.may_filter(condition, found.alias):
+                    found.conditions.append(condition.node)
 
     def _filter(self, draft: _Draft) -> None:
         """Say the conditions in the words of the source, those that it says exactly alike."""

@@ -191,8 +191,8 @@ class Realising:
         if not slots:
             return ()
         given = self.parameters
-        values = given if isinstance(given, Mapping | list | tuple) else tuple(given)
-        return [values[slot] for slot in slots]  # type: ignore[call-overload,index]
+        values: Any = given if isinstance(given, Mapping | list | tuple) else tuple(given)
+        return [values[slot] for slot in slots]
 
     # Rows ---------------------------------------------------------------------------------------
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 class FileSource:
     """The tables of the connection's own file, in its transaction where one is open."""
 
-    name = ""
-    kind = "file"
-    native = None
+    name: str = ""
+    kind: str = "file"
+    native: str | None = None
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection

@@ -83,7 +83,7 @@ def statistics(handle: apsw.Connection, table: str) -> Statistics:
     """What SQLite knows of a table: its own statistics, else the highest rowid."""
     name = quoted(table)
     indexed = {
-        r[0].lower()
+        str(r[0]).lower()
         for r in handle.execute(
             "SELECT c.name FROM pragma_index_list(?) AS i, pragma_index_info(i.name) AS c"
             " WHERE c.seqno = 0 AND NOT i.partial AND c.name IS NOT NULL", (table,),
@@ -98,7 +98,7 @@ def statistics(handle: apsw.Connection, table: str) -> Statistics:
             "SELECT name, type FROM pragma_table_info(?) WHERE pk", (table,)
         ).fetchall()
         if len(keys) == 1 and str(keys[0][1]).upper() == "INTEGER":
-            indexed.add(keys[0][0].lower())
+            indexed.add(str(keys[0][0]).lower())
         rows = _counted(handle, table)
         if rows is None and not kind[1]:
             found = handle.execute(f"SELECT max(rowid) FROM {name}").fetchone()
