@@ -23,8 +23,8 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table or view of the file. `kind` is 'table', 'view' or 'virtual'; `sql` is a view's
-    definition, as CREATE VIEW has it.
+    """A table or view of the file. `kind` is 'table', 'view' or 'virtual' ('feed': rows of a
+    source, for one statement); `sql` is a view's definition, as CREATE VIEW has it.
 
     `key` is the INTEGER PRIMARY KEY that is the rowid ('rowid' where there is none, None for
     WITHOUT ROWID tables).
@@ -60,6 +60,14 @@ class Catalog(NamedTuple):
     def attached(self, schema: str) -> Source | None:
         """The attached database of that name."""
         return self.sources.get(schema.lower()) if schema else None
+
+    def find(self, name: str, schema: str = "", database: str = "") -> Table | None:
+        """The table that `database.schema.name` names: of the file, or of an attached database."""
+        source = self.attached(database or schema)
+        if source is None:
+            return self.table(name)
+        own = schema if database and schema.lower() not in ("main", "public") else ""
+        return source.table(f"{own}.{name}" if own else name)
 
 
 def _function(name: str) -> Table | None:

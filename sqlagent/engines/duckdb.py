@@ -115,6 +115,28 @@ class DuckEngine:
             raise translate(error, plan.sql) from None
         return self._start(cursor, plan.sql, values, timeout_s, started)
 
+    def run_prepared(
+        self,
+        plan: Duck,
+        values: Sequence[Any],
+        prepare: Callable[[duckdb.DuckDBPyConnection], None],
+        *,
+        timeout_s: float | None = None,
+        started: Callable[[Callable[[], None]], None] | None = None,
+    ) -> DuckResult:
+        """Run a plan on a cursor to which `prepare` gives what the plan reads."""
+        self._check_files(plan, values)
+        cursor = self._cursor()
+        if started is not None:
+            started(cursor.interrupt)
+        try:
+            prepare(cursor)
+        except BaseException as error:
+            self._finish(cursor)
+            cursor.close()
+            raise translate(error, plan.sql) from None
+        return self._start(cursor, plan.sql, values, timeout_s, started)
+
     def explain(self, plan: Duck, values: Sequence[Any] = (), analyze: bool = False) -> str:
         """DuckDB's own plan of a statement, as text."""
         self._check_files(plan, values)

@@ -55,7 +55,8 @@ class Feed(NamedTuple):
     in it and `columns` those that the statement needs, in the table's order. `filter` is a
     condition in the words of the source's engine, with `?1`, `?2` … for `parameters`: what passes
     it holds at least what the statement needs, so a source may ignore it. `limit` rows of any are
-    enough. `rows` is how many the table has, about; None: not known.
+    enough. `rows` is how many the table has, about; None: not known. `expects` says of each
+    parameter whether it must be a 'number' or a 'text': with another the filter is left out.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Feed(NamedTuple):
     limit: int | None = None
     keys: Keys | None = None
     rows: int | None = None
+    expects: tuple[str, ...] = ()
 
 
 class Duck(NamedTuple):

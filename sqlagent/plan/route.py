@@ -20,7 +20,7 @@ from sqlagent.plan import alike
 from sqlagent.plan.copying import copy_to
 from sqlagent.plan.describe import described
 from sqlagent.plan.guard import refuse_statement
-from sqlagent.plan.plans import Call, Calls, Duck, Fill, Lite
+from sqlagent.plan.plans import Call, Calls, Duck, Feed, Fill, Lite
 from sqlagent.plan.say import say, types
 from sqlagent.plan.sources import Protected, Sources
 from sqlagent.plan.writing import write_calls
@@ -162,24 +162,38 @@ class Router:
         self, tree: exp.Expr, context: Context, sources: Sources, lite: Lite | None
     ) -> Duck | None:
         """The statement as DuckDB's; the user's own text where no pass had anything to change."""
+        feeds: tuple[Feed, ...] = ()
+        natives: tuple[str, ...] = ()
+        fed = sources.attached or (lite is None and sources.tables and self.wanted == "auto")
+        if fed:
+            from sqlagent.plan.feeds import split
+
+            tree, feeds, natives = split(self, tree)
         mine, said = self.passed(tree, context, "duckdb")
         if mine.doubts:
             self.unsaid = mine.doubts
             return None
+        mine.changed = mine.changed or bool(fed)
         tables = list(sources.tables)
         if mine.changed:
             # A view has become its SELECT: the tables are those that it reads.
             tables = [
-                t for t in dict.fromkeys(n.name.lower() for n in said.find_all(exp.Table))
+                t for t in dict.fromkeys(
+                    n.name.lower() for n in said.find_all(exp.Table) if n.db in ("", "main")
+                )
                 if t not in sources.ctes
-                and (found := self.catalog.table(t)) is not None and found.kind != "view"
+                and (found := self.catalog.table(t)) is not None
+                and found.kind not in ("view", "feed")
             ]  # fmt: skip
         whole = tree.parent is None and not isinstance(tree, exp.Subquery)
         if mine.changed or not self.own or not whole:
             text, slots = say(said, "duckdb", self.numbering)
         else:
             text, slots = self.verbatim()
-        return Duck(text, slots, tuple(tables), self.files(sources), bool(mine.functions), lite)
+        return Duck(
+            text, slots, tuple(tables), self.files(sources), bool(mine.functions), lite,
+            feeds=feeds, natives=natives,
+        )  # fmt: skip
 
     def files(self, sources: Sources) -> tuple[str | int, ...]:
         """The files, with the user's slot for each parameter among them."""

@@ -22,7 +22,8 @@ _FILE_ENDS = (".parquet", ".csv", ".json", ".ndjson", ".jsonl", ".tsv", ".gz", "
 
 
 class Sources:
-    """`tables` of the file; `files` that DuckDB reads; why not SQLite, and why not DuckDB."""
+    """`tables` of the file; `files` that DuckDB reads; aliases of `attached` databases that are
+    named; why not SQLite, and why not DuckDB."""
 
     def __init__(self, tree: exp.Expr, context: Context, protected: Protected) -> None:
         self.tree = tree
@@ -30,6 +31,7 @@ class Sources:
         self.tables: list[str] = []
         self.not_sqlite: list[str] = []
         self.not_duckdb: list[str] = []
+        self.attached: list[str] = []
         self.calls = False
         self.guard = Guard(context, protected)
         self.ctes = {c.alias_or_name.lower() for c in tree.find_all(exp.CTE)}
@@ -54,6 +56,9 @@ class Sources:
             return
         name = node.name
         lowered, schema = name.lower(), node.db.lower()
+        if self.context.catalog.attached(node.catalog or schema) is not None:
+            self._attached(node)
+            return
         if not schema and lowered in self.ctes:
             return
         table = self.context.catalog.table(name) if schema in ("", "main", "public") else None
@@ -77,6 +82,15 @@ class Sources:
         else:
             callables = [f.name for f in functions().values() if f.kind == "table"]
             raise self._unknown(node, [*self.context.catalog.tables, *callables])
+
+    def _attached(self, node: exp.Table) -> None:
+        """Take in a table of an attached database."""
+        alias = node.catalog or node.db
+        source = self.context.catalog.attached(alias)
+        if source is None or self.context.catalog.find(node.name, node.db, node.catalog) is None:
+            raise self._unknown(node, source.tables() if source is not None else ())
+        self.attached.append(alias.lower())
+        self.not_sqlite.append(f"{alias} is an attached database")
 
     def _unknown(self, node: exp.Expr, known: Iterable[str]) -> ProgrammingError:
         """The error for a name that no table has."""

@@ -59,13 +59,14 @@ class Names:
             if not isinstance(node, exp.Table):
                 self._add(alias, None)
                 continue
-            table = None if node.name.lower() in ctes else self._table(node)
+            table = None if not node.db and node.name.lower() in ctes else self._table(node)
             if table is not None:
                 key = (table.key or "").lower()
                 self._add(alias, tuple(
                     c._replace(not_null=True) if c.name.lower() == key else c for c in table.columns
                 ))  # fmt: skip
-                self.ours[alias] = table.name.lower() in OURS
+                attached = self.catalog.attached(node.catalog or node.db) is not None
+                self.ours[alias] = table.name.lower() in OURS and not attached
                 self.keys[alias] = table.key
             elif isinstance(node.this, exp.Anonymous):
                 function = functions().get(node.this.name.lower())
@@ -85,7 +86,9 @@ class Names:
 
     def _table(self, node: exp.Table) -> Table | None:
         """The table of the catalog that a source names."""
-        return self.catalog.table(node.name) if isinstance(node.this, exp.Identifier) else None
+        if not isinstance(node.this, exp.Identifier):
+            return None
+        return self.catalog.find(node.name, node.db, node.catalog)
 
     def _add(self, alias: str, columns: tuple[Column, ...] | None) -> None:
         """Remember the columns of a source; None where they are not known."""

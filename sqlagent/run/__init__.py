@@ -21,6 +21,7 @@ from sqlagent.run.attaching import RunAttach, RunDatabases, RunDetach
 from sqlagent.run.calls import RunCalls
 from sqlagent.run.lite import LiteRead, LiteWrite
 from sqlagent.run.session import RunSetting, RunTransaction
+from sqlagent.sources.file import FileSource
 
 if TYPE_CHECKING:
     from sqlagent.connection import Connection, Runner
@@ -46,8 +47,7 @@ def plan_of(connection: Connection, sql: str) -> Plan:
         catalog = schema.read_catalog(connection.txn)
     else:
         catalog = schema.catalog(database)
-    if connection.sources:
-        catalog = catalog._replace(sources=connection.sources)
+    catalog = catalog._replace(sources={"": FileSource(connection), **connection.sources})
     return plan(sql, catalog, connection.settings, database.protected)
 
 

@@ -71,11 +71,13 @@ class RunDuck:
         cursor._iter = self.rows(connection, result)
         cursor._table = result.arrow
         cursor._close = result.close
+        cursor._feeds = result.feeds
 
     def start(self, connection: Connection, parameters: Any) -> DuckResult:
         """Run it; in a transaction, over what that transaction sees."""
         duck = engine(self.database, connection.settings["memory_limit_mb"])
         self.database.duck_settings.update(connection.settings)
+        given = parameters
         values = pick(self.plan.parameters, parameters)
         values = list(values.values()) if isinstance(values, dict) else list(values)
         values = [
@@ -89,6 +91,15 @@ class RunDuck:
         handle = _Interruptible()
         connection.running[id(handle)] = handle
         try:
+            if self.plan.feeds:
+                from sqlagent.run.feeds import Realising
+
+                feeding = Realising(connection, duck, self.plan, given)
+                result = duck.run_prepared(
+                    self.plan, values, feeding, timeout_s=limit, started=handle.started
+                )
+                result.feeds = feeding.steps
+                return result
             if connection.txn is not None:
                 with connection.txn_lock:
                     own = open_handle(connection)

@@ -60,11 +60,13 @@ class RunExplain:
             step = {"engine": "duckdb", "does": "read", "why": run.why, "sql": run.sql}
             step["tables"] = list(run.tables)
             step["files"] = [str(f) for f in run.files]
+            from sqlagent.run.feeds import steps_of
+
             fed = [
                 {"engine": "sqlite", "does": "feed", "tables": list(run.tables),
                  "why": "the columns of these tables follow their rows in the file"}
             ] if run.tables else []  # fmt: skip
-            return [step, *fed]
+            return [step, *steps_of(run.feeds), *fed]
         if isinstance(run, Calls):
             names = [o.function for o in run.outputs if o.function]
             step = {"engine": "sqlite", "does": "write", "functions": names}

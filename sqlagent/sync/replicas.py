@@ -84,6 +84,11 @@ class Replicas:
                     self._discard_drafts()
             raise OperationalError("the columns could not catch up: the schema keeps changing")
 
+    def current(self) -> bool:
+        """Whether nothing was committed since the copies were brought up to date."""
+        with self.lock:
+            return self._now() == self._seen
+
     def names(self) -> list[str]:
         """The tables that have copies."""
         return list(self._replicas)
