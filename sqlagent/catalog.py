@@ -6,7 +6,7 @@ planner read it and never see an engine.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -45,12 +45,14 @@ class Catalog(NamedTuple):
     """The tables by lower-case name, as of `version` (SQLite's schema_version).
 
     `sources` are what a statement may name beside them: attached databases by lower-case alias,
-    and under '' the file itself.
+    and under '' the file itself. `scanned(path)` is the alias of a SQLite file that a statement
+    names by its path ('' for the file itself), which it makes known; None: it is no such file.
     """
 
     version: int
     tables: dict[str, Table]
     sources: Mapping[str, Source] = {}
+    scanned: Callable[[str], str | None] | None = None
 
     def table(self, name: str) -> Table | None:
         """The table, view, or table function of ours that needs no arguments, of that name."""

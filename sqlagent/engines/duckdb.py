@@ -123,10 +123,11 @@ class DuckEngine:
         *,
         timeout_s: float | None = None,
         started: Callable[[Callable[[], None]], None] | None = None,
+        cursor: Any = None,
     ) -> DuckResult:
-        """Run a plan on a cursor to which `prepare` gives what the plan reads."""
+        """Run a plan on a cursor, a new one or `cursor`, to which `prepare` gives what it reads."""
         self._check_files(plan, values)
-        cursor = self._cursor()
+        cursor = cursor or self._cursor()
         if started is not None:
             started(cursor.interrupt)
         try:

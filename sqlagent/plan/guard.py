@@ -82,16 +82,10 @@ class Guard:
         given = list(call.iter_expressions())
         if name in _REFUSED or name.startswith(("pragma_", "pg_")):
             raise self._refused(f"{name}() is not for statements", name)
-        if (
-            name == "sqlite_scan"
-            and len(given) == 2
-            and all(isinstance(g, exp.Literal) for g in given)
-        ):
-            table = given[1].name
-            if self.protected(given[0].name) and self.context.catalog.table(table):
-                node.set("this", exp.to_identifier(table, quoted=True))
-                self.context.changed = True
-                return
+        if name == "sqlite_scan":
+            raise self._refused(
+                "sqlite_scan() needs the path of a SQLite file and a table, as strings", name
+            )
         for argument in given:
             self._argument(argument, name)
 

@@ -11,12 +11,14 @@ from typing import Any
 from sqlglot import exp
 
 from sqlagent.catalog import Catalog
-from sqlagent.errors import NotSupportedError
+from sqlagent.errors import Error, NotSupportedError
 from sqlagent.functions import functions
 from sqlagent.parse.lexer import Token, lex, quote_name
 from sqlagent.plan.plans import Duck, Fill, Lite, Native, Remote
 from sqlagent.plan.remote import bare, read_only, unknown
 from sqlagent.plan.route import Router
+from sqlagent.plan.sources import Sources
+from sqlagent.rewrite import COMMON
 
 Protected = Callable[[str], str | None]
 _WRITES = (exp.Insert, exp.Update, exp.Delete, exp.Create, exp.Merge)
@@ -116,10 +118,11 @@ class Mixed:
 
         try:
             made = planned(text, lex(text), source.catalog(), self.settings, self.protected)
-        except NotSupportedError:
-            if writes:
-                raise
-            return None
+        except Error as error:
+            if isinstance(error, NotSupportedError) and not writes:
+                return None
+            error.sql = self.sql  # of the same length: its places hold
+            raise
         if isinstance(made, Duck) and made.lite is not None and not forced:
             made = made.lite  # its rows are in SQLite: to feed them all costs more than it saves
         if isinstance(made, Lite):
@@ -181,8 +184,12 @@ class Mixed:
         """A read that DuckDB runs, whatever it reads."""
         router = self.router
         wanted, router.wanted = router.wanted, "duckdb"
+        context = router.context()
+        context.changed = True  # it is a part of the statement: the user's text is not its own
         try:
-            found = router.of(query)
+            for common in COMMON:
+                query = common(query, context)
+            found = router.read(query, context)
         finally:
             router.wanted = wanted
         if not isinstance(found, Duck):
@@ -203,19 +210,17 @@ class Mixed:
                 query.set("with_", moved.copy())
                 tree.set("with_", None)
             read = self.read(query.copy())
-            query.replace(exp.Placeholder(this="query"))
+            hole = "sqlagent the query"  # blanks in it: nobody's table is called so
+            query.replace(exp.select("*").from_(exp.to_identifier(hole, quoted=True)))
             self.rename(target, source.native)
-            head, found, rest = tree.sql("duckdb").partition(":query")
-            if not found or tree.find(exp.Parameter):
+            head, found, rest = tree.sql("duckdb").partition(f'SELECT * FROM "{hole}"')
+            if not found or "?" in head + rest or ":p" in head + rest:
                 raise self.refused("this INSERT into an attached database", None)
             return Native(
                 read._replace(sql=head + read.sql + rest, lite=None), alias,
                 isinstance(tree, exp.Create), f"{alias} is written by DuckDB",
             )  # fmt: skip
         context = router.context()
-        from sqlagent.plan.sources import Sources
-        from sqlagent.rewrite import COMMON
-
         for common in COMMON:
             tree = common(tree, context)
         sources = Sources(tree, context, self.protected)

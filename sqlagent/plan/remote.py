@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sqlagent.errors import NotSupportedError, ProgrammingError, nearest
+from sqlagent.errors import Error, NotSupportedError, ProgrammingError, nearest
 from sqlagent.parse.lexer import Token, is_name, lex
 from sqlagent.parse.words import names
 from sqlagent.plan.plans import Duck, Fill, Lite, Native, Remote
@@ -99,7 +99,12 @@ def _elsewhere(
 
     source: Any = catalog.sources[alias]
     text = bare(sql, tokens, named)
-    found = planned(text, lex(text), source.catalog(), {**settings, "route": "sqlite"}, protected)
+    settings = {**settings, "route": "sqlite"}
+    try:
+        found = planned(text, lex(text), source.catalog(), settings, protected)
+    except Error as error:
+        error.sql = sql  # of the same length: its places hold
+        raise
     if isinstance(found, Lite):
         return found._replace(source=alias, why=_why(alias), sql=found.sql.strip())
     return None

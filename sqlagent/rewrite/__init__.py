@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlagent.rewrite.arguments import arguments
 from sqlagent.rewrite.context import Context
 from sqlagent.rewrite.division import division
+from sqlagent.rewrite.files import files
 from sqlagent.rewrite.joined import joined
 from sqlagent.rewrite.json_paths import json_paths
 from sqlagent.rewrite.macros import macros
@@ -20,7 +21,7 @@ from sqlagent.rewrite.vectors import vectors
 from sqlagent.rewrite.views import views
 
 # Arguments are bound before macros are inlined, since a macro's body is filled by position.
-COMMON = (arguments, macros)
+COMMON = (files, arguments, macros)
 # Times before spellings: a comparison decides whether `datetime('now')` is a text or a time.
 TO_SQLITE = (vectors, json_paths, matching, division, times, spellings, nulls, joined)
 TO_DUCKDB = (views, vectors, division, matching, times, spellings)

@@ -17,7 +17,7 @@ from sqlagent.plan.plans import (
     Attach, Call, Calls, Databases, Detach, Duck, Explain, Lite, Native, Plan, Remote, Setting,
     Transaction,
 )  # fmt: skip
-from sqlagent.run.attaching import RunAttach, RunDatabases, RunDetach
+from sqlagent.run.attaching import RunAttach, RunDatabases, RunDetach, scanned
 from sqlagent.run.calls import RunCalls
 from sqlagent.run.lite import LiteRead, LiteWrite
 from sqlagent.run.session import RunSetting, RunTransaction
@@ -47,7 +47,10 @@ def plan_of(connection: Connection, sql: str) -> Plan:
         catalog = schema.read_catalog(connection.txn)
     else:
         catalog = schema.catalog(database)
-    catalog = catalog._replace(sources={"": FileSource(connection), **connection.sources})
+    catalog = catalog._replace(
+        sources={"": FileSource(connection), **connection.sources},
+        scanned=lambda path: scanned(connection, path),
+    )
     return plan(sql, catalog, connection.settings, database.protected)
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sqlagent.cursor import Cursor
 
 ATTACHED_MAX = 64
+SCANS_MAX = 8  # files named by their path that a connection keeps open
 # Names that mean something already wherever a schema may be named.
 TAKEN = frozenset((
     "main", "temp", "public", "system", "memory", "columns", "information_schema", "pg_catalog",
@@ -74,7 +75,7 @@ def stem(path: str) -> str:
 def free(connection: Connection, name: str, path: str) -> None:
     """Raise ProgrammingError where the name is taken, or the file is attached already."""
     lowered = name.lower()
-    if not name or lowered.startswith(("sqlagent", "sqlite_", "pg_", "feed ")):
+    if not name or lowered.startswith(("sqlagent", "sqlite_", "pg_", "feed ", "file ")):
         raise ProgrammingError(f'"{name}" cannot name a database: it is reserved')
     if lowered in TAKEN:
         raise ProgrammingError(
@@ -113,6 +114,30 @@ def same_file(connection: Connection, path: str) -> str | None:
     return None
 
 
+def scanned(connection: Connection, path: str) -> str | None:
+    """The alias of a SQLite file that a statement reads by its path: see `Catalog.scanned`."""
+    known = same_file(connection, path)
+    if known is not None:
+        return "" if known == "main" else known.lower()
+    from sqlagent.sources import files
+
+    if not os.path.isfile(path):
+        raise files.missing(path)
+    if files.kind_of(path) != "sqlite":
+        return None
+    from sqlagent.sources.scan import ScanSource
+
+    scans = [k for k, s in connection.sources.items() if isinstance(s, ScanSource)]
+    if len(scans) >= SCANS_MAX:
+        connection.sources.pop(scans[0]).close()
+        connection.plans.clear()
+    name = f"file {os.path.basename(path)}"
+    while name.lower() in connection.sources:
+        name += " again"
+    connection.sources[name.lower()] = ScanSource(name, os.path.abspath(path), connection.timeout)
+    return name.lower()
+
+
 class RunDetach:
     """DETACH: statements that still stream from the database keep the rows they began with."""
 
@@ -146,7 +171,10 @@ class RunDatabases:
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
         own = connection.database
         rows: list[tuple[Any, ...]] = [("main", "file", "" if own.memory else own.path)]
-        rows += [(s.name, s.kind, s.path) for s in connection.sources.values()]
+        rows += [
+            (s.name, s.kind, s.path) for s in connection.sources.values()
+            if not s.name.startswith("file ")
+        ]  # fmt: skip
         if self.plan.pragma:
             # SQLite numbers main 0 and temp 1.
             rows = [(n and n + 1, name, path) for n, (name, _, path) in enumerate(rows)]

@@ -13,8 +13,9 @@ from sqlagent.engines.sqlite import Database, Handle, translate
 from sqlagent.errors import DataError, Error, NotSupportedError, ProgrammingError
 from sqlagent.functions import functions
 from sqlagent.plan.plans import Duck, Fill
+from sqlagent.run.attached import source_of, writing_to
 from sqlagent.run.lite import LiteRead
-from sqlagent.run.writing import fail, open_handle, writing
+from sqlagent.run.writing import fail, open_handle
 from sqlagent.sync.columns import NotColumnar
 from sqlagent.values import pick, stored
 
@@ -68,13 +69,22 @@ class RunDuck:
                 error.sql, error.position = self.text, None
             raise
         cursor._columns = result.columns
+        if shared_by(connection) is not None:  # the next statement is to use its cursor
+            cursor._iter = iter(list(result.rows()))
+            return
         cursor._iter = self.rows(connection, result)
         cursor._table = result.arrow
         cursor._close = result.close
         cursor._feeds = result.feeds
 
-    def start(self, connection: Connection, parameters: Any) -> DuckResult:
-        """Run it; in a transaction, over what that transaction sees."""
+    def start(
+        self, connection: Connection, parameters: Any, shared: Any = None
+    ) -> DuckResult:
+        """Run it; in a transaction, over what that transaction sees: on the cursor `shared` where
+        DuckDB writes in it."""
+        shared = shared or shared_by(connection)
+        for name in self.plan.natives:
+            connection.sources[name].check()
         duck = engine(self.database, connection.settings["memory_limit_mb"])
         self.database.duck_settings.update(connection.settings)
         given = parameters
@@ -91,12 +101,13 @@ class RunDuck:
         handle = _Interruptible()
         connection.running[id(handle)] = handle
         try:
-            if self.plan.feeds:
+            if self.plan.feeds or shared is not None:
                 from sqlagent.run.feeds import Realising
 
                 feeding = Realising(connection, duck, self.plan, given)
                 result = duck.run_prepared(
-                    self.plan, values, feeding, timeout_s=limit, started=handle.started
+                    self.plan, values, feeding, timeout_s=limit, started=handle.started,
+                    cursor=shared,
                 )
                 result.feeds = feeding.steps
                 return result
@@ -118,6 +129,11 @@ class RunDuck:
             yield from result.rows()
         finally:
             connection.running.pop(id(handle), None)
+
+
+def shared_by(connection: Connection) -> Any:
+    """The cursor of the attached database of DuckDB's that the transaction writes, if it does."""
+    return None if connection.other is None else getattr(connection.other, "cursor", None)
 
 
 def positional(plan: Duck) -> tuple[str | int, ...]:
@@ -167,6 +183,7 @@ class RunFill:
 
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
         plan = self.plan
+        target = source_of(connection, plan.target) if plan.target else None
         result = self.source.start(connection, parameters)
         try:
             columns = result.columns
@@ -193,12 +210,12 @@ class RunFill:
                     handle.executemany(insert, batch)
                 return done + len(batch)
 
-            cursor.rowcount = writing(connection, work, self.text, several=True)
+            cursor.rowcount = writing_to(connection, target, work, self.text, several=True)
         finally:
             result.close()
         if plan.create is not None:
             connection.plans.clear()
-            self.database.known_catalog = None
+            (target or self).database.known_catalog = None
 
 
 def definition(create: str, table: str, columns: list[tuple[str, str]]) -> str:

@@ -131,6 +131,12 @@ class NativeSource:
     def token(self) -> Any:
         return None
 
+    def hold(self, connection: Connection) -> Any:
+        """A cursor for what the open transaction writes there."""
+        from sqlagent.run.native import HeldNative
+
+        return HeldNative(connection, self)
+
     def close(self) -> None:
         native, self.native = self.native, None
         if native is not None and not self.engine.closed:

@@ -137,10 +137,9 @@ class Replicas:
         """
         with self.lock:  # so that the copies stay where they are until the cursor has seen them
             cursor.execute("BEGIN")
+            known = {} if getattr(cursor, "shared", False) else self._replicas
             for table in tables:
-                private.make(
-                    cursor, connection, table, self._replicas.get(table.lower()), self._schema
-                )
+                private.make(cursor, connection, table, known.get(table.lower()), self._schema)
 
     # What is in the file ------------------------------------------------------------------------
 
