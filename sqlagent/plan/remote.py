@@ -35,11 +35,16 @@ def remote(
 ) -> Lite | Fill | Native | Remote | None:
     """The plan of a statement that one attached database runs, or that writes one; None for any
     other."""
+    word = tokens[0].upper
+    if word in ("VACUUM", "ANALYZE") and len(tokens) == 2 and is_name(tokens[1]):
+        source = catalog.attached(tokens[1].name)
+        if source is not None and source.kind in _FEDS:
+            alias = tokens[1].name.lower()
+            return Lite(word, writes=True, source=alias, why=_why(alias))
     named = prefixes(tokens, catalog)
     if not named:
         return None
     aliases = set(named.values())
-    word = tokens[0].upper
     alone = aliases.pop() if len(aliases) == 1 else None
     if word in ("PRAGMA", "VACUUM", "ANALYZE", "REINDEX", *_DEFINE) and not _as(tokens):
         return _definition(sql, tokens, catalog, settings, protected, named, alone)
@@ -49,7 +54,12 @@ def remote(
             return _elsewhere(sql, tokens, catalog, settings, protected, alone, named)
         if source.kind == "agent":
             return Remote(bare(sql, tokens, named), alone, why=_why(alone))
-        return None
+        if word == "SUMMARIZE":
+            return _summarize(sql, tokens, catalog, settings, protected)
+        raise NotSupportedError(
+            f"{word} of a table of an attached {source.kind} database is not here",
+            hint="SUMMARIZE says its columns, and what is in them", sql=sql, position=0,
+        )  # fmt: skip
     if word not in _WRITE and word not in _READ_ALONE:
         return None
     from sqlagent.plan.mixed import Mixed
@@ -83,6 +93,24 @@ def bare(sql: str, tokens: list[Token], named: Mapping[int, str]) -> str:
         start, end = tokens[place].start, tokens[last].start + 1
         text[start:end] = " " * (end - start)
     return "".join(text)
+
+
+def _summarize(
+    sql: str,
+    tokens: list[Token],
+    catalog: Catalog,
+    settings: Mapping[str, Any],
+    protected: Protected,
+) -> Duck:
+    """SUMMARIZE of a read that DuckDB runs over what it is fed."""
+    from sqlagent.plan.route import route
+
+    start = tokens[1].start
+    head = "" if tokens[1].upper in ("SELECT", "FROM", "WITH") else "FROM "
+    text = " " * (start - len(head)) + head + sql[start:]
+    found = route(text, lex(text), catalog, {**settings, "route": "duckdb"}, protected)
+    assert isinstance(found, Duck)  # DuckDB was asked for, and a read is no write
+    return found._replace(sql=f"SUMMARIZE {found.sql.strip()}", lite=None, why="an analysis")
 
 
 def _elsewhere(

@@ -10,6 +10,8 @@ from typing import Any
 
 from sqlglot import exp
 
+from sqlagent.errors import NotSupportedError
+from sqlagent.functions import functions
 from sqlagent.rewrite.context import Context
 
 READERS = {"parquet": "read_parquet", "csv": "read_csv", "json": "read_json"}
@@ -21,8 +23,10 @@ def files(tree: exp.Expr, context: Context) -> exp.Expr:
     attached = {k: s for k, s in catalog.sources.items() if s.kind in READERS}
     ctes = {c.alias_or_name.lower() for c in tree.find_all(exp.CTE)}
     for node in list(tree.find_all(exp.Table)):
-        if isinstance(node.this, exp.Anonymous):
-            if node.this.name.lower() == "sqlite_scan":
+        if isinstance(node.this, exp.Func):
+            if catalog.attached(node.db) is not None:
+                _call(node, context)
+            elif node.this.name.lower() == "sqlite_scan":
                 _scan(node, context)
             continue
         name, schema = node.name.lower(), (node.catalog or node.db).lower()
@@ -43,7 +47,39 @@ def files(tree: exp.Expr, context: Context) -> exp.Expr:
         node.set("catalog", None)
         _unqualify(tree, schema)
         context.changed = True
+    for dot in tree.find_all(exp.Dot):
+        if isinstance(dot.expression, exp.Func) and catalog.attached(dot.this.name) is not None:
+            raise _refused(dot.this.name, dot.expression.name, context)
     return tree
+
+
+def _call(node: exp.Table, context: Context) -> None:
+    """A call on another agent's file as a table of it, whose name is the call."""
+    source: Any = context.catalog.attached(node.db)
+    call, name = node.this, node.this.name
+    function = functions().get(name.lower())
+    if source.kind != "agent" or function is None or function.kind != "table":
+        raise _refused(node.db, name, context)
+    if call.find(exp.Column, exp.Placeholder, exp.Query) is not None:
+        raise NotSupportedError(
+            f"{source.name}.{name}() beside other databases takes constants alone",
+            hint="Alone in its statement it takes parameters too.",
+            sql=context.sql, position=context.position(name),
+        )  # fmt: skip
+    if not node.alias:
+        node.set("alias", exp.TableAlias(this=exp.to_identifier(name)))
+    text = call.sql("duckdb", normalize_functions=False)
+    node.set("this", exp.to_identifier(text, quoted=True))
+    context.changed = True
+
+
+def _refused(alias: str, name: str, context: Context) -> NotSupportedError:
+    return NotSupportedError(
+        f"{alias}.{name}() cannot be called here",
+        detail="a function of another agent's file runs in a statement that names that file alone, "
+        "a table function with constants in any",
+        sql=context.sql, position=context.position(name),
+    )  # fmt: skip
 
 
 def _unqualify(tree: exp.Expr, schema: str) -> None:

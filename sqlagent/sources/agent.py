@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlagent import migrate
+from sqlagent.catalog import Column, Table
 from sqlagent.errors import MigrationError
+from sqlagent.functions import functions
+from sqlagent.sources import Rows
 from sqlagent.sources.sqlite import SqliteSource
+from sqlagent.sync.columns import quoted
 
 if TYPE_CHECKING:
     from sqlagent.connection import Connection
+    from sqlagent.plan.plans import Feed
 
 
 class AgentSource(SqliteSource):
@@ -47,6 +53,32 @@ class AgentSource(SqliteSource):
                 **settings,
             )  # fmt: skip
         return self._inner
+
+    def table(self, name: str) -> Table | None:
+        """A table, or a call of a table function: `recall('ada', 'tea')`."""
+        function = functions().get(name.partition("(")[0].lower()) if name.endswith(")") else None
+        if function is None:
+            return super().table(name)
+        return Table(name, "virtual", tuple(Column(n, t) for n, t in function.columns), None)
+
+    def read(
+        self,
+        feed: Feed,
+        values: Sequence[Any],
+        keys: list[Any] | None,
+        *,
+        connection: Connection,
+        snapshot: Any,
+    ) -> Rows:
+        if not feed.table.endswith(")"):
+            return super().read(
+                feed, values, keys, connection=connection, snapshot=snapshot
+            )  # fmt: skip
+        from sqlagent.arrow import table_of
+
+        listed = ", ".join(map(quoted, feed.columns))
+        found = self.connection.execute(f"SELECT {listed} FROM {feed.table}")
+        return Rows(table_of(found._described() or (), found.fetchall()))
 
     def hold(self, connection: Connection) -> Any:
         from sqlagent.run.remote import HeldAgent
