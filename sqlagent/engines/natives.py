@@ -16,7 +16,7 @@ import duckdb
 
 from sqlagent.engines import extensions
 from sqlagent.engines.duck_errors import translate
-from sqlagent.errors import BusyError, OperationalError
+from sqlagent.errors import BusyError, OperationalError, hidden
 from sqlagent.parse.lexer import quote, quote_name
 
 
@@ -97,15 +97,9 @@ def _refused(error: duckdb.Error, path: str, kind: str) -> BaseException:
         )
     found = translate(error)
     if kind == "postgres":
-        message = scrubbed(getattr(found, "message", text)).split("\n")[0]
+        message = hidden(getattr(found, "message", text)).split("\n")[0]
         return OperationalError(message, sqlstate="08001", hint="Is the server running?")
     return found
 
 
-def scrubbed(text: str) -> str:
-    """A text without the passwords of connection strings."""
-    text = re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:…@", text)
-    return re.sub(r"(?i)(password\s*=\s*)('[^']*'|\S+)", r"\1…", text)
-
-
-__all__ = ["Natives", "scrubbed"]
+__all__ = ["Natives"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlagent.errors import NotSupportedError, ProgrammingError, nearest
+from sqlagent.errors import NotSupportedError, ProgrammingError, hidden, nearest
 from sqlagent.parse.lexer import Token, is_name, unquote
 from sqlagent.parse.literals import literal
 from sqlagent.parse.parameters import Numbering
@@ -19,7 +19,11 @@ def attaching(sql: str, tokens: list[Token]) -> Attach | Detach | Databases | No
     """The plan of a statement about attached databases; None for any other."""
     word = tokens[0].upper
     if word == "ATTACH":
-        return _attach(sql, tokens)
+        try:
+            return _attach(sql, tokens)
+        except ProgrammingError as error:
+            error.sql = hidden(sql)
+            raise
     if word == "DETACH":
         return _detach(sql, tokens)
     words = [t.upper for t in tokens]

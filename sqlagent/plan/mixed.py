@@ -57,6 +57,15 @@ class Mixed:
             if isinstance(n.expression, exp.Anonymous)
             and self.catalog.attached(n.this.name) is not None
         }  # fmt: skip
+        for node in tree.find_all(exp.Table):
+            source = self.catalog.attached(node.db)
+            if isinstance(node.this, exp.Func) and source is not None and source.kind != "agent":
+                name = node.this.name
+                raise NotSupportedError(
+                    f"{node.db}.{name}() cannot be called here",
+                    detail=f'"{node.db}" is attached {source.kind}: it has no functions of its own',
+                    sql=self.sql, position=self.router.context().position(name),
+                )  # fmt: skip
         target = self.target(tree)
         alone = found.pop() if len(found) == 1 else ""
         if alone and not self.ours(tree):

@@ -87,8 +87,12 @@ class Sources:
         """Take in a table of an attached database."""
         alias = node.catalog or node.db
         source = self.context.catalog.attached(alias)
-        if source is None or self.context.catalog.find(node.name, node.db, node.catalog) is None:
+        table = self.context.catalog.find(node.name, node.db, node.catalog)
+        if source is None or table is None:
             raise self._unknown(node, source.tables() if source is not None else ())
+        if table.kind == "view" and source.native is not None:
+            for path in source.paths():  # type: ignore[attr-defined]  # what is native has them
+                self.guard.check(path)
         self.attached.append(alias.lower())
         self.not_sqlite.append(f"{alias} is an attached database")
 
@@ -96,8 +100,11 @@ class Sources:
         """The error for a name that no table has."""
         context = self.context
         name = f"{node.db}.{node.name}" if isinstance(node, exp.Table) and node.db else node.name
+        hint = nearest(node.name, known)
+        if isinstance(node, exp.Table) and node.db and hint is None:
+            hint = nearest(node.catalog or node.db, filter(None, context.catalog.sources))
         return ProgrammingError(
-            f'unknown table "{name}"', hint=nearest(node.name, known),
+            f'unknown table "{name}"', hint=hint,
             sql=context.sql, position=context.position(node.name), sqlstate="42P01",
         )  # fmt: skip
 

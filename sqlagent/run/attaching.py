@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from sqlagent.errors import DataError, Error, NotSupportedError, ProgrammingError, nearest
+from sqlagent.errors import (
+    DataError, Error, NotSupportedError, ProgrammingError, hidden, nearest,
+)  # fmt: skip
 from sqlagent.plan.plans import Attach, Databases, Detach
 from sqlagent.values import pick
 
@@ -45,7 +47,7 @@ class RunAttach:
             source = opened(connection, path, name, plan.kind, dict(plan.options))
         except Error as error:
             if error.position is None:
-                error.sql, error.position = self.text, plan.position
+                error.sql, error.position = hidden(self.text), plan.position
             raise
         connection.sources[name.lower()] = source
         connection.plans.clear()

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from sqlagent.engines.duck_errors import translate
 from sqlagent.engines.duckdb import DuckResult
 from sqlagent.engines.sqlite import Database
 from sqlagent.errors import Error, NotSupportedError
@@ -123,17 +122,14 @@ class RunNative:
             try:
                 result = self.read.start(connection, parameters, held.cursor)
                 self.fill(cursor, result)
-            except BaseException:
+            except BaseException as error:
                 if held is connection.other:
                     connection.txn_failed = True  # DuckDB undoes the whole transaction
                 else:
                     held.end("ROLLBACK")
-                raise
+                raise source.translated(error) from None
             if held is not connection.other:
                 held.end("COMMIT")
-        except duckdb.Error as error:
-            fail(connection)
-            raise translate(error, self.text) from None
         except Error as error:
             fail(connection)
             error.sql, error.position = self.text, None

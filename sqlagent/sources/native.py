@@ -5,16 +5,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from sqlagent.catalog import Column, Table
 from sqlagent.engines.duck_errors import translate
-from sqlagent.engines.natives import scrubbed
-from sqlagent.errors import Error, InternalError
+from sqlagent.errors import Error, IntegrityError, InternalError, NotSupportedError, hidden
+from sqlagent.parse.lexer import lex, unquote
 from sqlagent.sources import Rows, Statistics
 from sqlagent.sources.files import Watch
 
@@ -32,6 +34,14 @@ FROM duckdb_columns() AS c LEFT JOIN duckdb_views() AS v
 WHERE c.database_name = ? ORDER BY c.schema_name, c.table_name, c.column_index
 """
 
+_DEFINITIONS = """
+SELECT view_name, sql FROM duckdb_views() WHERE database_name = $1 AND sql IS NOT NULL
+UNION ALL SELECT function_name, macro_definition FROM duckdb_functions()
+WHERE database_name = $1 AND macro_definition IS NOT NULL
+"""
+# Functions that open a file, or run a text.
+_OPENS = re.compile(r"(?i)^(read_.*|.*_scan|glob|query|query_table|.*_query|parquet_.*|sniff_csv)$")
+
 
 class NativeSource:
     """A database under the name `name`, which DuckDB knows as `native`."""
@@ -46,7 +56,7 @@ class NativeSource:
     ) -> None:
         self.name = name
         self.kind = kind
-        self.path = scrubbed(path)
+        self.path = hidden(path)
         self.engine = engine
         self.read_only = bool(options.get("read_only"))
         self.native: str | None = engine.natives.attach(name, path, kind, options)
@@ -93,11 +103,43 @@ class NativeSource:
         return found
 
     def translated(self, error: BaseException) -> BaseException:
-        """DuckDB's error as ours, without passwords."""
+        """An error as ours, without passwords."""
         found = translate(error)
         if isinstance(found, Error):
-            found.message = scrubbed(found.message)
+            found.message = hidden(found.message)
+            if self.kind == "postgres" and " violates " in found.message:
+                message = found.message.partition("ERROR:")[2].strip() or found.message
+                return IntegrityError(message)
         return found
+
+    def paths(self) -> list[str]:
+        """What may be the path of a file in the definitions of the file's views and macros.
+
+        Raises NotSupportedError for one that reads a file whose path is computed: it may be one
+        that SQLite has open here, which DuckDB must not touch.
+        """
+        if self.kind != "duckdb":
+            return []
+        cursor = self.engine.cursor()
+        try:
+            rows = cursor.execute(_DEFINITIONS, [self.native]).fetchall()
+        except duckdb.Error as error:
+            raise self.translated(error) from None
+        finally:
+            cursor.close()
+        found: list[str] = []
+        for name, text in rows:
+            tokens = lex(text)
+            for token, after, first in zip_longest(tokens, tokens[1:], tokens[2:]):
+                if token.kind in ("string", "quoted"):
+                    found.append(unquote(token) if token.kind == "string" else token.name)
+                called = after is not None and after.text == "(" and first is not None
+                if called and _OPENS.search(token.name) and first.kind != "string":
+                    raise NotSupportedError(
+                        f'"{name}" in "{self.name}" reads a file by a path that is computed',
+                        detail=f"{token.name}() is not for statements but with a constant path",
+                    )
+        return list(dict.fromkeys(found))
 
     def statistics(self, table: str) -> Statistics:
         cursor = self.engine.cursor()
