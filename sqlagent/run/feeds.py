@@ -170,9 +170,12 @@ class Realising:
 
     def _keys(self, cursor: duckdb.DuckDBPyConnection, keys: Keys, most: int) -> list[Any] | None:
         """Up to `most` + 1 keys; None where they are not of the column's type."""
-        table = cursor.execute(
-            f"SELECT * FROM ({keys.sql}) LIMIT {most + 1}", list(self._values(keys.parameters))
-        ).to_arrow_table()
+        try:
+            table = cursor.execute(
+                f"SELECT * FROM ({keys.sql}) LIMIT {most + 1}", list(self._values(keys.parameters))
+            ).to_arrow_table()
+        except (duckdb.BinderException, duckdb.CatalogException):
+            return None  # the other side depends on a row around it
         values = table.column(0)
         kind = values.type
         if pa.types.is_integer(kind):
