@@ -362,7 +362,7 @@ class _Splitter:
         if len(inner.expressions) != 1 or inner.is_star or inner.args.get("limit"):
             return None
         keys = exp.select("*").from_(exp.Subquery(this=inner.copy(), alias=_alias("keys")))
-        return node.this.name, self._with(keys.distinct())
+        return node.this.name, self._with(keys.distinct(), scope)
 
     def _others(self, scope: Scope, alias: str, column: exp.Column) -> exp.Select:
         """SELECT DISTINCT of a source's column, less the rows that its own conditions leave out."""
@@ -371,14 +371,31 @@ class _Splitter:
         for condition in scope.conditions():
             if scope.alone(condition.node) == alias and scope.may_filter(condition, alias):
                 select = select.where(condition.node.copy(), copy=False)
-        return self._with(select)
+        return self._with(select, scope)
 
-    def _with(self, select: exp.Select) -> exp.Select:
-        """Give a SELECT the CTEs of the statement, where it names one."""
-        clause = self.tree.args.get("with_")
-        named = {t.name.lower() for t in select.find_all(exp.Table) if not t.db}
-        if clause is not None and named & self.ctes:
-            select.set("with_", clause.copy())
+    def _with(self, select: exp.Select, scope: Scope) -> exp.Select:
+        """Give a SELECT those CTEs around its scope that it names, by way of each other too."""
+        clauses: list[exp.With] = []
+        node: exp.Expr | None = scope.select
+        while node is not None:
+            clause = node.args.get("with_")
+            clauses += [clause] if clause is not None else []
+            node = node.parent
+        # The outermost first, since the inner ones may name them; an inner one of the same name
+        # hides the outer.
+        known = {c.alias.lower(): c for clause in reversed(clauses) for c in clause.expressions}
+        wanted: dict[str, exp.CTE] = {}
+        trees: list[exp.Expr] = [select]
+        while trees:
+            for table in trees.pop().find_all(exp.Table):
+                name = table.name.lower()
+                if not table.db and name in known and name not in wanted:
+                    wanted[name] = known[name]
+                    trees.append(known[name])
+        if wanted:
+            ctes = [c.copy() for n, c in known.items() if n in wanted]
+            recursive = any(clause.recursive for clause in clauses)
+            select.set("with_", exp.With(expressions=ctes, recursive=recursive))
         return select
 
     def _size(self, select: exp.Select) -> int:

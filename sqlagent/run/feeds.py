@@ -23,12 +23,12 @@ from sqlagent.sources.file import FileSource
 from sqlagent.sources.lite import TooMany, text_of
 from sqlagent.sync import build
 from sqlagent.sync.columns import NotColumnar, quoted
+from sqlagent.sync.replicas import Overtaken
 
 if TYPE_CHECKING:
     from sqlagent.connection import Connection
     from sqlagent.engines.duckdb import DuckEngine
 
-ATTEMPTS = 50  # to begin beside the columns while others commit
 KEPT_ROWS = 1_000_000  # beyond, rows stay in Arrow: a copy would take as much memory again
 # Of a table's rows, the part above which columns are better, made already or not.
 BUILT, UNBUILT = 200, 10
@@ -62,23 +62,25 @@ class Realising:
         self.plan = plan
         self.parameters = parameters
         self.steps: list[FeedStep] = []
+        self.begun = False
         self.sources: Mapping[str, Any] = {"": FileSource(connection), **connection.sources}
 
     def __call__(self, cursor: duckdb.DuckDBPyConnection) -> None:
         own = any(feed.source == "" for feed in self.plan.feeds)
         try:
             self._realise(cursor, own)
-        except (_Columns, NotColumnar):
+        except (_Columns, NotColumnar, Overtaken):
             if not own:
                 raise
-            cursor.rollback()
+            if self.begun:
+                cursor.rollback()
             self._realise(cursor, False)
 
     # One attempt --------------------------------------------------------------------------------
 
     def _realise(self, cursor: duckdb.DuckDBPyConnection, own: bool) -> None:
         """Read all feeds; where not `own`, those of the file are views of its columns."""
-        self.steps = []
+        self.steps, self.begun = [], False
         with contextlib.ExitStack() as stack:
             snapshots: dict[str, Any] = {}
             for name in dict.fromkeys(f.source for f in self.plan.feeds):
@@ -106,7 +108,7 @@ class Realising:
                         FeedStep(feed, sql, rows.table.num_rows, size, round(ms, 3), count)
                     )
                     there.add(feed.name)
-                    waiting.remove(feed)
+                waiting = [f for f in waiting if f.name not in there]
 
     def _source(self, name: str) -> Any:
         found = self.sources.get(name)
@@ -130,24 +132,25 @@ class Realising:
         replicas = self.engine.replicas
         if self.connection.txn is not None:
             stack.enter_context(self.connection.txn_lock)
+            self.begun = True
             replicas.private(tables, open_handle(self.connection), cursor)
             if own:
                 snapshots[""] = open_handle(self.connection)
             return
+
+        def beside() -> None:
+            again.close()
+            source = self.sources[""]
+            snapshots[""] = again.enter_context(source.snapshot(self.connection))
+
+        again = stack.enter_context(contextlib.ExitStack())
         with replicas.lock:
-            for _ in range(ATTEMPTS):
-                inner = contextlib.ExitStack()
-                if tables:
-                    replicas.fresh(tables)
-                if own:
-                    snapshots[""] = inner.enter_context(self.sources[""].snapshot(self.connection))
-                if not (own and tables) or replicas.current():
-                    stack.push(inner.pop_all())
-                    break
-                inner.close()
-            else:
-                raise _Columns
+            if tables:
+                replicas.fresh(tables, beside if own else None)
+            elif own:
+                beside()
             cursor.execute("BEGIN")
+            self.begun = True
             for table in tables:  # what is seen now stays until the transaction ends
                 cursor.execute(f"SELECT 1 FROM main.{quoted(table)} LIMIT 0")
 
@@ -170,9 +173,12 @@ class Realising:
 
     def _keys(self, cursor: duckdb.DuckDBPyConnection, keys: Keys, most: int) -> list[Any] | None:
         """Up to `most` + 1 keys; None where they are not of the column's type."""
-        table = cursor.execute(
-            f"SELECT * FROM ({keys.sql}) LIMIT {most + 1}", list(self._values(keys.parameters))
-        ).to_arrow_table()
+        try:
+            table = cursor.execute(
+                f"SELECT * FROM ({keys.sql}) LIMIT {most + 1}", list(self._values(keys.parameters))
+            ).to_arrow_table()
+        except (duckdb.BinderException, duckdb.CatalogException):
+            return None  # the other side depends on a row around it
         values = table.column(0)
         kind = values.type
         if pa.types.is_integer(kind):
