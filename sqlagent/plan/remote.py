@@ -168,9 +168,10 @@ def _definition(
     if source.native is None:
         raise read_only(sql, tokens[place], source.kind, alone)
     known = {"TABLE", "VIEW", "INDEX", "UNIQUE", "OR", "SCHEMA", "SEQUENCE"}
-    if tokens[0].upper not in _DEFINE or kind not in known or any(
-        t.upper in ("VIEW", "MACRO", "FUNCTION", "SECRET") for t in tokens[1:4]
-    ) and tokens[0].upper == "CREATE":
+    verb = tokens[0].upper
+    kinds = {t.upper for t in tokens[1:4]}
+    opens = verb == "CREATE" and kinds & {"VIEW", "MACRO", "FUNCTION", "SECRET"}
+    if verb not in _DEFINE or opens or (verb != "TRUNCATE" and kind not in known):
         raise NotSupportedError(
             f"{tokens[0].upper} {kind} is not here in an attached {source.kind} database",
             sql=sql, position=tokens[0].start,

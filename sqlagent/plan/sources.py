@@ -91,7 +91,7 @@ class Sources:
         if source is None or table is None:
             raise self._unknown(node, source.tables() if source is not None else ())
         if table.kind == "view" and source.native is not None:
-            for path in source.paths():  # type: ignore[attr-defined]  # what is native has them
+            for path in source.paths(table.name):  # type: ignore[attr-defined]  # what is native has them
                 self.guard.check(path)
         self.attached.append(alias.lower())
         self.not_sqlite.append(f"{alias} is an attached database")

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,7 @@ def plan_of(connection: Connection, sql: str) -> Plan:
     else:
         catalog = schema.catalog(database)
     catalog = catalog._replace(
-        sources={"": FileSource(connection), **connection.sources},
+        sources=ChainMap({"": FileSource(connection)}, connection.sources),
         scanned=lambda path: scanned(connection, path),
     )
     return plan(sql, catalog, connection.settings, database.protected)

@@ -20,7 +20,7 @@ SCANS_MAX = 8  # files named by their path that a connection keeps open
 # Names that mean something already wherever a schema may be named.
 TAKEN = frozenset((
     "main", "temp", "public", "system", "memory", "columns", "information_schema", "pg_catalog",
-    "sqlite", "excluded", "new", "old",
+    "sqlite",
 ))  # fmt: skip
 
 

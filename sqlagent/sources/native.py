@@ -112,8 +112,8 @@ class NativeSource:
                 return IntegrityError(message)
         return found
 
-    def paths(self) -> list[str]:
-        """What may be the path of a file in the definitions of the file's views and macros.
+    def paths(self, view: str) -> list[str]:
+        """What may be the path of a file in the definition of a view, and of what it calls.
 
         Raises NotSupportedError for one that reads a file whose path is computed: it may be one
         that SQLite has open here, which DuckDB must not touch.
@@ -127,17 +127,24 @@ class NativeSource:
             raise self.translated(error) from None
         finally:
             cursor.close()
-        found: list[str] = []
+        texts: dict[str, str] = {}
         for name, text in rows:
-            tokens = lex(text)
+            texts[name.lower()] = texts.get(name.lower(), "") + " " + text
+        found: list[str] = []
+        wanted = [view.lower()]
+        while wanted:
+            tokens = lex(texts.pop(wanted.pop(), ""))
             for token, after, first in zip_longest(tokens, tokens[1:], tokens[2:]):
+                name = token.name.lower()
                 if token.kind in ("string", "quoted"):
                     found.append(unquote(token) if token.kind == "string" else token.name)
+                if name in texts:
+                    wanted.append(name)
                 called = after is not None and after.text == "(" and first is not None
-                if called and _OPENS.search(token.name) and first.kind != "string":
+                if called and _OPENS.search(name) and first.kind != "string":
                     raise NotSupportedError(
-                        f'"{name}" in "{self.name}" reads a file by a path that is computed',
-                        detail=f"{token.name}() is not for statements but with a constant path",
+                        f'"{view}" in "{self.name}" reads a file by a path that is computed',
+                        detail=f"{name}() is only let pass with a constant path",
                     )
         return list(dict.fromkeys(found))
 

@@ -64,8 +64,8 @@ def _checked(path: str, kind: str | None, found: str, read_only: bool) -> str:
     if os.path.exists(path):
         if kind is not None and live.protected(path) is None:
             head = files.header(path)
-            is_sqlite = not head or head.startswith(b"SQLite format 3\0")
-            if (kind == "duckdb") is is_sqlite and head:
+            duck = head[8:12] == b"DUCK"
+            if head and not (duck if kind == "duckdb" else head.startswith(b"SQLite format 3\0")):
                 raise OperationalError(f'"{path}" is no {kind} file', sqlstate="58030")
         elif kind == "duckdb":
             raise NotSupportedError(f'"{path}" is open here as SQLite: it is no duckdb file')
