@@ -397,6 +397,31 @@ def test_a_native_transaction_sees_our_rows_as_they_are(
     assert one(con, "SELECT count(*) FROM facts.products") == 3
 
 
+def test_definitions_of_a_transaction_are_seen_in_it(
+    shop: sqlagent.Connection, facts: Path
+) -> None:
+    shop.execute("ATTACH ? AS facts", (str(facts),))
+    for name in ("shop", "facts"):
+        shop.begin()
+        shop.execute(f"CREATE TABLE {name}.made (a INTEGER)")
+        shop.execute(f"INSERT INTO {name}.made VALUES (1)")
+        assert shop.execute(f"SELECT a FROM {name}.made").fetchall() == [(1,)]
+        shop.rollback()
+        with pytest.raises(sqlagent.ProgrammingError):
+            shop.execute(f"SELECT a FROM {name}.made")
+
+
+def test_executemany_of_each_kind(other: sqlagent.Connection, facts: Path) -> None:
+    other.execute("ATTACH ? AS facts", (str(facts),))
+    cursor = other.executemany("INSERT INTO facts.products VALUES (?, ?)", [(3, "a"), (4, "b")])
+    assert cursor.rowcount == 2
+    other.executemany("SELECT other.remember(?, ?)", [("bob", "one"), ("bob", "two")])
+    assert one(other, "SELECT count(*) FROM other.memories WHERE agent_id = 'bob'") == 2
+    with pytest.raises(sqlagent.DataError):
+        other.executemany("INSERT INTO facts.products VALUES (?, ?)", [(5, "a"), ("x", "b")])
+    assert one(other, "SELECT count(*) FROM facts.products") == 4
+
+
 # Other agents, Lance, views of a .duckdb file ------------------------------------------------------
 
 

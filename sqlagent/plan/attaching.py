@@ -88,6 +88,8 @@ def _options(
                     raise wrong(sql, tokens, at, "a value for the option")
                 after = found
             at = after
+        if head.upper == "TYPE" and value is True:
+            raise wrong(sql, tokens, at, "the type of the database")
         if head.upper == "TYPE":
             kind = _kind(str(value), sql, head)
         else:

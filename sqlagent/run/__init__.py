@@ -114,7 +114,7 @@ def run_many(connection: Connection, cursor: Cursor, sql: str, parameters: Itera
     if many is not None:
         many(connection, cursor, parameters)
         return
-    if not isinstance(runner, RunCalls):
+    if not getattr(runner, "repeats", isinstance(runner, RunCalls)):
         raise ProgrammingError("executemany is for statements that write")
     own = connection.txn is None
     if own:

@@ -136,7 +136,7 @@ def scanned(connection: Connection, path: str) -> str | None:
     name = f"file {os.path.basename(path)}"
     while name.lower() in connection.sources:
         name += " again"
-    connection.sources[name.lower()] = ScanSource(name, os.path.abspath(path), connection.timeout)
+    connection.sources[name.lower()] = ScanSource(connection, name, os.path.abspath(path))
     return name.lower()
 
 

@@ -103,6 +103,8 @@ class HeldNative:
 class RunNative:
     """A write in an attached database of DuckDB's."""
 
+    repeats = True  # by executemany
+
     def __init__(self, database: Database, plan: Native, text: str) -> None:
         self.plan = plan
         self.text = text

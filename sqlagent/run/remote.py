@@ -47,6 +47,7 @@ class RunRemote:
     def __init__(self, plan: Remote, text: str) -> None:
         self.plan = plan
         self.text = text
+        self.repeats = plan.writes  # by executemany
 
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
         source = source_of(connection, self.plan.source)

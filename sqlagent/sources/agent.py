@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlagent import migrate
 from sqlagent.catalog import Column, Table
+from sqlagent.engines.sqlite import translate
 from sqlagent.errors import MigrationError
 from sqlagent.functions import functions
 from sqlagent.sources import Rows
@@ -24,11 +25,11 @@ class AgentSource(SqliteSource):
     kind = "agent"
 
     def __init__(
-        self, name: str, path: str, outer: Connection, *, read_only: bool, timeout: float
+        self, connection: Connection, name: str, path: str, *, read_only: bool = False
     ) -> None:
-        self._outer = outer
+        self._settings = {k: v for k, v in connection.settings.items() if k != "synchronous"}
         self._inner: Connection | None = None
-        super().__init__(name, path, read_only=read_only, timeout=timeout)
+        super().__init__(connection, name, path, read_only=read_only)
         try:
             with self.database.read() as handle:
                 if not migrate.applied(handle) or migrate.pending(handle, migrate.known()):
@@ -37,9 +38,9 @@ class AgentSource(SqliteSource):
                         hint="Open it once with sqlagent, which brings it to this version, or "
                         "ATTACH it (TYPE sqlite) for its tables alone.",
                     )
-        except BaseException:
+        except BaseException as error:
             self.close()
-            raise
+            raise translate(error) from None
 
     @property
     def connection(self) -> Connection:
@@ -47,10 +48,9 @@ class AgentSource(SqliteSource):
         if self._inner is None:
             from sqlagent.connection import connect
 
-            settings = {k: v for k, v in self._outer.settings.items() if k != "synchronous"}
             self._inner = connect(
                 self.path, read_only=self.database.read_only, timeout=self.database.timeout,
-                **settings,
+                **self._settings,
             )  # fmt: skip
         return self._inner
 

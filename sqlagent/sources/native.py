@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,7 @@ class NativeSource:
 
     def __init__(
         self,
+        connection: Connection,
         name: str,
         path: str,
         kind: str,
@@ -55,6 +57,7 @@ class NativeSource:
         options: dict[str, Any],
     ) -> None:
         self.name = name
+        self._connection = weakref.ref(connection)  # which holds it
         self.kind = kind
         self.path = hidden(path)
         self.engine = engine
@@ -69,11 +72,32 @@ class NativeSource:
         if self.watch is not None:
             self.watch.check()
 
+    @contextmanager
+    def _reading(self) -> Iterator[Any]:
+        """A cursor; the open transaction's, where that writes here: it sees its own tables."""
+        connection = self._connection()
+        held = None if connection is None else connection.other
+        own = held is not None and held.name == self.name.lower()
+        cursor = held.cursor if own else self.engine.cursor()
+        try:
+            yield cursor
+        except duckdb.Error as error:
+            raise self.translated(error) from None
+        finally:
+            if not own:
+                cursor.close()
+
     def table(self, name: str) -> Table | None:
         """A table by its name, or by schema.name."""
-        found = self._all()
         lowered = name.lower()
-        return found.get(lowered) or found.get(f"{self.default}.{lowered}")
+        for _ in range(2):
+            found = self._all()
+            table = found.get(lowered) or found.get(f"{self.default}.{lowered}")
+            if table is not None or self.kind != "postgres":
+                break
+            with self._reading() as cursor:  # DuckDB remembers what a server had
+                cursor.execute("CALL pg_clear_cache()")
+        return table
 
     def tables(self) -> list[str]:
         start = f"{self.default}."
@@ -82,16 +106,8 @@ class NativeSource:
     def _all(self) -> dict[str, Table]:
         """All tables by lower-case schema.name."""
         self.check()
-        cursor = self.engine.cursor()
-        try:
+        with self._reading() as cursor:
             rows = cursor.execute(_COLUMNS, [self.native]).fetchall()
-            if self.kind == "postgres" and not rows:
-                cursor.execute("CALL pg_clear_cache()")
-                rows = cursor.execute(_COLUMNS, [self.native]).fetchall()
-        except duckdb.Error as error:
-            raise self.translated(error) from None
-        finally:
-            cursor.close()
         found: dict[str, Table] = {}
         for schema, table, column, kind, not_null, sql in rows:
             key = f"{schema}.{table}".lower()
@@ -120,13 +136,8 @@ class NativeSource:
         """
         if self.kind != "duckdb":
             return []
-        cursor = self.engine.cursor()
-        try:
+        with self._reading() as cursor:
             rows = cursor.execute(_DEFINITIONS, [self.native]).fetchall()
-        except duckdb.Error as error:
-            raise self.translated(error) from None
-        finally:
-            cursor.close()
         texts: dict[str, str] = {}
         for name, text in rows:
             texts[name.lower()] = texts.get(name.lower(), "") + " " + text
@@ -149,18 +160,13 @@ class NativeSource:
         return list(dict.fromkeys(found))
 
     def statistics(self, table: str) -> Statistics:
-        cursor = self.engine.cursor()
         schema, _, bare = table.rpartition(".")
-        try:
+        with self._reading() as cursor:
             row = cursor.execute(
                 "SELECT estimated_size FROM duckdb_tables() WHERE database_name = ? "
                 "AND lower(table_name) = ? AND lower(schema_name) = ?",
                 [self.native, bare.lower(), (schema or self.default).lower()],
             ).fetchone()
-        except duckdb.Error as error:
-            raise self.translated(error) from None
-        finally:
-            cursor.close()
         return Statistics(None if row is None else row[0])
 
     def snapshot(self, connection: Connection) -> AbstractContextManager[Any]:

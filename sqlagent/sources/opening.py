@@ -81,7 +81,7 @@ def _native(
     from sqlagent.sources.native import NativeSource
 
     duck = engine(connection.database, connection.settings["memory_limit_mb"])
-    return NativeSource(name, path, kind, duck, options)
+    return NativeSource(connection, name, path, kind, duck, options)
 
 
 def _sqlite(
@@ -90,7 +90,7 @@ def _sqlite(
     """An ordinary SQLite file, or another agent's where it has our schema."""
     from sqlagent.sources.sqlite import SqliteSource
 
-    source = SqliteSource(name, path, read_only=read_only, timeout=connection.timeout)
+    source = SqliteSource(connection, name, path, read_only=read_only)
     if kind == "sqlite" or (
         kind is None and "sqlagent_migrations" not in source.catalog().tables
     ):
@@ -98,4 +98,4 @@ def _sqlite(
     source.close()
     from sqlagent.sources.agent import AgentSource
 
-    return AgentSource(name, path, connection, read_only=read_only, timeout=connection.timeout)
+    return AgentSource(connection, name, path, read_only=read_only)

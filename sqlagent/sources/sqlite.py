@@ -6,6 +6,7 @@ with this module, pyarrow when rows are read.)
 
 from __future__ import annotations
 
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -40,10 +41,13 @@ class SqliteSource:
     kind = "sqlite"
     native: str | None = None
 
-    def __init__(self, name: str, path: str, *, read_only: bool, timeout: float) -> None:
+    def __init__(
+        self, connection: Connection, name: str, path: str, *, read_only: bool = False
+    ) -> None:
         self.name = name
         self.path = path
-        self.database = live.attach(path, read_only=read_only, timeout=timeout)
+        self._connection = weakref.ref(connection)  # which holds it
+        self.database = live.attach(path, read_only=read_only, timeout=connection.timeout)
         self.watch = Watch(name, self.database.path)
         self._kept: OrderedDict[tuple[Any, ...], tuple[Any, Rows]] = OrderedDict()
         self._ear: Handle | None = None
@@ -60,9 +64,10 @@ class SqliteSource:
         if not self.database.memory:
             self.watch.check()
 
-    def catalog(self, connection: Connection | None = None) -> Catalog:
+    def catalog(self) -> Catalog:
         """Its tables now, as the open transaction sees them where that writes it."""
         self.check()
+        connection = self._connection()
         held = None if connection is None else connection.held(self.name)
         try:
             return schema.read_catalog(held) if held is not None else schema.catalog(self.database)
