@@ -64,7 +64,7 @@ def said(process: Any, sql: str) -> None:
     assert process.stdout.readline() == "done\n"
 
 
-# What other processes do ---------------------------------------------------------------------------
+# What other processes do -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("journal", ["wal", "delete"])
@@ -98,9 +98,7 @@ def test_schema_changes_of_another_process_are_followed(
     assert shop.execute(sql.replace("o.*", "o.remark")).fetchall() == [("n",)]
 
 
-def test_nothing_is_written_into_an_attached_file(
-    shop: sqlagent.Connection, shop_db: Path
-) -> None:
+def test_nothing_is_written_into_an_attached_file(shop: sqlagent.Connection, shop_db: Path) -> None:
     before = sqlite3_says(shop_db, "SELECT group_concat(sql) FROM sqlite_schema")
     journal = sqlite3_says(shop_db, "PRAGMA journal_mode")
     shop.execute("CREATE TABLE mine AS SELECT * FROM shop.orders")
@@ -136,9 +134,7 @@ def test_a_write_lock_survives_reads_of_every_kind(
     assert one(shop, "SELECT count(*) FROM shop.orders") == 3
 
 
-def test_guard_covers_attached_files_until_detach(
-    shop: sqlagent.Connection, shop_db: Path
-) -> None:
+def test_guard_covers_attached_files_until_detach(shop: sqlagent.Connection, shop_db: Path) -> None:
     assert protected(str(shop_db)) == str(shop_db)
     with pytest.raises(sqlagent.NotSupportedError, match="open here"):
         shop.execute(f"SELECT size FROM read_blob('{shop_db}')")
@@ -171,7 +167,7 @@ def test_a_busy_file_is_a_busy_error(tmp_path: Path, shop_db: Path) -> None:
     con = sqlagent.connect(tmp_path / "agent.db", timeout=0.1)
     con.execute("ATTACH ? AS shop", (str(shop_db),))
     assert one(con, "SELECT count(*) FROM shop.orders") == 2
-    with pytest.raises(sqlagent.Error, match="locked|busy"):
+    with pytest.raises(sqlagent.Error, match=r"locked|busy"):
         con.execute("INSERT INTO shop.orders (total) VALUES (1)")
     said(writer, "COMMIT")
     con.execute("INSERT INTO shop.orders (total) VALUES (1)")
@@ -193,7 +189,7 @@ def test_a_duckdb_file_that_another_process_has_is_refused(
         con.execute("INSERT INTO facts.products VALUES (3, 'x')")
 
 
-# Files that go, and cursors that stay --------------------------------------------------------------
+# Files that go, and cursors that stay ------------------------------------------------------------
 
 
 def test_a_file_that_vanishes_is_named_and_the_others_go_on(
@@ -236,9 +232,7 @@ def test_a_cursor_outlives_detach(shop: sqlagent.Connection, route: str) -> None
         shop.execute("SELECT id FROM shop.orders ORDER BY id")
 
 
-def test_a_cursor_on_a_duckdb_file_outlives_detach(
-    con: sqlagent.Connection, facts: Path
-) -> None:
+def test_a_cursor_on_a_duckdb_file_outlives_detach(con: sqlagent.Connection, facts: Path) -> None:
     con.execute("ATTACH ? AS facts", (str(facts),))
     con.execute("INSERT INTO facts.products SELECT range, 'x' FROM range(100000)")
     cursor = con.execute("SELECT id FROM facts.products")
@@ -251,7 +245,7 @@ def test_a_cursor_on_a_duckdb_file_outlives_detach(
     ) == "100002"  # fmt: skip
 
 
-# Names and connections -----------------------------------------------------------------------------
+# Names and connections ---------------------------------------------------------------------------
 
 
 def test_what_one_connection_attaches_another_does_not_see(
@@ -322,12 +316,10 @@ def test_no_file_of_the_wrong_kind(con: sqlagent.Connection, tmp_path: Path, fac
     assert text.read_text().startswith("no database")
 
 
-# Transactions --------------------------------------------------------------------------------------
+# Transactions ------------------------------------------------------------------------------------
 
 
-def test_pep_249_transactions_reach_attached_files(
-    fresh_db: Path, shop_db: Path
-) -> None:
+def test_pep_249_transactions_reach_attached_files(fresh_db: Path, shop_db: Path) -> None:
     con = sqlagent.connect(fresh_db, autocommit=False)
     con.execute("ATTACH ? AS shop", (str(shop_db),))
     con.execute("INSERT INTO shop.orders (total) VALUES (1)")
@@ -422,7 +414,7 @@ def test_executemany_of_each_kind(other: sqlagent.Connection, facts: Path) -> No
     assert one(other, "SELECT count(*) FROM facts.products") == 4
 
 
-# Other agents, Lance, views of a .duckdb file ------------------------------------------------------
+# Other agents, Lance, views of a .duckdb file ----------------------------------------------------
 
 
 @pytest.fixture
@@ -545,7 +537,7 @@ def test_scanned_files_are_followed_and_bounded(con: sqlagent.Connection, tmp_pa
     assert one(con, sql) == 1
 
 
-# EXPLAIN and secrets -------------------------------------------------------------------------------
+# EXPLAIN and secrets -----------------------------------------------------------------------------
 
 
 def test_explain_names_the_database(shop: sqlagent.Connection, facts: Path) -> None:

@@ -49,12 +49,15 @@ def _attach(sql: str, tokens: list[Token]) -> Attach:
         path = unquote(place) if place.kind == "string" else place.name
     at += 1
     if at < len(tokens) and tokens[at].upper == "AS":
-        if at + 1 >= len(tokens) or not (is_name(tokens[at + 1]) or tokens[at + 1].kind == "string"):
+        if at + 1 >= len(tokens) or not (
+            is_name(tokens[at + 1]) or tokens[at + 1].kind == "string"
+        ):
             raise wrong(sql, tokens, at + 1, "a name for the database")
         token = tokens[at + 1]
         name = unquote(token) if token.kind == "string" else token.name
         at += 2
-    kind, options = None, ()
+    kind: str | None = None
+    options: tuple[tuple[str, Any], ...] = ()
     if at < len(tokens) and tokens[at].text == "(":
         kind, options, at = _options(sql, tokens, at + 1)
     if at < len(tokens):
@@ -75,7 +78,8 @@ def _options(
     while True:
         if at >= len(tokens) or not is_name(tokens[at]):
             raise wrong(sql, tokens, at, "the name of an option")
-        head, value, at = tokens[at], True, at + 1
+        value: Any = True
+        head, at = tokens[at], at + 1
         if at < len(tokens) and tokens[at].text == "=":
             at += 1
         if at < len(tokens) and tokens[at].text not in (",", ")"):

@@ -108,7 +108,7 @@ class Mixed:
 
     # One database alone ---------------------------------------------------------------------------
 
-    def alone(self, tree: exp.Expr, alias: str, writes: bool) -> Any:
+    def alone(self, tree: exp.Expr, alias: str, writes: bool) -> Lite | Remote | None:
         """The plan where one database has all that the statement names."""
         source: Any = self.catalog.sources[alias]
         why = f"all that it names is in {alias}"
@@ -140,7 +140,7 @@ class Mixed:
 
     # Writes ---------------------------------------------------------------------------------------
 
-    def write(self, tree: exp.Expr, target: exp.Table, alias: str) -> Any:
+    def write(self, tree: exp.Expr, target: exp.Table, alias: str) -> Fill | Native:
         """A write to an attached database, of rows that come from elsewhere too."""
         source: Any = self.catalog.sources[alias]
         if source.kind in ("sqlite", "agent"):
@@ -170,7 +170,9 @@ class Mixed:
         if moved is not None:
             query.set("with_", moved.copy())
         read = self.read(query)
-        columns = [c.name for c in tree.this.expressions] if isinstance(tree.this, exp.Schema) else []
+        columns = (
+            [c.name for c in tree.this.expressions] if isinstance(tree.this, exp.Schema) else []
+        )
         listed = f" ({', '.join(map(quote_name, columns))})" if columns else ""
         name = quote_name(target.name)
         if isinstance(tree, exp.Insert):
@@ -237,10 +239,10 @@ class Mixed:
         context.changed = True
         if sources.not_duckdb:
             raise router.impossible([], sources.not_duckdb)
-        read = router.duck(tree, context, sources, None)
-        if read is None:
+        whole = router.duck(tree, context, sources, None)
+        if whole is None:
             raise router.impossible([], router.unsaid)
-        return Native(read, alias, False, f"{alias} is written by DuckDB")
+        return Native(whole, alias, False, f"{alias} is written by DuckDB")
 
     # Names ----------------------------------------------------------------------------------------
 

@@ -32,7 +32,7 @@ def remote(
     catalog: Catalog,
     settings: Mapping[str, Any],
     protected: Protected,
-) -> Lite | Fill | Native | Remote | None:
+) -> Lite | Duck | Fill | Native | Remote | None:
     """The plan of a statement that one attached database runs, or that writes one; None for any
     other."""
     word = tokens[0].upper
@@ -86,8 +86,10 @@ def bare(sql: str, tokens: list[Token], named: Mapping[int, str]) -> str:
     text = list(sql)
     for place in named:
         last = place + 1
-        if tokens[place + 2].upper == "MAIN" and tokens[place + 3 : place + 4] and (
-            tokens[place + 3].text == "."
+        if (
+            tokens[place + 2].upper == "MAIN"
+            and tokens[place + 3 : place + 4]
+            and (tokens[place + 3].text == ".")
         ):
             last = place + 3
         start, end = tokens[place].start, tokens[last].start + 1
@@ -121,7 +123,7 @@ def _elsewhere(
     protected: Protected,
     alias: str,
     named: Mapping[int, str],
-) -> Any:
+) -> Lite | None:
     """The statement planned as the attached SQLite file's own."""
     from sqlagent.plan import planned
 
@@ -146,7 +148,7 @@ def _definition(
     protected: Protected,
     named: Mapping[int, str],
     alone: str | None,
-) -> Any:
+) -> Lite | Native | Remote:
     """CREATE, ALTER, DROP and pragmas in an attached database."""
     if alone is None:
         raise NotSupportedError(

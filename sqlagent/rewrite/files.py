@@ -93,8 +93,10 @@ def _scan(node: exp.Table, context: Context) -> None:
     """A scan as a table of the file, under the name that the connection has for it."""
     given = node.this.expressions
     scanned = context.catalog.scanned
-    if scanned is None or len(given) != 2 or not all(
-        isinstance(g, exp.Literal) and g.is_string for g in given
+    if (
+        scanned is None
+        or len(given) != 2
+        or not all(isinstance(g, exp.Literal) and g.is_string for g in given)
     ):
         return
     alias = scanned(given[0].name)

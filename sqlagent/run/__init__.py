@@ -15,7 +15,18 @@ from sqlagent.engines.sqlite import Database
 from sqlagent.errors import ProgrammingError
 from sqlagent.migrate import refuse_own
 from sqlagent.plan.plans import (
-    Attach, Call, Calls, Databases, Detach, Duck, Explain, Lite, Native, Plan, Remote, Setting,
+    Attach,
+    Call,
+    Calls,
+    Databases,
+    Detach,
+    Duck,
+    Explain,
+    Lite,
+    Native,
+    Plan,
+    Remote,
+    Setting,
     Transaction,
 )  # fmt: skip
 from sqlagent.run.attaching import RunAttach, RunDatabases, RunDetach, scanned

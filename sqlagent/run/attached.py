@@ -14,7 +14,13 @@ from sqlagent.errors import BusyError, ProgrammingError
 from sqlagent.plan.plans import Lite, Native, Remote
 from sqlagent.run.lite import LiteRead, LiteWrite, Runnable, plain
 from sqlagent.run.writing import (
-    claim, failed, limited, open_handle, outside, within, writing,
+    claim,
+    failed,
+    limited,
+    open_handle,
+    outside,
+    within,
+    writing,
 )  # fmt: skip
 from sqlagent.values import pick, stored_all
 

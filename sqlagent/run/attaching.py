@@ -6,7 +6,12 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from sqlagent.errors import (
-    DataError, Error, NotSupportedError, ProgrammingError, hidden, nearest,
+    DataError,
+    Error,
+    NotSupportedError,
+    ProgrammingError,
+    hidden,
+    nearest,
 )  # fmt: skip
 from sqlagent.plan.plans import Attach, Databases, Detach
 from sqlagent.values import pick

@@ -77,9 +77,7 @@ class RunDuck:
         cursor._close = result.close
         cursor._feeds = result.feeds
 
-    def start(
-        self, connection: Connection, parameters: Any, shared: Any = None
-    ) -> DuckResult:
+    def start(self, connection: Connection, parameters: Any, shared: Any = None) -> DuckResult:
         """Run it; in a transaction, over what that transaction sees: on the cursor `shared` where
         DuckDB writes in it."""
         shared = shared or shared_by(connection)
@@ -106,7 +104,11 @@ class RunDuck:
 
                 feeding = Realising(connection, duck, self.plan, given)
                 result = duck.run_prepared(
-                    self.plan, values, feeding, timeout_s=limit, started=handle.started,
+                    self.plan,
+                    values,
+                    feeding,
+                    timeout_s=limit,
+                    started=handle.started,
                     cursor=shared,
                 )
                 result.feeds = feeding.steps

@@ -77,14 +77,14 @@ class NativeSource:
         """A cursor; the open transaction's, where that writes here: it sees its own tables."""
         connection = self._connection()
         held = None if connection is None else connection.other
-        own = held is not None and held.name == self.name.lower()
-        cursor = held.cursor if own else self.engine.cursor()
+        own = held if held is not None and held.name == self.name.lower() else None
+        cursor = own.cursor if own is not None else self.engine.cursor()
         try:
             yield cursor
         except duckdb.Error as error:
             raise self.translated(error) from None
         finally:
-            if not own:
+            if own is None:
                 cursor.close()
 
     def table(self, name: str) -> Table | None:

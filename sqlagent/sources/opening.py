@@ -91,9 +91,7 @@ def _sqlite(
     from sqlagent.sources.sqlite import SqliteSource
 
     source = SqliteSource(connection, name, path, read_only=read_only)
-    if kind == "sqlite" or (
-        kind is None and "sqlagent_migrations" not in source.catalog().tables
-    ):
+    if kind == "sqlite" or (kind is None and "sqlagent_migrations" not in source.catalog().tables):
         return source
     source.close()
     from sqlagent.sources.agent import AgentSource

@@ -114,7 +114,9 @@ class SqliteSource:
         connection: Connection,
         snapshot: Any,
     ) -> Rows:
-        from sqlagent.sources import lite  # imported here: a statement without feeds needs none of it
+        from sqlagent.sources import (
+            lite,
+        )  # imported here: a statement without feeds needs none of it
 
         handle, token = snapshot
         whole = feed.filter is None and feed.limit is None and keys is None
