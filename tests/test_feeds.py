@@ -19,6 +19,7 @@ import sqlagent
 from sqlagent.engines import live, schema
 from sqlagent.plan import feeds as planned
 from sqlagent.plan.plans import Feed
+from sqlagent.run.across import Across
 from sqlagent.sources import Rows, Statistics, lite
 
 
@@ -80,6 +81,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "CREATE INDEX o_by_k ON o (k); CREATE INDEX o_by_s ON o (s)"
     ).fetchall()
     shop.executemany("INSERT INTO o VALUES (?, ?, ?, ?)", ROWS)
+    shop.execute("CREATE TABLE p (id INTEGER PRIMARY KEY, k INTEGER, s TEXT, x REAL)")
+    shop.execute("INSERT INTO p SELECT * FROM o")
     shop.close()
     con = duckdb.connect()
     con.execute("CREATE TABLE f (id BIGINT, k BIGINT, s VARCHAR)")
@@ -109,6 +112,7 @@ def forced(con: sqlagent.Connection, on: bool) -> Iterator[None]:
     """Every table that may be a feed is one, with all that can be pushed down; or nothing is."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(planned, "SMALL_ROWS", 0 if on else 1 << 60)
+        patch.setattr(Across, "may", lambda *_: False)
         if not on:
             patch.setattr(planned._Splitter, "_best", lambda self, draft: None)
             patch.setattr(planned, "pushed", lambda *_: None)
@@ -196,6 +200,35 @@ def test_the_rows_are_the_same_with_feeds_and_without(
         without = ran(con, sql)
     with forced(con, True):
         assert ran(con, sql) == without
+
+
+@given(sql=statements())
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+def test_sqlite_gives_the_same_rows_across_files(con: sqlagent.Connection, sql: str) -> None:
+    sql = sql.replace("'{keys}'", "shop.p").replace(", list_value(a.k)", "")
+    with forced(con, False):
+        without = ran(con, sql)
+    con.plans.clear()
+    assert ran(con, sql) == without
+
+
+def test_sqlite_runs_alone_what_it_can(con: sqlagent.Connection) -> None:
+    def across(sql: str) -> bool:
+        con.plans.clear()
+        con.execute(sql).fetchall()
+        runner: Any = con.plans[sql]
+        return runner.across is not None and runner.across.columns is not None
+
+    assert across("SELECT t.s, count(*) FROM t JOIN shop.p ON p.id = t.id GROUP BY t.s")
+    assert across("SELECT shop.p.s FROM shop.main.p JOIN t ON t.id = p.id")
+    assert not across("SELECT [t.s] FROM t JOIN shop.p ON p.id = t.id")
+    sql = "SELECT count(*) FROM t JOIN shop.o ON o.s = t.s"  # o.s has a collation of its own
+    assert con.execute(sql).fetchone() == (9,)
+    assert con.execute("SELECT count(*) FROM t JOIN shop.o ON o.id = t.id").fetchone() == (8,)
+    con.execute("BEGIN")
+    con.execute("DELETE FROM t WHERE id > 2")
+    assert con.execute("SELECT count(*) FROM t JOIN shop.o ON o.id = t.id").fetchone() == (2,)
+    con.execute("ROLLBACK")
 
 
 PAIRS = (("shop.o", "t"), ("t", "'{keys}'"), ("'{keys}'", "shop.o"))

@@ -36,11 +36,16 @@ SQL_KINDS = ("file", "sqlite", "agent")
 
 
 class Split(NamedTuple):
-    """`tree` with its fed tables under the feeds' names, which the router's catalog then has."""
+    """`tree` with its fed tables under the feeds' names, which the router's catalog then has.
+
+    `searched` are the aliases of tables that SQLite must find by an index, were it to run the whole
+    by itself; None: it would be slower at it, since it would scan a large table of the file.
+    """
 
     tree: exp.Expr
     feeds: tuple[Feed, ...]
     natives: tuple[str, ...]
+    searched: tuple[str, ...] | None
 
 
 class _Side(NamedTuple):
@@ -116,7 +121,7 @@ class _Splitter:
         self._all_keys()
         self._undo()
         feeds = tuple(self._feed(d) for d in self.drafts)
-        return Split(self.tree, feeds, tuple(dict.fromkeys(self.natives)))
+        return Split(self.tree, feeds, tuple(dict.fromkeys(self.natives)), self._searched())
 
     # Which tables -------------------------------------------------------------------------------
 
@@ -435,6 +440,16 @@ class _Splitter:
             n: t for n, t in self.catalog.tables.items() if t.kind != "feed" or n in kept
         }  # fmt: skip
         self.router.catalog = self.catalog = self.catalog._replace(tables=tables)
+
+    def _searched(self) -> tuple[str, ...] | None:
+        """See `Split`."""
+        own = self.catalog.sources.get("")
+        for node in self.tree.find_all(exp.Table):
+            if self._is_own(node) and own is not None:
+                rows = own.statistics(node.name).rows
+                if (rows or 0) >= SMALL_ROWS:
+                    return None
+        return tuple(d.alias for d in self.drafts if d.keys is not None or d.indexed)
 
     def _feed(self, draft: _Draft) -> Feed:
         text, slots, expects = draft.filter or (None, None, ())

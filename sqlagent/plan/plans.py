@@ -77,7 +77,9 @@ class Duck(NamedTuple):
     and globs that it reads; a Slot among them is a parameter that holds one. `lite` is the same on
     SQLite where that is possible: used inside a transaction that has written. `feeds` are read
     first, and named in `sql` by their own names; `natives` are the aliases of the attached
-    databases that DuckDB itself has attached.
+    databases that DuckDB itself has attached. `across` is the same as SQLite runs it by itself,
+    over the file and the attached SQLite files that it names; `searched` are those aliases of
+    tables in it that an index must serve, or it would be slow.
     """
 
     sql: str
@@ -89,6 +91,8 @@ class Duck(NamedTuple):
     why: str = ""
     feeds: tuple[Feed, ...] = ()
     natives: tuple[str, ...] = ()
+    across: Lite | None = None
+    searched: tuple[str, ...] = ()
 
 
 class Argument(NamedTuple):

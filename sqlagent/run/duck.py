@@ -13,6 +13,7 @@ from sqlagent.engines.sqlite import Database, Handle, translate
 from sqlagent.errors import DataError, Error, NotSupportedError, ProgrammingError
 from sqlagent.functions import functions
 from sqlagent.plan.plans import Duck, Fill
+from sqlagent.run.across import Across
 from sqlagent.run.lite import LiteRead
 from sqlagent.run.writing import fail, open_handle, writing
 from sqlagent.sync.columns import NotColumnar
@@ -47,10 +48,16 @@ class RunDuck:
         self.plan = plan._replace(files=positional(plan))
         self.text = text
         self.lite = None if plan.lite is None else LiteRead(database, plan.lite, text)
+        self.across: Across | None = None
+        if plan.across is not None:
+            self.across = Across(database, plan, plan.across, text)
 
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
         if connection.txn is not None and self.lite is not None:
             self.lite(connection, cursor, parameters)  # where the transaction's own rows are
+            return
+        if self.across is not None and self.across.may(connection):
+            self.across(connection, cursor, parameters)
             return
         try:
             result = self.start(connection, parameters)
