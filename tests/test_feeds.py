@@ -440,6 +440,31 @@ def test_a_value_that_is_not_of_its_type_is_refused(tmp_path: Path) -> None:
         shop.close()
 
 
+def test_a_table_that_changes_is_seen_with_its_new_columns(place: Path, tmp_path: Path) -> None:
+    there = apsw.Connection(str(tmp_path / "there.db"))
+    there.execute("CREATE TABLE e (id INTEGER PRIMARY KEY, n INTEGER)")
+    there.execute("INSERT INTO e VALUES (1, 2)")
+    with sqlagent.connect(tmp_path / "a.db") as con:
+        con.sources["there"] = shop = Shop("there", tmp_path / "there.db")
+        con.execute("CREATE TABLE one (id INTEGER)")
+        con.execute("INSERT INTO one VALUES (1)")
+        fed = "SELECT *, [1] AS x FROM there.e"
+        across = "SELECT e.* FROM one JOIN there.e ON e.id = one.id"
+        assert con.execute(fed).fetchall() == [(1, 2, [1])]
+        assert con.execute(across).fetchall() == [(1, 2)]
+        there.execute("ALTER TABLE e ADD COLUMN s TEXT DEFAULT 'new'")
+        assert con.execute(fed).fetchall() == [(1, 2, "new", [1])]
+        assert con.execute(across).fetchall() == [(1, 2, "new")]
+        there.execute("ALTER TABLE e RENAME TO f")
+        with pytest.raises(sqlagent.Error, match="e"):
+            con.execute(fed)
+        with pytest.raises(sqlagent.Error, match="e"):
+            con.execute(across)
+        con.close()
+        shop.close()
+    there.close()
+
+
 def test_explain_has_a_step_for_each_feed(con: sqlagent.Connection) -> None:
     sql = "SELECT o.s, [1] FROM shop.o WHERE k = 2 LIMIT 5"
     (line,) = con.execute(f"EXPLAIN (FORMAT json) {sql}").fetchone() or ("",)

@@ -455,7 +455,7 @@ class _Splitter:
         text, slots, expects = draft.filter or (None, None, ())
         return Feed(
             draft.name, draft.source, draft.table.name, self._needed(draft), text, slots,
-            draft.limit, draft.keys, draft.statistics.rows, expects,
+            draft.limit, draft.keys, draft.statistics.rows, expects, draft.table,
         )  # fmt: skip
 
     def _needed(self, draft: _Draft) -> tuple[str, ...]:

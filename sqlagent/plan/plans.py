@@ -56,6 +56,7 @@ class Feed(NamedTuple):
     it holds at least what the statement needs, so a source may ignore it. `limit` rows of any are
     enough. `rows` is how many the table has, about; None: not known. `expects` says of each
     parameter whether it must be a 'number' or a 'text': with another the filter is left out.
+    `known` is the catalog's entry of the table: where it has changed, the plan is made anew.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Feed(NamedTuple):
     keys: Keys | None = None
     rows: int | None = None
     expects: tuple[str, ...] = ()
+    known: Any = None
 
 
 class Duck(NamedTuple):

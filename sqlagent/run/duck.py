@@ -10,7 +10,13 @@ import apsw
 from sqlagent.context import Context
 from sqlagent.engines.duckdb import DuckEngine, DuckResult
 from sqlagent.engines.sqlite import Database, Handle, translate
-from sqlagent.errors import DataError, Error, NotSupportedError, ProgrammingError
+from sqlagent.errors import (
+    DataError,
+    Error,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+)  # fmt: skip
 from sqlagent.functions import functions
 from sqlagent.plan.plans import Duck, Fill
 from sqlagent.run.across import Across
@@ -40,6 +46,10 @@ def engine(database: Database, memory_mb: int | None = None) -> DuckEngine:
     return found  # type: ignore[no-any-return]
 
 
+class Stale(OperationalError):
+    """A table that is read has other columns than when the statement was planned."""
+
+
 class RunDuck:
     """A read on DuckDB."""
 
@@ -61,6 +71,10 @@ class RunDuck:
             return
         try:
             result = self.start(connection, parameters)
+        except Stale:
+            connection.plans.clear()
+            connection._run(cursor, self.text, parameters)
+            return
         except NotColumnar:
             if self.lite is None:
                 raise

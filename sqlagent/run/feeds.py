@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from sqlagent.errors import InterfaceError
 from sqlagent.plan.plans import Duck, Feed, Keys, Slots
+from sqlagent.run.duck import Stale
 from sqlagent.run.writing import open_handle
 from sqlagent.sources import Rows
 from sqlagent.sources.file import FileSource
@@ -87,6 +88,8 @@ class Realising:
                 if name:
                     source = self._source(name)
                     snapshots[name] = stack.enter_context(source.snapshot(self.connection))
+            for feed in self.plan.feeds:
+                self._check(feed)
             self._begin(cursor, own, snapshots, stack)
             waiting = list(self.plan.feeds)
             there: set[str] = set()
@@ -115,6 +118,14 @@ class Realising:
         if found is None:
             raise InterfaceError(f'"{name}" is no longer attached')
         return found
+
+    def _check(self, feed: Feed) -> None:
+        """Raise Stale where a table is no longer as it was planned."""
+        if feed.known is None or (feed.source == "" and self.connection.txn is not None):
+            return
+        now = self._source(feed.source).table(feed.table)
+        if now != feed.known:
+            raise Stale(f'table "{feed.table}" has changed', hint="Run the statement again.")
 
     def _begin(
         self,
@@ -306,6 +317,18 @@ def steps_of(feeds: Sequence[Feed], done: Sequence[FeedStep] = ()) -> list[dict[
                 step["why"] = "so many rows are better read from columns"
         steps.append(step)
     return steps
+
+
+def across_step(run: Duck) -> dict[str, Any]:
+    """The step of EXPLAIN for a statement that SQLite runs by itself over several files."""
+    sources = list(dict.fromkeys(f.source or "the file" for f in run.feeds))
+    return {
+        "engine": "sqlite", "does": "read", "source": ", ".join(sources),
+        "tables": [f"{f.source}.{f.table}" if f.source else f.table for f in run.feeds],
+        "why": "SQLite runs it by itself over its files; where it would scan what an index should"
+        " serve, or has been slow, DuckDB is fed instead",
+        "sql": run.across.sql if run.across is not None else "",
+    }  # fmt: skip
 
 
 def _why(feed: Feed) -> str:

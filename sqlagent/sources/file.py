@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from sqlagent.catalog import Table
+from sqlagent.engines import schema
 from sqlagent.engines.sqlite import Database, Handle, translate
 from sqlagent.run.writing import limited, open_handle
 from sqlagent.sources import Rows, Statistics
@@ -31,13 +32,11 @@ class FileSource:
 
     def table(self, name: str) -> Table | None:
         """A table by its name."""
-        known = self.database.known_catalog
-        return known.table(name) if known is not None else None
+        return schema.catalog(self.database).tables.get(name.lower())
 
     def tables(self) -> list[str]:
         """The names of the tables."""
-        known = self.database.known_catalog
-        return [t.name for t in known.tables.values()] if known is not None else []
+        return [t.name for t in schema.catalog(self.database).tables.values()]
 
     def statistics(self, table: str) -> Statistics:
         """What SQLite knows of a table."""
