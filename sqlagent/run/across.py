@@ -18,6 +18,7 @@ from urllib.parse import quote
 import apsw
 
 from sqlagent.engines.sqlite import Database, Handle, translate
+from sqlagent.errors import OperationalError
 from sqlagent.plan.plans import Duck, Lite
 from sqlagent.run.lite import FIRST_ROWS, Runnable
 from sqlagent.run.writing import limited
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
 SLOW_MS = 50.0  # above it, a statement over files at rest is better off with rows that are kept
 PATIENCE = 2
+
+
+class Stale(OperationalError):
+    """A table that is read has other columns than when the statement was planned."""
 
 
 class Across(Runnable):

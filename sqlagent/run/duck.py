@@ -10,16 +10,10 @@ import apsw
 from sqlagent.context import Context
 from sqlagent.engines.duckdb import DuckEngine, DuckResult
 from sqlagent.engines.sqlite import Database, Handle, translate
-from sqlagent.errors import (
-    DataError,
-    Error,
-    NotSupportedError,
-    OperationalError,
-    ProgrammingError,
-)  # fmt: skip
+from sqlagent.errors import DataError, Error, NotSupportedError, ProgrammingError
 from sqlagent.functions import functions
 from sqlagent.plan.plans import Duck, Fill
-from sqlagent.run.across import Across
+from sqlagent.run.across import Across, Stale
 from sqlagent.run.lite import LiteRead
 from sqlagent.run.writing import fail, open_handle, writing
 from sqlagent.sync.columns import NotColumnar
@@ -44,10 +38,6 @@ def engine(database: Database, memory_mb: int | None = None) -> DuckEngine:
                 found.register(functions(), lambda: Context(database, settings, None))
                 database.services["columns"] = found
     return found  # type: ignore[no-any-return]
-
-
-class Stale(OperationalError):
-    """A table that is read has other columns than when the statement was planned."""
 
 
 class RunDuck:

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from sqlagent.errors import InterfaceError
 from sqlagent.plan.plans import Duck, Feed, Keys, Slots
-from sqlagent.run.duck import Stale
+from sqlagent.run.across import Stale
 from sqlagent.run.writing import open_handle
 from sqlagent.sources import Rows
 from sqlagent.sources.file import FileSource
