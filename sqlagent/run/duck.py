@@ -48,6 +48,7 @@ class RunDuck:
         self.plan = plan._replace(files=positional(plan))
         self.text = text
         self.lite = None if plan.lite is None else LiteRead(database, plan.lite, text)
+        self.past: Any = None  # what earlier runs taught of feeds
         self.across: Across | None = None
         if plan.across is not None:
             self.across = Across(database, plan, plan.across, text)
@@ -105,11 +106,11 @@ class RunDuck:
             if self.plan.feeds:
                 from sqlagent.run.feeds import Realising
 
-                feeding = Realising(connection, duck, self.plan, given)
+                feeding = Realising(connection, duck, self.plan, given, self.past)
                 result = duck.run_prepared(
                     self.plan, values, feeding, timeout_s=limit, started=handle.started
                 )
-                result.feeds = feeding.steps
+                result.feeds, self.past = feeding.steps, feeding.past
                 return result
             if connection.txn is not None:
                 with connection.txn_lock:

@@ -34,6 +34,7 @@ KEPT_ROWS = 1_000_000  # beyond, rows stay in Arrow: a copy would take as much m
 # Of a table's rows, the part above which columns are better, made already or not.
 BUILT, UNBUILT = 200, 10
 KEYS_MIN = 500
+SKIPS_MAX = 1024
 
 
 class FeedStep(NamedTuple):
@@ -48,6 +49,14 @@ class FeedStep(NamedTuple):
     columns: bool = False  # it was read from columns after all
 
 
+class Past(NamedTuple):
+    """What earlier runs of a plan taught: for `skip` more runs columns are taken at once, since
+    `fallen` times so far they were better after all."""
+
+    skip: int = 0
+    fallen: int = 0
+
+
 class _Columns(Exception):
     """The file's own tables are better read as columns."""
 
@@ -56,7 +65,12 @@ class Realising:
     """Gives a DuckDB cursor the feeds of a plan; `steps` then says what each came to."""
 
     def __init__(
-        self, connection: Connection, engine: DuckEngine, plan: Duck, parameters: Any
+        self,
+        connection: Connection,
+        engine: DuckEngine,
+        plan: Duck,
+        parameters: Any,
+        past: Past | None = None,
     ) -> None:
         self.connection = connection
         self.engine = engine
@@ -64,18 +78,32 @@ class Realising:
         self.parameters = parameters
         self.steps: list[FeedStep] = []
         self.begun = False
+        self.past = past or Past()
         self.sources: Mapping[str, Any] = {"": FileSource(connection), **connection.sources}
 
     def __call__(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        own = any(feed.source == "" for feed in self.plan.feeds)
+        own = any(feed.source == "" for feed in self.plan.feeds) and not self._built()
+        if own and self.past.skip:
+            own, self.past = False, self.past._replace(skip=self.past.skip - 1)
         try:
             self._realise(cursor, own)
         except (_Columns, NotColumnar, Overtaken):
             if not own:
                 raise
+            fallen = self.past.fallen + 1
+            self.past = Past(min(2**fallen, SKIPS_MAX), fallen)
             if self.begun:
                 cursor.rollback()
             self._realise(cursor, False)
+
+    def _built(self) -> bool:
+        """Whether all that is read are tables of the file whose columns are made already."""
+        plan = self.plan
+        there = {name.lower() for name in self.engine.replicas.names()}
+        return (
+            not plan.files and not plan.natives
+            and all(f.source == "" and f.table.lower() in there for f in plan.feeds)
+        )  # fmt: skip
 
     # One attempt --------------------------------------------------------------------------------
 
