@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import sqlagent
+from sqlagent import catalog
 from sqlagent.catalog import Catalog
 from sqlagent.engines import live, schema
 from sqlagent.plan import feeds as planned
@@ -118,7 +119,7 @@ def con(place: Path) -> Iterator[sqlagent.Connection]:
 def forced(con: sqlagent.Connection, on: bool) -> Iterator[None]:
     """Every table that may be a feed is one, with all that can be pushed down; or nothing is."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(planned, "SMALL_ROWS", 0 if on else 1 << 60)
+        patch.setattr(catalog, "SMALL_ROWS", 0 if on else 1 << 60)
         patch.setattr(Across, "may", lambda *_: False)
         if not on:
             patch.setattr(planned._Splitter, "_best", lambda self, draft: None)

@@ -173,7 +173,9 @@ class Router:
         feeds: tuple[Feed, ...] = ()
         natives: tuple[str, ...] = ()
         searched: tuple[str, ...] | None = None
-        fed = sources.attached or (lite is None and sources.tables and self.wanted == "auto")
+        fed = bool(sources.attached) or (lite is None and self.wanted == "auto" and (
+            any(map(self.catalog.is_large, sources.tables))
+        ))  # fmt: skip
         if fed:
             from sqlagent.plan.feeds import split
 
@@ -182,7 +184,7 @@ class Router:
         if mine.doubts:
             self.unsaid = mine.doubts
             return None
-        mine.changed = mine.changed or bool(fed)
+        mine.changed = mine.changed or fed
         tables = list(sources.tables)
         if mine.changed:
             # A view has become its SELECT: the tables are those that it reads.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import apsw
 
@@ -17,6 +18,10 @@ from sqlagent.sources import Rows, Statistics
 if TYPE_CHECKING:
     from sqlagent.connection import Connection
     from sqlagent.plan.plans import Feed
+    from sqlagent.sources.lite import Access
+
+# By file: its schema's version, and how rows of each table asked about are found.
+_access: WeakKeyDictionary[Database, tuple[int, dict[str, Access]]] = WeakKeyDictionary()
 
 
 class FileSource:
@@ -40,16 +45,26 @@ class FileSource:
 
     def statistics(self, table: str) -> Statistics:
         """What SQLite knows of a table."""
-        from sqlagent.sources import lite  # imported here: most statements need none of it
-
         try:
             if self.connection.txn is not None:
                 with self.connection.txn_lock:
-                    return lite.statistics(self.connection.txn, table)
+                    return self._statistics(self.connection.txn, table)
             with self.database.read() as handle:
-                return lite.statistics(handle, table)
+                return self._statistics(handle, table)
         except apsw.Error:
             return Statistics()
+
+    def _statistics(self, handle: Handle, table: str) -> Statistics:
+        from sqlagent.sources import lite  # imported here: most statements need none of it
+
+        version = schema.version(handle)
+        kept = _access.get(self.database)
+        if kept is None or kept[0] != version:
+            kept = _access[self.database] = version, {}
+        found = kept[1].get(table)
+        if found is None:
+            found = kept[1][table] = lite.access(handle, table)
+        return Statistics(lite.rows_of(handle, table, found), found.indexed)
 
     @contextmanager
     def snapshot(self, connection: Connection) -> Iterator[Handle]:
