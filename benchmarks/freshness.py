@@ -1,9 +1,16 @@
-"""A thousand rows that another process commits, until an aggregate over 300,000 shows them."""
+"""Rows that another process commits, until an aggregate over 300,000 shows them.
+
+First a thousand at once, in CPU time; then 5,000 a second for some seconds, 50 to a commit, from
+each commit to the end of the first aggregate that has it: wall time, since waiting is what counts.
+"""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -11,7 +18,7 @@ import apsw
 
 import sqlagent
 from benchmarks.bench import Bench
-from benchmarks.measure import cpu, cpu_of
+from benchmarks.measure import cpu, cpu_of, share
 
 WRITER = """
 import sqlite3, sys
@@ -26,6 +33,21 @@ for line in sys.stdin:
     con.commit()
     n += 1000
     print(n, flush=True)
+"""
+STREAM = """
+import sqlite3, sys, time
+con = sqlite3.connect(sys.argv[1], timeout=60, isolation_level=None)
+n, end = int(sys.argv[2]), time.time() + float(sys.argv[3])
+due = time.time()
+while time.time() < end:
+    con.execute("BEGIN IMMEDIATE")
+    con.executemany("INSERT INTO sales (id, region, amount) VALUES (?, ?, ?)",
+                    [(i, "NSEW"[i % 4], i % 100) for i in range(n, n + 50)])
+    con.execute("COMMIT")
+    n += 50
+    print(n, time.time(), flush=True)
+    due += 0.01
+    time.sleep(max(0.0, due - time.time()))
 """
 SALES = "SELECT region, count(*), sum(amount) FROM sales GROUP BY region ORDER BY region"
 MEMORIES = "SELECT agent_id, count(*), avg(importance) FROM memories GROUP BY agent_id"
@@ -69,7 +91,51 @@ def run(bench: Bench) -> None:
     bench.report("the same over memories", median(memories), "ms", reach=50)
     still = [timed(con, SALES.replace("count(*)", f"count(*) + {i} - {i}"))[1] for i in range(5)]
     bench.report("CPU with nothing new", median(still), "ms")
+    stream(bench, con, path, n)
     con.close()
+
+
+def stream(bench: Bench, con: Any, path: Path, n: int) -> None:
+    """Poll an aggregate while 5,000 rows a second arrive."""
+    seconds = bench.size(8, 1)
+    writer = subprocess.Popen(
+        [sys.executable, "-c", STREAM, str(path), str(n), str(seconds)],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert writer.stdout is not None
+    committed: list[tuple[int, float]] = []
+
+    def listen(lines: Any) -> None:
+        for line in lines:
+            rows, at = line.split()
+            committed.append((int(rows), float(at)))
+
+    listener = threading.Thread(target=listen, args=(writer.stdout,))
+    listener.start()
+    seen: list[tuple[int, float]] = []
+    used = cpu()
+    while listener.is_alive():
+        known = committed[-1][0] if committed else n
+        rows = con.execute(SALES).fetchall()
+        count = sum(row[1] for row in rows)
+        bench.check("no less than was committed before", count >= known, (count, known))
+        seen.append((count, time.time()))
+        time.sleep(0.01)
+    used = 1000 * (cpu() - used) / len(seen)
+    listener.join()
+    rows = con.execute(SALES).fetchall()
+    bench.check("every row is in the last", rows == expected(committed[-1][0]))
+    seen.append((sum(row[1] for row in rows), time.time()))
+    waits, at = [], 0
+    for rows_then, then in committed:
+        while seen[at][0] < rows_then:
+            at += 1
+        waits.append(1000 * max(0.0, seen[at][1] - then))
+    waits.sort()
+    rate = (committed[-1][0] - n) / seconds
+    bench.report(f"commit to visible, p95, at {rate:,.0f} rows a second", share(waits, 0.95),
+                 "ms wall", reach=100)  # fmt: skip
+    bench.report("CPU of an aggregate meanwhile", used, "ms")
 
 
 def timed(con: Any, sql: str) -> tuple[list[tuple[Any, ...]], float]:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from sqlagent.sources import Source
 
+SMALL_ROWS = 20_000  # a table of the file with fewer is quickly made into columns
+
 
 class Column(NamedTuple):
     """A column: `type` is its logical type (see `sqlagent.types`), None where nothing is
@@ -70,6 +72,15 @@ class Catalog(NamedTuple):
             return self.table(name)
         own = schema if database and schema.lower() not in ("main", "public") else ""
         return source.table(f"{own}.{name}" if own else name)
+
+    def is_large(self, name: str) -> bool:
+        """Whether columns of a table of the file take long to make, so that the few rows which an
+        index finds are better read without them; a view may be over such a table."""
+        own, table = self.sources.get(""), self.tables.get(name.lower())
+        if own is None or table is None or table.kind != "table":
+            return table is not None and table.kind == "view"
+        known = own.statistics(table.name)
+        return bool(known.indexed) and (known.rows or 0) >= SMALL_ROWS
 
 
 def _function(name: str) -> Table | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -101,6 +103,32 @@ def test_the_change_log_only_rises(words: sqlagent.Connection) -> None:
     words.execute("INSERT INTO memories (agent_id, content) VALUES ('ada', 'z')")
     assert words.execute(top).fetchone()[0] > second
 
+
+def test_the_change_log_trims_itself_whoever_writes(tmp_path: Path) -> None:
+    path = tmp_path / "agent.db"
+    with sqlagent.connect(path) as con:
+        con.execute("CREATE TABLE t (n INTEGER)")
+        con.execute("SET route = 'duckdb'")
+        total = "SELECT count(*), sum(n) FROM t"
+        assert con.execute(total).fetchall() == [(0, None)]  # the table has its triggers now
+        subprocess.run(
+            [sys.executable, "-c", PLAIN_WRITER, str(path)], check=True, capture_output=True
+        )
+        low, high, kept = con.execute(
+            "SELECT min(seq), max(seq), count(*) FROM sqlagent_change_log"
+        ).fetchone()
+        assert high >= 250_000 and 200_000 <= kept <= 201_000 and high - low < 201_000
+        # The columns were further behind than the log goes back: they are read anew.
+        assert con.execute(total).fetchall() == [(250_000, 250_000 * 250_001 // 2)]
+
+
+PLAIN_WRITER = """
+import sqlite3, sys
+con = sqlite3.connect(sys.argv[1])
+con.execute("WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 250000) "
+            "INSERT INTO t SELECT n FROM c")
+con.commit()
+"""
 
 CHANGES = [
     ("INSERT INTO memories (memory_id, agent_id, content) VALUES (9, 'a', 'x')",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlglot import exp
 
+from sqlagent import catalog
 from sqlagent.catalog import Table
 from sqlagent.plan.plans import Feed, Keys
 from sqlagent.plan.pushed import pushed, simple
@@ -25,7 +26,6 @@ from sqlagent.sources import Statistics
 if TYPE_CHECKING:
     from sqlagent.plan.route import Router
 
-SMALL_ROWS = 20_000  # a table of the file with fewer is quickly made into columns
 FILE_ROWS = 10_000  # a guess: a file is not looked into while planning
 KEYS_MAX = 1_000_000
 KEYS_MIN = 1_000
@@ -36,11 +36,16 @@ SQL_KINDS = ("file", "sqlite", "agent")
 
 
 class Split(NamedTuple):
-    """`tree` with its fed tables under the feeds' names, which the router's catalog then has."""
+    """`tree` with its fed tables under the feeds' names, which the router's catalog then has.
+
+    `searched` are the aliases of tables that SQLite must find by an index, were it to run the whole
+    by itself; None: it would be slower at it, since it would scan a large table of the file.
+    """
 
     tree: exp.Expr
     feeds: tuple[Feed, ...]
     natives: tuple[str, ...]
+    searched: tuple[str, ...] | None
 
 
 class _Side(NamedTuple):
@@ -105,9 +110,9 @@ class _Splitter:
     def split(self) -> Split:
         for node in list(self.tree.find_all(exp.Table)):
             self._draft(node)
-        catalog = self.catalog
         added = {d.name: d.table._replace(name=d.name, kind="feed", sql=None) for d in self.drafts}
-        self.router.catalog = self.catalog = catalog._replace(tables=catalog.tables | added)
+        known = self.catalog
+        self.router.catalog = self.catalog = known._replace(tables=known.tables | added)
         for draft in self.drafts:
             self._rename(draft)
         self._scopes()
@@ -116,7 +121,7 @@ class _Splitter:
         self._all_keys()
         self._undo()
         feeds = tuple(self._feed(d) for d in self.drafts)
-        return Split(self.tree, feeds, tuple(dict.fromkeys(self.natives)))
+        return Split(self.tree, feeds, tuple(dict.fromkeys(self.natives)), self._searched())
 
     # Which tables -------------------------------------------------------------------------------
 
@@ -135,9 +140,9 @@ class _Splitter:
                 return
             if any(c.type is None for c in table.columns):
                 return  # the type that columns would have is known by reading them all
-            statistics = own.statistics(table.name)
-            if (statistics.rows or 0) < SMALL_ROWS or not statistics.indexed:
+            if not self.catalog.is_large(table.name):
                 return
+            statistics = own.statistics(table.name)
             source, name = own, table.name
         else:
             table = self.catalog.find(node.name, node.db, node.catalog)
@@ -436,11 +441,21 @@ class _Splitter:
         }  # fmt: skip
         self.router.catalog = self.catalog = self.catalog._replace(tables=tables)
 
+    def _searched(self) -> tuple[str, ...] | None:
+        """See `Split`."""
+        own = self.catalog.sources.get("")
+        for node in self.tree.find_all(exp.Table):
+            if self._is_own(node) and own is not None:
+                rows = own.statistics(node.name).rows
+                if (rows or 0) >= catalog.SMALL_ROWS:
+                    return None
+        return tuple(d.alias for d in self.drafts if d.keys is not None or d.indexed)
+
     def _feed(self, draft: _Draft) -> Feed:
         text, slots, expects = draft.filter or (None, None, ())
         return Feed(
             draft.name, draft.source, draft.table.name, self._needed(draft), text, slots,
-            draft.limit, draft.keys, draft.statistics.rows, expects,
+            draft.limit, draft.keys, draft.statistics.rows, expects, draft.table,
         )  # fmt: skip
 
     def _needed(self, draft: _Draft) -> tuple[str, ...]:

@@ -57,6 +57,7 @@ class Feed(NamedTuple):
     it holds at least what the statement needs, so a source may ignore it. `limit` rows of any are
     enough. `rows` is how many the table has, about; None: not known. `expects` says of each
     parameter whether it must be a 'number' or a 'text': with another the filter is left out.
+    `known` is the catalog's entry of the table: where it has changed, the plan is made anew.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Feed(NamedTuple):
     keys: Keys | None = None
     rows: int | None = None
     expects: tuple[str, ...] = ()
+    known: Any = None
 
 
 class Duck(NamedTuple):
@@ -78,7 +80,9 @@ class Duck(NamedTuple):
     and globs that it reads; a Slot among them is a parameter that holds one. `lite` is the same on
     SQLite where that is possible: used inside a transaction that has written. `feeds` are read
     first, and named in `sql` by their own names; `natives` are the aliases of the attached
-    databases that DuckDB itself has attached.
+    databases that DuckDB itself has attached. `across` is the same as SQLite runs it by itself,
+    over the file and the attached SQLite files that it names; `searched` are those aliases of
+    tables in it that an index must serve, or it would be slow.
     """
 
     sql: str
@@ -90,6 +94,8 @@ class Duck(NamedTuple):
     why: str = ""
     feeds: tuple[Feed, ...] = ()
     natives: tuple[str, ...] = ()
+    across: Lite | None = None
+    searched: tuple[str, ...] = ()
 
 
 class Argument(NamedTuple):

@@ -118,7 +118,10 @@ class Router:
             return lite._replace(why=not_duckdb[0] if not_duckdb else "SET route = 'sqlite'")
         if lite is not None and not analytic and self.wanted != "duckdb":
             return lite
-        duck = self.duck(tree, context, sources, lite)
+        across = None
+        if sources.attached and not not_duckdb and self.wanted != "duckdb":
+            across = self.across(tree, context, sources)
+        duck = self.duck(tree, context, sources, lite, across)
         if duck is None:
             if lite is None:
                 raise self.impossible(not_sqlite, self.unsaid)
@@ -159,21 +162,29 @@ class Router:
         ), []  # fmt: skip
 
     def duck(
-        self, tree: exp.Expr, context: Context, sources: Sources, lite: Lite | None
+        self,
+        tree: exp.Expr,
+        context: Context,
+        sources: Sources,
+        lite: Lite | None,
+        across: Lite | None = None,
     ) -> Duck | None:
         """The statement as DuckDB's; the user's own text where no pass had anything to change."""
         feeds: tuple[Feed, ...] = ()
         natives: tuple[str, ...] = ()
-        fed = sources.attached or (lite is None and sources.tables and self.wanted == "auto")
+        searched: tuple[str, ...] | None = None
+        fed = bool(sources.attached) or (lite is None and self.wanted == "auto" and (
+            any(map(self.catalog.is_large, sources.tables))
+        ))  # fmt: skip
         if fed:
             from sqlagent.plan.feeds import split
 
-            tree, feeds, natives = split(self, tree)
+            tree, feeds, natives, searched = split(self, tree)
         mine, said = self.passed(tree, context, "duckdb")
         if mine.doubts:
             self.unsaid = mine.doubts
             return None
-        mine.changed = mine.changed or bool(fed)
+        mine.changed = mine.changed or fed
         tables = list(sources.tables)
         if mine.changed:
             # A view has become its SELECT: the tables are those that it reads.
@@ -192,8 +203,24 @@ class Router:
             text, slots = self.verbatim()
         return Duck(
             text, slots, tuple(tables), self.files(sources), bool(mine.functions), lite,
-            feeds=feeds, natives=natives,
+            feeds=feeds, natives=natives, across=across if searched is not None else None,
+            searched=searched or (),
         )  # fmt: skip
+
+    def across(self, tree: exp.Expr, context: Context, sources: Sources) -> Lite | None:
+        """The statement as SQLite runs it over several of its files; None where it is not alike."""
+        kinds = {s.kind for a in sources.attached if (s := self.catalog.attached(a)) is not None}
+        if kinds - {"sqlite", "agent"} or len(sources.attached) < len(sources.not_sqlite):
+            return None
+        if self.dialect != "sqlite" and alike.doubts(tree, context, False):
+            return None
+        said = tree.copy()
+        for node in said.find_all(exp.Table, exp.Column):
+            # SQLite knows no schemas in a database.
+            if node.args.get("catalog") is not None:
+                node.set("db", node.args["catalog"])
+                node.set("catalog", None)
+        return self.lite(said, context, sources)[0]
 
     def files(self, sources: Sources) -> tuple[str | int, ...]:
         """The files, with the user's slot for each parameter among them."""

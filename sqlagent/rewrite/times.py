@@ -43,6 +43,8 @@ def _normalise(side: exp.Expr, target: str, context: Context) -> None:
     if found is None:
         context.doubts.append("a comparison of a time with what may be none")
         return
+    if context.engine == "duckdb" and context.dialect != "sqlite" and _own(side, context):
+        return  # as it stands the engine folds it, and can skip what the statistics rule out
     if context.engine == "sqlite":
         new = _date(found, side, context) if target == "DATE" else lite(found, context)
     elif isinstance(side, exp.Literal):
@@ -61,6 +63,21 @@ def _normalise(side: exp.Expr, target: str, context: Context) -> None:
     if new != side:
         side.replace(new)
         context.changed = True
+
+
+def _own(side: exp.Expr, context: Context) -> bool:
+    """Whether a side is DuckDB's own constant: `DATE '…'`, `TIMESTAMP '…'`, ± intervals."""
+    while isinstance(side, (exp.Paren, exp.Add, exp.Sub)):
+        if not isinstance(side, exp.Paren) and not isinstance(side.expression, exp.Interval):
+            return False
+        side = side.this
+    if not isinstance(side, exp.Cast) or not isinstance(side.this, exp.Literal):
+        return False
+    text = side.this.name.strip()
+    if not side.to.is_type("date", "timestamp") or any(c in text[10:] for c in "Zz+-"):
+        return False  # a cast to TIMESTAMP would drop an offset
+    canonical(text, context)
+    return True
 
 
 def _date(found: Moment, side: exp.Expr, context: Context) -> exp.Expr:

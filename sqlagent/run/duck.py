@@ -13,6 +13,7 @@ from sqlagent.engines.sqlite import Database, Handle, translate
 from sqlagent.errors import DataError, Error, NotSupportedError, ProgrammingError
 from sqlagent.functions import functions
 from sqlagent.plan.plans import Duck, Fill
+from sqlagent.run.across import Across, Stale
 from sqlagent.run.attached import source_of, writing_to
 from sqlagent.run.lite import LiteRead
 from sqlagent.run.writing import fail, open_handle
@@ -48,13 +49,24 @@ class RunDuck:
         self.plan = plan._replace(files=positional(plan))
         self.text = text
         self.lite = None if plan.lite is None else LiteRead(database, plan.lite, text)
+        self.past: Any = None  # what earlier runs taught of feeds
+        self.across: Across | None = None
+        if plan.across is not None:
+            self.across = Across(database, plan, plan.across, text)
 
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
         if connection.txn is not None and self.lite is not None:
             self.lite(connection, cursor, parameters)  # where the transaction's own rows are
             return
+        if self.across is not None and self.across.may(connection):
+            self.across(connection, cursor, parameters)
+            return
         try:
             result = self.start(connection, parameters)
+        except Stale:
+            connection.plans.clear()
+            connection._run(cursor, self.text, parameters)
+            return
         except NotColumnar:
             if self.lite is None:
                 raise
@@ -102,7 +114,7 @@ class RunDuck:
             if self.plan.feeds or shared is not None:
                 from sqlagent.run.feeds import Realising
 
-                feeding = Realising(connection, duck, self.plan, given)
+                feeding = Realising(connection, duck, self.plan, given, self.past)
                 result = duck.run_prepared(
                     self.plan,
                     values,
@@ -111,7 +123,7 @@ class RunDuck:
                     started=handle.started,
                     cursor=shared,
                 )
-                result.feeds = feeding.steps
+                result.feeds, self.past = feeding.steps, feeding.past
                 return result
             if connection.txn is not None:
                 with connection.txn_lock:

@@ -62,13 +62,14 @@ class RunExplain:
             step = {"engine": "duckdb", "does": "read", "why": run.why, "sql": run.sql}
             step["tables"] = list(run.tables)
             step["files"] = [str(f) for f in run.files]
-            from sqlagent.run.feeds import steps_of
+            from sqlagent.run.feeds import across_step, steps_of
 
             fed = [
                 {"engine": "sqlite", "does": "feed", "tables": list(run.tables),
                  "why": "the columns of these tables follow their rows in the file"}
             ] if run.tables else []  # fmt: skip
-            return [step, *steps_of(run.feeds), *fed]
+            first = [across_step(run)] if run.across and connection.txn is None else []
+            return [*first, step, *steps_of(run.feeds), *fed]
         if isinstance(run, Native | Remote):
             from sqlagent.run.attached import explained
 

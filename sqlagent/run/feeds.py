@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from sqlagent.errors import InterfaceError
 from sqlagent.plan.plans import Duck, Feed, Keys, Slots
+from sqlagent.run.across import Stale
 from sqlagent.run.writing import open_handle
 from sqlagent.sources import Rows
 from sqlagent.sources.file import FileSource
@@ -33,6 +34,7 @@ KEPT_ROWS = 1_000_000  # beyond, rows stay in Arrow: a copy would take as much m
 # Of a table's rows, the part above which columns are better, made already or not.
 BUILT, UNBUILT = 200, 10
 KEYS_MIN = 500
+SKIPS_MAX = 1024
 
 
 class FeedStep(NamedTuple):
@@ -47,6 +49,14 @@ class FeedStep(NamedTuple):
     columns: bool = False  # it was read from columns after all
 
 
+class Past(NamedTuple):
+    """What earlier runs of a plan taught: for `skip` more runs columns are taken at once, since
+    `fallen` times so far they were better after all."""
+
+    skip: int = 0
+    fallen: int = 0
+
+
 class _Columns(Exception):
     """The file's own tables are better read as columns."""
 
@@ -55,7 +65,12 @@ class Realising:
     """Gives a DuckDB cursor the feeds of a plan; `steps` then says what each came to."""
 
     def __init__(
-        self, connection: Connection, engine: DuckEngine, plan: Duck, parameters: Any
+        self,
+        connection: Connection,
+        engine: DuckEngine,
+        plan: Duck,
+        parameters: Any,
+        past: Past | None = None,
     ) -> None:
         self.connection = connection
         self.engine = engine
@@ -63,18 +78,32 @@ class Realising:
         self.parameters = parameters
         self.steps: list[FeedStep] = []
         self.begun = False
+        self.past = past or Past()
         self.sources: Mapping[str, Any] = {"": FileSource(connection), **connection.sources}
 
     def __call__(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        own = any(feed.source == "" for feed in self.plan.feeds)
+        own = any(feed.source == "" for feed in self.plan.feeds) and not self._built()
+        if own and self.past.skip:
+            own, self.past = False, self.past._replace(skip=self.past.skip - 1)
         try:
             self._realise(cursor, own)
         except (_Columns, NotColumnar, Overtaken):
             if not own:
                 raise
+            fallen = self.past.fallen + 1
+            self.past = Past(min(2**fallen, SKIPS_MAX), fallen)
             if self.begun:
                 cursor.rollback()
             self._realise(cursor, False)
+
+    def _built(self) -> bool:
+        """Whether all that is read are tables of the file whose columns are made already."""
+        plan = self.plan
+        there = {name.lower() for name in self.engine.replicas.names()}
+        return (
+            not plan.files and not plan.natives
+            and all(f.source == "" and f.table.lower() in there for f in plan.feeds)
+        )  # fmt: skip
 
     # One attempt --------------------------------------------------------------------------------
 
@@ -87,6 +116,8 @@ class Realising:
                 if name:
                     source = self._source(name)
                     snapshots[name] = stack.enter_context(source.snapshot(self.connection))
+            for feed in self.plan.feeds:
+                self._check(feed)
             self._begin(cursor, own, snapshots, stack)
             waiting = list(self.plan.feeds)
             there: set[str] = set()
@@ -115,6 +146,14 @@ class Realising:
         if found is None:
             raise InterfaceError(f'"{name}" is no longer attached')
         return found
+
+    def _check(self, feed: Feed) -> None:
+        """Raise Stale where a table is no longer as it was planned."""
+        if feed.known is None or (feed.source == "" and self.connection.txn is not None):
+            return
+        now = self._source(feed.source).table(feed.table)
+        if now != feed.known:
+            raise Stale(f'table "{feed.table}" has changed', hint="Run the statement again.")
 
     def _begin(
         self,
@@ -306,6 +345,18 @@ def steps_of(feeds: Sequence[Feed], done: Sequence[FeedStep] = ()) -> list[dict[
                 step["why"] = "so many rows are better read from columns"
         steps.append(step)
     return steps
+
+
+def across_step(run: Duck) -> dict[str, Any]:
+    """The step of EXPLAIN for a statement that SQLite runs by itself over several files."""
+    sources = list(dict.fromkeys(f.source or "the file" for f in run.feeds))
+    return {
+        "engine": "sqlite", "does": "read", "source": ", ".join(sources),
+        "tables": [f"{f.source}.{f.table}" if f.source else f.table for f in run.feeds],
+        "why": "SQLite runs it by itself over its files; where it would scan what an index should"
+        " serve, or has been slow, DuckDB is fed instead",
+        "sql": run.across.sql if run.across is not None else "",
+    }  # fmt: skip
 
 
 def _why(feed: Feed) -> str:

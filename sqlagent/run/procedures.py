@@ -88,7 +88,6 @@ def sync(connection: Connection) -> Rows:
             )
 
         rows.append(timed("embeddings", embedded))
-        rows.append(timed("change log", lambda: trim(connection)))
     datasets = lances(database)
     if datasets is not None and connection.settings["vector_engine"] != "memory":
         rows.append(timed("lance", datasets.sync))
@@ -104,22 +103,6 @@ def lances(database: Database) -> Lance | None:
     from sqlagent.engines.lance import lance
 
     return lance(database)
-
-
-LOG_KEPT = 200_000
-
-
-def trim(connection: Connection) -> int:
-    """Forget all but the newest entries of the change log; who is further behind rebuilds."""
-
-    def work(handle: Any) -> int:
-        handle.execute(
-            "DELETE FROM sqlagent_change_log WHERE seq <= "
-            f"(SELECT max(seq) - {LOG_KEPT} FROM sqlagent_change_log)"
-        )
-        return int(handle.changes())
-
-    return int(connection.database.write(work))
 
 
 def rebuild(connection: Connection, what: Any) -> Rows:

@@ -38,7 +38,8 @@ class Source(Protocol):
     """An attached database, or the file itself (`name` is '' and `kind` 'file').
 
     `kind` is 'file', 'sqlite', 'agent', 'duckdb', 'lance', 'postgres', 'parquet', 'csv' or 'json'.
-    `native` is the name under which DuckDB has it attached; None: its rows are fed.
+    `native` is the name under which DuckDB has it attached; None: its rows are fed. One of kind
+    'sqlite' or 'agent' also has `database`, the `engines.sqlite.Database` of its file.
     """
 
     name: str

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import apsw
 
 from sqlagent.catalog import Table
+from sqlagent.engines import schema
 from sqlagent.engines.sqlite import Database, Handle, translate
 from sqlagent.run.writing import limited, open_handle
 from sqlagent.sources import Rows, Statistics
@@ -16,6 +18,10 @@ from sqlagent.sources import Rows, Statistics
 if TYPE_CHECKING:
     from sqlagent.connection import Connection
     from sqlagent.plan.plans import Feed
+    from sqlagent.sources.lite import Access
+
+# By file: its schema's version, and how rows of each table asked about are found.
+_access: WeakKeyDictionary[Database, tuple[int, dict[str, Access]]] = WeakKeyDictionary()
 
 
 class FileSource:
@@ -31,26 +37,34 @@ class FileSource:
 
     def table(self, name: str) -> Table | None:
         """A table by its name."""
-        known = self.database.known_catalog
-        return known.table(name) if known is not None else None
+        return schema.catalog(self.database).tables.get(name.lower())
 
     def tables(self) -> list[str]:
         """The names of the tables."""
-        known = self.database.known_catalog
-        return [t.name for t in known.tables.values()] if known is not None else []
+        return [t.name for t in schema.catalog(self.database).tables.values()]
 
     def statistics(self, table: str) -> Statistics:
         """What SQLite knows of a table."""
-        from sqlagent.sources import lite  # imported here: most statements need none of it
-
         try:
             if self.connection.txn is not None:
                 with self.connection.txn_lock:
-                    return lite.statistics(self.connection.txn, table)
+                    return self._statistics(self.connection.txn, table)
             with self.database.read() as handle:
-                return lite.statistics(handle, table)
+                return self._statistics(handle, table)
         except apsw.Error:
             return Statistics()
+
+    def _statistics(self, handle: Handle, table: str) -> Statistics:
+        from sqlagent.sources import lite  # imported here: most statements need none of it
+
+        version = schema.version(handle)
+        kept = _access.get(self.database)
+        if kept is None or kept[0] != version:
+            kept = _access[self.database] = version, {}
+        found = kept[1].get(table)
+        if found is None:
+            found = kept[1][table] = lite.access(handle, table)
+        return Statistics(lite.rows_of(handle, table, found), found.indexed)
 
     @contextmanager
     def snapshot(self, connection: Connection) -> Iterator[Handle]:

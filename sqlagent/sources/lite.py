@@ -5,7 +5,7 @@ from __future__ import annotations
 import array
 from collections.abc import Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import apsw
 
@@ -79,9 +79,21 @@ def _array(keys: list[Any]) -> Any:
     return apsw.carray(array.array("q", keys))
 
 
+class Access(NamedTuple):
+    """How rows of a table are found: see `Statistics.indexed`. `rowid`: it has one."""
+
+    indexed: frozenset[str]
+    rowid: bool
+
+
 def statistics(handle: apsw.Connection, table: str) -> Statistics:
     """What SQLite knows of a table: its own statistics, else the highest rowid."""
-    name = quoted(table)
+    found = access(handle, table)
+    return Statistics(rows_of(handle, table, found), found.indexed)
+
+
+def access(handle: apsw.Connection, table: str) -> Access:
+    """The columns of a table that find rows; the same until the schema changes."""
     indexed = {
         str(r[0]).lower()
         for r in handle.execute(
@@ -89,29 +101,30 @@ def statistics(handle: apsw.Connection, table: str) -> Statistics:
             " WHERE c.seqno = 0 AND NOT i.partial AND c.name IS NOT NULL", (table,),
         )
     }  # fmt: skip
-    rows = None
     kind = handle.execute(
         "SELECT type, wr FROM pragma_table_list(?) WHERE schema = 'main'", (table,)
     ).fetchone()
-    if kind is not None and kind[0] == "table":
-        keys = handle.execute(
-            "SELECT name, type FROM pragma_table_info(?) WHERE pk", (table,)
-        ).fetchall()
-        if len(keys) == 1 and str(keys[0][1]).upper() == "INTEGER":
-            indexed.add(str(keys[0][0]).lower())
-        rows = _counted(handle, table)
-        if rows is None and not kind[1]:
-            found = handle.execute(f"SELECT max(rowid) FROM {name}").fetchone()
-            rows = int(found[0] or 0) if found else 0
-    return Statistics(rows, frozenset(indexed))
+    if kind is None or kind[0] != "table":
+        return Access(frozenset(indexed), False)
+    keys = handle.execute(
+        "SELECT name, type FROM pragma_table_info(?) WHERE pk", (table,)
+    ).fetchall()
+    if len(keys) == 1 and str(keys[0][1]).upper() == "INTEGER":
+        indexed.add(str(keys[0][0]).lower())
+    return Access(frozenset(indexed), not kind[1])
 
 
-def _counted(handle: apsw.Connection, table: str) -> int | None:
-    """The rows that ANALYZE counted, where it did."""
+def rows_of(handle: apsw.Connection, table: str, found: Access) -> int | None:
+    """About how many rows: as ANALYZE counted, else the highest rowid."""
     try:
-        found = handle.execute(
+        counted = handle.execute(
             "SELECT max(CAST(stat AS INTEGER)) FROM sqlite_stat1 WHERE tbl = ?", (table,)
         ).fetchone()
     except apsw.SQLError:
+        counted = None
+    if counted and counted[0] is not None:
+        return int(counted[0])
+    if not found.rowid:
         return None
-    return int(found[0]) if found and found[0] is not None else None
+    highest = handle.execute(f"SELECT max(rowid) FROM {quoted(table)}").fetchone()
+    return int(highest[0] or 0) if highest else 0
