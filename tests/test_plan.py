@@ -328,7 +328,6 @@ GUARDED = [
     "SELECT * FROM read_text(upper('x'))",
     "SELECT * FROM (VALUES ('agent.db')) v(f), read_text(f)",
     "SELECT * FROM glob('*')",
-    "SELECT * FROM sqlite_scan('agent.db', 'nothing')",
     "SELECT * FROM some_new_scan('agent.db')",
     "SELECT * FROM query('SELECT 1')",
     "SELECT * FROM query_table('t')",

@@ -212,6 +212,8 @@ class Router:
         kinds = {s.kind for a in sources.attached if (s := self.catalog.attached(a)) is not None}
         if kinds - {"sqlite", "agent"} or len(sources.attached) < len(sources.not_sqlite):
             return None
+        if any(node.name.endswith(")") for node in tree.find_all(exp.Table)):
+            return None  # a call on another agent's file, under the name of a table
         if self.dialect != "sqlite" and alike.doubts(tree, context, False):
             return None
         said = tree.copy()
