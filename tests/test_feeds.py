@@ -294,6 +294,16 @@ def test_only_the_columns_that_are_named_cross(con: sqlagent.Connection) -> None
     assert step.feed.columns == ("id", "k", "s", "x")
 
 
+def test_the_rowid_is_the_key(con: sqlagent.Connection) -> None:
+    (step,) = feeds_of(con, "SELECT [rowid], s FROM shop.o")
+    assert step.feed.columns == ("id", "s")
+
+
+def test_a_sample_is_of_all_rows(con: sqlagent.Connection) -> None:
+    (step,) = feeds_of(con, "SELECT [x] FROM shop.o WHERE k = 2 USING SAMPLE 8 ROWS")
+    assert step.feed.filter is None
+
+
 def test_conditions_go_to_the_source_that_they_are_about(con: sqlagent.Connection) -> None:
     (step,) = feeds_of(con, "SELECT [id] FROM shop.main.o q WHERE q.k = 2 AND upper(q.s) = 'B'")
     assert step.rows == 2

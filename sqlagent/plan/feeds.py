@@ -20,6 +20,7 @@ from sqlagent.plan.plans import Feed, Keys
 from sqlagent.plan.pushed import pushed, simple
 from sqlagent.plan.say import say
 from sqlagent.plan.scope import Condition, Scope
+from sqlagent.rewrite.spellings import ROWIDS
 from sqlagent.rewrite.views import views
 from sqlagent.sources import Statistics
 
@@ -461,6 +462,8 @@ class _Splitter:
     def _needed(self, draft: _Draft) -> tuple[str, ...]:
         """The columns that the statement may name, in the table's order; one at the least."""
         names = {i.name.lower() for i in self.tree.find_all(exp.Identifier)}
+        if names & ROWIDS and draft.table.key:
+            names.add(draft.table.key.lower())
         whole = any(not isinstance(s.parent, exp.Count) for s in self.tree.find_all(exp.Star))
         whole = whole or draft.alias in {
             c.name.lower() for c in self.tree.find_all(exp.Column) if not c.table

@@ -42,7 +42,8 @@ class Scope:
         self.joins: list[exp.Join] = list(select.args.get("joins") or [])
         nodes = ([start.this] if start else []) + [j.this for j in self.joins]
         self.origins = [self._origin(n, catalog, hidden) for n in nodes]
-        self.plain = bool(start) and not select.args.get("laterals") and not any(
+        odd = select.args.get("laterals") or select.args.get("sample")
+        self.plain = bool(start) and not odd and not any(
             n.args.get("joins") or n.args.get("laterals") or n.args.get("pivots")
             or n.args.get("sample") or isinstance(n, exp.Lateral) for n in nodes
         ) and not any(j.method in ("POSITIONAL", "NATURAL") for j in self.joins)  # fmt: skip
