@@ -21,7 +21,7 @@ from sqlagent.plan.copying import copy_to
 from sqlagent.plan.describe import described as describing
 from sqlagent.plan.guard import refuse_statement
 from sqlagent.plan.named import output_names
-from sqlagent.plan.plans import Call, Calls, Duck, Fill, Lite
+from sqlagent.plan.plans import Call, Calls, Duck, Feed, Fill, Lite
 from sqlagent.plan.say import say, types
 from sqlagent.plan.sources import Protected, Sources
 from sqlagent.plan.writing import write_calls
@@ -140,7 +140,10 @@ class Router:
             if lite.exact:
                 lite = lite._replace(exact=self.duck(tree, context, sources, None))
             return lite
-        duck = self.duck(tree, context, sources, lite)
+        across = None
+        if sources.attached and not not_duckdb and self.wanted != "duckdb":
+            across = self.across(tree, context, sources)
+        duck = self.duck(tree, context, sources, lite, across)
         if duck is None:
             if lite is None:
                 raise self.impossible(not_sqlite, self.unsaid)
@@ -181,27 +184,67 @@ class Router:
         ), []  # fmt: skip
 
     def duck(
-        self, tree: exp.Expr, context: Context, sources: Sources, lite: Lite | None
+        self,
+        tree: exp.Expr,
+        context: Context,
+        sources: Sources,
+        lite: Lite | None,
+        across: Lite | None = None,
     ) -> Duck | None:
         """The statement as DuckDB's; the user's own text where no pass had anything to change."""
+        feeds: tuple[Feed, ...] = ()
+        natives: tuple[str, ...] = ()
+        searched: tuple[str, ...] | None = None
+        fed = bool(sources.attached) or (lite is None and self.wanted == "auto" and (
+            any(map(self.catalog.is_large, sources.tables))
+        ))  # fmt: skip
+        if fed:
+            from sqlagent.plan.feeds import split
+
+            tree, feeds, natives, searched = split(self, tree)
         mine, said = self.passed(tree, context, "duckdb")
         if mine.doubts:
             self.unsaid = mine.doubts
             return None
+        mine.changed = mine.changed or fed
         tables = list(sources.tables)
         if mine.changed:
             # A view has become its SELECT: the tables are those that it reads.
             tables = [
-                t for t in dict.fromkeys(n.name.lower() for n in said.find_all(exp.Table))
+                t for t in dict.fromkeys(
+                    n.name.lower() for n in said.find_all(exp.Table) if n.db in ("", "main")
+                )
                 if t not in sources.ctes
-                and (found := self.catalog.table(t)) is not None and found.kind != "view"
+                and (found := self.catalog.table(t)) is not None
+                and found.kind not in ("view", "feed")
             ]  # fmt: skip
         whole = tree.parent is None and not isinstance(tree, exp.Subquery)
         if mine.changed or not self.own or not whole:
             text, slots = say(said, "duckdb", self.numbering)
         else:
             text, slots = self.verbatim()
-        return Duck(text, slots, tuple(tables), self.files(sources), bool(mine.functions), lite)
+        return Duck(
+            text, slots, tuple(tables), self.files(sources), bool(mine.functions), lite,
+            feeds=feeds, natives=natives, across=across if searched is not None else None,
+            searched=searched or (),
+        )  # fmt: skip
+
+    def across(self, tree: exp.Expr, context: Context, sources: Sources) -> Lite | None:
+        """The statement as SQLite runs it over several of its files; None where it is not alike."""
+        kinds = {s.kind for a in sources.attached if (s := self.catalog.attached(a)) is not None}
+        if kinds - {"sqlite", "agent"} or len(sources.attached) < len(sources.not_sqlite):
+            return None
+        if any(node.name.endswith(")") for node in tree.find_all(exp.Table)):
+            return None  # a call on another agent's file, under the name of a table
+        if self.dialect != "sqlite" and alike.doubts(tree, context, False):
+            return None
+        said = tree.copy()
+        for node in said.find_all(exp.Table, exp.Column):
+            # SQLite knows no schemas in a database.
+            if node.args.get("catalog") is not None:
+                node.set("db", node.args["catalog"])
+                node.set("catalog", None)
+        return self.lite(said, context, sources)[0]
 
     def files(self, sources: Sources) -> tuple[str | int, ...]:
         """The files, with the user's slot for each parameter among them."""

@@ -10,6 +10,7 @@ from sqlagent.rewrite.arguments import arguments
 from sqlagent.rewrite.checked import checked
 from sqlagent.rewrite.context import Context
 from sqlagent.rewrite.division import division
+from sqlagent.rewrite.files import files
 from sqlagent.rewrite.inner_names import inner_names
 from sqlagent.rewrite.joined import joined
 from sqlagent.rewrite.json_paths import json_paths
@@ -23,7 +24,7 @@ from sqlagent.rewrite.vectors import vectors
 from sqlagent.rewrite.views import views
 
 # Arguments are bound before macros are inlined, since a macro's body is filled by position.
-COMMON = (inner_names, arguments, macros)
+COMMON = (files, inner_names, arguments, macros)
 # Times before spellings: a comparison decides whether `datetime('now')` is a text or a time.
 TO_SQLITE = (
     vectors,

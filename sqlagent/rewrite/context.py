@@ -72,7 +72,8 @@ class Names:
                 self._add(alias, tuple(
                     c._replace(not_null=True) if c.name.lower() == key else c for c in table.columns
                 ))  # fmt: skip
-                self.ours[alias] = table.name.lower() in OURS
+                attached = self.catalog.attached(node.catalog or node.db) is not None
+                self.ours[alias] = table.name.lower() in OURS and not attached
                 self.keys[alias] = table.key
             elif isinstance(node.this, exp.Anonymous):
                 function = functions().get(node.this.name.lower())
@@ -97,7 +98,9 @@ class Names:
 
     def _table(self, node: exp.Table) -> Table | None:
         """The table of the catalog that a source names."""
-        return self.catalog.table(node.name) if isinstance(node.this, exp.Identifier) else None
+        if not isinstance(node.this, exp.Identifier):
+            return None
+        return self.catalog.find(node.name, node.db, node.catalog)
 
     def _add(self, alias: str, columns: tuple[Column, ...] | exp.Expr | None) -> None:
         """Remember the columns of a source; None where they are not known."""

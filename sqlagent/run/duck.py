@@ -14,8 +14,10 @@ from sqlagent.errors import DataError, Error, NotSupportedError, ProgrammingErro
 from sqlagent.functions import functions
 from sqlagent.plan.named import spread
 from sqlagent.plan.plans import Duck, Fill
+from sqlagent.run.across import Across, Stale
+from sqlagent.run.attached import source_of, writing_to
 from sqlagent.run.lite import LiteRead
-from sqlagent.run.writing import fail, open_handle, writing
+from sqlagent.run.writing import fail, open_handle
 from sqlagent.types import widened
 from sqlagent.values import pick, stored
 
@@ -48,13 +50,24 @@ class RunDuck:
         self.plan = plan._replace(files=positional(plan))
         self.text = text
         self.lite = None if plan.lite is None else LiteRead(database, plan.lite, text)
+        self.past: Any = None  # what earlier runs taught of feeds
+        self.across: Across | None = None
+        if plan.across is not None:
+            self.across = Across(database, plan, plan.across, text)
 
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
         if connection.txn is not None and self.lite is not None:
             self.lite(connection, cursor, parameters)  # where the transaction's own rows are
             return
+        if self.across is not None and self.across.may(connection):
+            self.across(connection, cursor, parameters)
+            return
         try:
             result = self.start(connection, parameters)
+        except Stale:
+            connection.plans.clear()
+            connection._run(cursor, self.text, parameters)
+            return
         except NotSupportedError as error:  # NotColumnar, or what DuckDB has not learnt yet
             if self.lite is None:
                 error.sql = error.sql or self.text
@@ -75,16 +88,29 @@ class RunDuck:
             for new, (name, kind) in zip(given, result.columns, strict=True)
         ]
         cursor._columns = columns
+        if shared_by(connection) is not None:  # the next statement is to use its cursor
+            cursor._iter = iter(list(result.rows()))
+            return
         cursor._iter = self.rows(connection, result)
         cursor._table = lambda: unified(result.arrow(), columns)
         cursor._close = result.close
+        cursor._feeds = result.feeds
 
     def start(
-        self, connection: Connection, parameters: Any, within: float | None = None
+        self,
+        connection: Connection,
+        parameters: Any,
+        shared: Any = None,
+        within: float | None = None,
     ) -> DuckResult:
-        """Run it, `within` so many seconds; in a transaction, over what that transaction sees."""
+        """Run it, `within` so many seconds; in a transaction, over what that transaction sees: on
+        the cursor `shared` where DuckDB writes in it."""
+        shared = shared or shared_by(connection)
+        for name in self.plan.natives:
+            connection.sources[name].check()
         duck = engine(self.database, connection.settings["memory_limit_mb"])
         self.database.duck_settings.update(connection.settings)
+        given = parameters
         values = pick(self.plan.parameters, parameters)
         values = list(values.values()) if isinstance(values, dict) else list(values)
         values = [
@@ -98,6 +124,20 @@ class RunDuck:
         handle = Interruptible()
         connection.running[id(handle)] = handle
         try:
+            if self.plan.feeds or shared is not None:
+                from sqlagent.run.feeds import Realising
+
+                feeding = Realising(connection, duck, self.plan, given, self.past)
+                result = duck.run_prepared(
+                    self.plan,
+                    values,
+                    feeding,
+                    timeout_s=limit,
+                    started=handle.started,
+                    cursor=shared,
+                )
+                result.feeds, self.past = feeding.steps, feeding.past
+                return result
             if connection.txn is not None:
                 with connection.txn_lock:
                     own = open_handle(connection)
@@ -116,6 +156,11 @@ class RunDuck:
             yield from result.rows()
         finally:
             connection.running.pop(id(handle), None)
+
+
+def shared_by(connection: Connection) -> Any:
+    """The cursor of the attached database of DuckDB's that the transaction writes, if it does."""
+    return None if connection.other is None else getattr(connection.other, "cursor", None)
 
 
 def positional(plan: Duck) -> tuple[str | int, ...]:
@@ -172,6 +217,7 @@ class RunFill:
 
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
         plan = self.plan
+        target = source_of(connection, plan.target) if plan.target else None
         result = self.source.start(connection, parameters)
         try:
             columns = result.columns
@@ -198,12 +244,12 @@ class RunFill:
                     handle.executemany(insert, batch)
                 return done + len(batch)
 
-            cursor.rowcount = writing(connection, work, self.text, several=True)
+            cursor.rowcount = writing_to(connection, target, work, self.text, several=True)
         finally:
             result.close()
         if plan.create is not None:
             connection.plans.clear()
-            self.database.known_catalog = None
+            (target or self).database.known_catalog = None
 
 
 def definition(create: str, table: str, columns: list[tuple[str, str]]) -> str:
