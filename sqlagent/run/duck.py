@@ -100,8 +100,8 @@ class RunDuck:
         self,
         connection: Connection,
         parameters: Any,
-        shared: Any = None,
         within: float | None = None,
+        shared: Any = None,
     ) -> DuckResult:
         """Run it, `within` so many seconds; in a transaction, over what that transaction sees: on
         the cursor `shared` where DuckDB writes in it."""
