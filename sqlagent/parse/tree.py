@@ -26,7 +26,7 @@ logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 TIME_FUNCTIONS = frozenset(("strftime", "date", "datetime", "time", "julianday", "unixepoch"))
 _KEPT = TIME_FUNCTIONS | names(
-    "total printf char range generate_series json_array_insert json_remove json_set jsonb_extract "
+    "total printf format char range generate_series json_array_insert json_remove json_set json jsonb_extract "
     "soundex"
 )
 _OURS = "sqlagent__"
@@ -109,7 +109,15 @@ def same_text(
             edits.append((start, end, f"{mark}{numbering.of[start]}"))
         elif kind == "string" and text[0] != "'":
             edits.append((start, end, quote(unquote(token))))
+        elif kind == "number" and text[:2] in ("0x", "0X"):
+            edits.append((start, end, _decimal(text)))  # DuckDB reads 0 AS x…
     return edits
+
+
+def _decimal(text: str) -> str:
+    """A hexadecimal number in decimal digits: a 64-bit one in two's complement, as in SQLite."""
+    value = int(text[2:].replace("_", ""), 16)
+    return str(value - (1 << 64) if 1 << 63 <= value < 1 << 64 else value)
 
 
 def _edits(sql: str, tokens: list[Token], numbering: Numbering) -> list[tuple[int, int, str]]:

@@ -17,6 +17,7 @@ from sqlagent.parse.lexer import Token, lex, statements
 from sqlagent.parse.parameters import Numbering, edited
 from sqlagent.parse.tree import parse, same_text
 from sqlagent.plan import alike
+from sqlagent.plan.clauses import only_duckdb
 from sqlagent.plan.copying import copy_to
 from sqlagent.plan.describe import described as describing
 from sqlagent.plan.guard import refuse_statement
@@ -27,6 +28,7 @@ from sqlagent.plan.sources import Protected, Sources
 from sqlagent.plan.writing import write_calls
 from sqlagent.plan.written import written
 from sqlagent.rewrite import COMMON, TO_DUCKDB, TO_SQLITE, Context
+from sqlagent.rewrite.spellings import takes_json
 
 _READS = (exp.Select, exp.SetOperation, exp.Values, exp.Subquery, exp.Pivot)
 
@@ -117,7 +119,9 @@ class Router:
         not_duckdb = sources.not_duckdb + _sqlite_only(tree)
         not_sqlite = sources.not_sqlite
         if self.dialect != "sqlite" and not not_sqlite:
-            not_sqlite = alike.doubts(tree, context, bool(not_duckdb))
+            not_sqlite = only_duckdb(tree, context)
+            if not not_sqlite:
+                not_sqlite = alike.doubts(tree, context, bool(not_duckdb))
         if not_sqlite and not_duckdb:
             raise self.impossible(not_sqlite, not_duckdb)
         # Our table functions answer from indexes of their own: no columns are scanned.
@@ -238,6 +242,6 @@ def _sqlite_only(tree: exp.Expr) -> list[str]:
     """Why DuckDB cannot say it: calls and MATCH that only SQLite has."""
     found = [
         f"{n.name.removeprefix('sq_')}() is SQLite's" for n in tree.find_all(exp.Anonymous)
-        if n.name.lower() in alike.SQLITE_CALLS
+        if n.name.lower() in alike.SQLITE_CALLS or takes_json(n)
     ]  # fmt: skip
     return found + ["MATCH is SQLite's full text"] * (tree.find(exp.Match) is not None)
