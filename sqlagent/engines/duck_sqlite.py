@@ -1,4 +1,4 @@
-"""SQLite's own scalars for DuckDB, as `sqlite_NAME`: what it has and DuckDB lacks, or says otherwise.
+"""SQLite's own scalars for DuckDB, as `sqlite_NAME`: what DuckDB lacks, or says otherwise.
 
 Each is the SQLite function itself, run by a connection to no file, so it gives the same on either
 engine for any argument: 2 µs a row. (duckdb and pyarrow are imported with this module.)

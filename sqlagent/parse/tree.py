@@ -26,8 +26,8 @@ logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 TIME_FUNCTIONS = frozenset(("strftime", "date", "datetime", "time", "julianday", "unixepoch"))
 _KEPT = TIME_FUNCTIONS | names(
-    "total printf format char range generate_series json_array_insert json_remove json_set json jsonb_extract "
-    "soundex"
+    "total printf format char range generate_series json_array_insert json_remove "
+    "json_set json jsonb_extract soundex"
 )
 _OURS = "sqlagent__"
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sqlagent.errors import ProgrammingError
+from sqlagent.parse.depth import check
 from sqlagent.parse.lexer import Token, lex, statements
 from sqlagent.parse.parameters import Numbering, edited
 from sqlagent.parse.plain import TableCall, plain
@@ -40,7 +41,14 @@ def plan(sql: str, catalog: Catalog, settings: Mapping[str, Any], protected: Pro
             "expected one statement, not several", sql=sql, position=parts[1][0].start,
             hint="run them one by one, or with executescript",
         )  # fmt: skip
-    return Plan(sql, _run(sql, parts[0], catalog, settings, protected))
+    check(sql, parts[0])
+    try:
+        return Plan(sql, _run(sql, parts[0], catalog, settings, protected))
+    except RecursionError:
+        raise ProgrammingError(
+            "the statement is nested too deeply", sql=sql, position=parts[0][0].start,
+            sqlstate="54001",
+        ) from None  # fmt: skip
 
 
 def _run(

@@ -13,6 +13,7 @@ from sqlglot import exp
 from sqlagent.catalog import Catalog
 from sqlagent.errors import NotSupportedError
 from sqlagent.functions import functions
+from sqlagent.parse.depth import check_length
 from sqlagent.parse.lexer import Token, lex, statements
 from sqlagent.parse.parameters import Numbering, edited
 from sqlagent.parse.tree import parse, same_text
@@ -42,6 +43,7 @@ def route(
 ) -> Lite | Duck | Calls | Call | Fill:
     """The plan of one statement that is not plain."""
     refuse_statement(sql, tokens[0].upper, tokens[0].start)
+    check_length(sql, tokens)
     made = Router(sql, tokens, catalog, settings, protected).plan()
     if isinstance(made, Lite | Duck) and (names := output_names(sql, tokens)) is not None:
         made = made._replace(names=names)
