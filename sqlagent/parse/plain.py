@@ -142,7 +142,11 @@ class _Scan(Operands):
         """Whether an operator is between values that both engines treat alike."""
         text = self.text(place)
         if text in words.OTHER_OPERATORS:
-            return text != "," or (section != "from" and self.text(place + 1) != ",")
+            if text != ",":
+                return True
+            after = self.upper(place + 1)  # a comma may trail in DuckDB
+            trails = after in words.SECTIONS or self.text(place + 1) in (",", ")", "")
+            return section != "from" and not trails
         if text in words.COMPARISONS:
             if section == "set" and text == "=" and self._assigns(place):
                 return True

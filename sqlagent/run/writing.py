@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def writing(
-    connection: Connection, work: Callable[[Handle], Any], text: str, *, several: bool = False
+    connection: Connection, work: Callable[[Handle], Any], text: str | None, *, several: bool = False
 ) -> Any:
     """Run a write: in the open transaction, or durably by itself. `several`: undone as one."""
     try:
@@ -49,7 +49,7 @@ def writing(
         raise translated from None
 
 
-def writing_bare(connection: Connection, work: Callable[[Handle], Any], text: str) -> Any:
+def writing_bare(connection: Connection, work: Callable[[Handle], Any], text: str | None) -> Any:
     """Run what cannot be in a transaction with the writer, alone."""
     if connection.txn is not None:
         return writing(connection, work, text)  # SQLite says why not
