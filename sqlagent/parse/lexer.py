@@ -48,7 +48,13 @@ _TOKEN = re.compile(
 )
 
 _DOLLAR = re.compile(r"\$[A-Za-z_]*\$")
-_WHAT = {"'": "string", "$": "string", '"': "quoted identifier", "`": "quoted identifier", "/": "comment"}
+_WHAT = {
+    "'": "string",
+    "$": "string",
+    '"': "quoted identifier",
+    "`": "quoted identifier",
+    "/": "comment",
+}
 
 
 def lex(sql: str) -> list[Token]:

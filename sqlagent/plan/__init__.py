@@ -61,7 +61,9 @@ def _run(
     """The first way that fits: by tokens alone, else by the parser."""
     if tokens[0].upper == "EXPLAIN":
         return _explain(sql, tokens, catalog, settings, protected)
-    found: Any = simple(sql, tokens) or ddl(sql, tokens, catalog) or calls.direct(sql, tokens)
+    found: Any = (
+        simple(sql, tokens, catalog) or ddl(sql, tokens, catalog) or calls.direct(sql, tokens)
+    )
     if tokens[0].upper == "COPY":
         from sqlagent.plan.importing import copy_from
 

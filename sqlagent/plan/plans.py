@@ -95,6 +95,7 @@ class Fill(NamedTuple):
     create: str | None = None
     replace: bool = False
     table: str = ""
+    atomic: bool = False  # what is read decides what is written: both in one transaction
 
 
 class Import(NamedTuple):

@@ -20,7 +20,9 @@ from sqlagent.parse.tree import parse, same_text
 from sqlagent.plan import alike
 from sqlagent.plan.clauses import only_duckdb
 from sqlagent.plan.copying import copy_to
+from sqlagent.plan.describe import all_tables
 from sqlagent.plan.describe import described as describing
+from sqlagent.plan.describe import table as described_table
 from sqlagent.plan.guard import refuse_statement
 from sqlagent.plan.named import output_names
 from sqlagent.plan.plans import Call, Calls, Duck, Fill, Lite
@@ -89,6 +91,11 @@ class Router:
 
     def plan(self) -> Lite | Duck | Calls | Call | Fill:
         """The plan of the whole statement."""
+        words = [t.upper for t in self.tokens]
+        if words in (["DESCRIBE"], ["SHOW", "ALL", "TABLES"]):
+            return all_tables(self)
+        if words[0] in ("SHOW", "DESCRIBE", "DESC") and len(words) == 2:
+            return described_table(self, self.tokens[1].name)
         tree, own = parse(self.sql, self.tokens, self.numbering, self.dialect)
         self.own = own and self.dialect == "duckdb"
         return self.of(tree)

@@ -69,9 +69,7 @@ def placed(error: Error, sql: str, connection: Connection) -> None:
         error.position = _place(tokens, kind[1]) if error.position is None else error.position
 
 
-def _name(
-    error: Error, found: re.Match[str], tokens: list[Token], connection: Connection
-) -> None:
+def _name(error: Error, found: re.Match[str], tokens: list[Token], connection: Connection) -> None:
     """A name that nothing has."""
     name = (found["name"] or found["gone"] or found["found"] or found["lacks"]).strip('"')
     last = name.rsplit(".", 1)[-1]

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 
 def writing(
-    connection: Connection, work: Callable[[Handle], Any], text: str | None, *, several: bool = False
+    connection: Connection,
+    work: Callable[[Handle], Any],
+    text: str | None,
+    *,
+    several: bool = False,
 ) -> Any:
     """Run a write: in the open transaction, or durably by itself. `several`: undone as one."""
     try:
