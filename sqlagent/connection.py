@@ -158,7 +158,7 @@ class Connection:
             self._place(error, sql)
             raise
 
-    def _place(self, error: Error, sql: object) -> None:
+    def _place(self, error: errors.Error, sql: object) -> None:
         """Make an error speak of the user's own text."""
         if isinstance(sql, str):
             from sqlagent.run.place import placed

@@ -170,19 +170,22 @@ def test_a_million_literals():
 
 
 TRICKS = [
-    "SELECT '\0'", "SELECT \0", "\ufeffSELECT 1", "SELECT '\ud800'", "SELECT \ud800", "SELECT “a”",
-    "SELECT 'a\u202eb'", "SELECT １", "SELECT\u00a01", "SELECT\u30001", "ＳＥＬＥＣＴ 1",
-    "SELECT 1 AS 🙂", 'SELECT 1 AS "🙂"', "SELECT 姓名 FROM users", "SELECT 1 AS 姓名", "SELECT a\u200bb",
-    "SELECT 'e\u0301' = 'é'", "SELECT '\U0001f469\u200d\U0001f4bb'", "SELECT ‘a’", "SELECT 1；",
-    "SELECT\x0c1", "SELECT\x0b1", "SELECT 1\x1a", "SELECT ؟", "SELECT $$\ud800$$", "`", '"', "'", "$",
-    "$$", "?", ":", "@", "#", "\\", "E'\\", "E'\\ud800'", "E'\\U00110000'", "x'zz'", "x'0'", "1e999999",
-    "SELECT 1e", "SELECT 0x", "SELECT 0xg", "SELECT 1_", "SELECT .", "SELECT ..", "SELECT *", "*", "",
-    " ", "--", "/**/", "SELECT $1$2", "SELECT ?0", "SELECT $0", "SELECT ?99999999999999999999",
-    "SELECT :", "SET", "RESET", "SHOW", "CALL", "PRAGMA", "EXPLAIN", "EXPLAIN ANALYZE", "BEGIN BEGIN",
-    "CREATE", "CREATE TABLE", "CREATE TABLE AS", "CREATE VIEW v", "DROP", "ALTER", "COPY", "COPY t TO",
-    "DESCRIBE", "SUMMARIZE", "PIVOT", "WITH", "WITH a", "FROM", "VALUES", "INSERT", "INSERT INTO",
-    "UPDATE", "DELETE", "MERGE", "SELECT recall()", "SELECT * FROM recall(", "SELECT remember(",
-    "SELECT * FROM (", "SELECT (SELECT", "SELECT CASE", "SELECT CAST(1 AS", "SELECT 1 IN", "SELECT x'",
+    "SELECT '\x00'", "SELECT \x00", "\ufeffSELECT 1", "SELECT '\ud800'", "SELECT \ud800",
+    "SELECT “a”", "SELECT 'a\u202eb'", "SELECT １", "SELECT\xa01", "SELECT\u30001",
+    "ＳＥＬＥＣＴ 1",
+    "SELECT 1 AS 🙂", 'SELECT 1 AS "🙂"', "SELECT 姓名 FROM users", "SELECT 1 AS 姓名",
+    "SELECT a\u200bb", "SELECT 'e\u0301' = '\xe9'", "SELECT '\U0001f469\u200d\U0001f4bb'",
+    "SELECT ‘a’", "SELECT 1；", "SELECT\x0c1", "SELECT\x0b1", "SELECT 1\x1a", "SELECT ؟",
+    "SELECT $$\ud800$$", "`", '"', "'", "$", "$$", "?", ":", "@", "#", "\\", "E'\\", "E'\\ud800'",
+    "E'\\U00110000'", "x'zz'", "x'0'", "1e999999", "SELECT 1e", "SELECT 0x", "SELECT 0xg",
+    "SELECT 1_", "SELECT .", "SELECT ..", "SELECT *", "*", "", " ", "--", "/**/", "SELECT $1$2",
+    "SELECT ?0", "SELECT $0", "SELECT ?99999999999999999999", "SELECT :", "SET", "RESET", "SHOW",
+    "CALL", "PRAGMA", "EXPLAIN", "EXPLAIN ANALYZE", "BEGIN BEGIN", "CREATE", "CREATE TABLE",
+    "CREATE TABLE AS", "CREATE VIEW v", "DROP", "ALTER", "COPY", "COPY t TO", "DESCRIBE",
+    "SUMMARIZE", "PIVOT", "WITH", "WITH a", "FROM", "VALUES", "INSERT", "INSERT INTO", "UPDATE",
+    "DELETE", "MERGE", "SELECT recall()", "SELECT * FROM recall(", "SELECT remember(",
+    "SELECT * FROM (", "SELECT (SELECT", "SELECT CASE", "SELECT CAST(1 AS", "SELECT 1 IN",
+    "SELECT x'",
 ]  # fmt: skip
 
 
@@ -203,14 +206,26 @@ def test_names_of_every_script(shop):
     assert shop.execute("SELECT 'a\u202eb' AS v").fetchone() == ("a\u202eb",)
 
 
-WORDS = ["SELECT", "FROM", "WHERE", "GROUP", "BY", "ORDER", "HAVING", "LIMIT", "OFFSET", "UNION", "ALL", "INTERSECT", "EXCEPT", "JOIN", "LEFT", "ON", "USING", "AS", "DISTINCT", "WITH", "RECURSIVE", "VALUES", "INSERT", "INTO", "UPDATE", "SET", "DELETE", "RETURNING", "CASE", "WHEN", "THEN", "ELSE", "END", "AND", "OR", "NOT", "NULL", "IS", "IN", "BETWEEN", "LIKE", "GLOB", "EXISTS", "CAST", "QUALIFY", "PIVOT", "UNPIVOT", "FILTER", "OVER", "PARTITION", "WINDOW", "ROWS", "LATERAL", "ASOF", "SEMI", "EXCLUDE", "REPLACE", "INTERVAL", "DATE", "TIMESTAMP", "TRUE", "FALSE", "CREATE", "TABLE", "VIEW", "DROP", "EXPLAIN", "DESCRIBE", "SUMMARIZE", "COPY", "TO", "ON", "CONFLICT", "DO", "NOTHING", "users", "orders", "id", "name", "price", "ts", "data", "product", "u", "o", "count", "sum", "max", "strftime", "date", "julianday", "list_transform", "unnest", "json_extract", "recall", "search", "knn", "state_at", "remember", "range", "generate_series", "coalesce", "ifnull", "total", "group_concat", "printf", "x", "y", "(", ")", "[", "]", "{", "}", ",", ".", ";", "+", "-", "*", "/", "//", "%", "||", "=", "<>", "<", ">", "<=", ">=", "->", "->>", "=>", ":=", "::", "?", "?1", "$1", ":n", "1", "0", "-1", "2.5", "1e3", "0xff", "'a'", "'it''s'", "'2025-01-01'", "'%Y'", '"id"', "`id`", "x'00'", "$$d$$", "E'\\n'", "--", "/*", "*/", "'", '"', "lambda", ":", "'now'", "'+1", "month'", "'weekday", "1'"]
+SPELLED = r"""
+SELECT FROM WHERE GROUP BY ORDER HAVING LIMIT OFFSET UNION ALL INTERSECT EXCEPT JOIN LEFT ON USING
+AS DISTINCT WITH RECURSIVE VALUES INSERT INTO UPDATE SET DELETE RETURNING CASE WHEN THEN ELSE END
+AND OR NOT NULL IS IN BETWEEN LIKE GLOB EXISTS CAST QUALIFY PIVOT UNPIVOT FILTER OVER PARTITION
+WINDOW ROWS LATERAL ASOF SEMI EXCLUDE REPLACE INTERVAL DATE TIMESTAMP TRUE FALSE CREATE TABLE VIEW
+DROP EXPLAIN DESCRIBE SUMMARIZE COPY TO ON CONFLICT DO NOTHING users orders id name price ts data
+product u o count sum max strftime date julianday list_transform unnest json_extract recall search
+knn state_at remember range generate_series coalesce ifnull total group_concat printf x y ( ) [ ]
+{ } , . ; + - * / // % || = <> < > <= >= -> ->> => := :: ? ?1 $1 :n 1 0 -1 2.5 1e3 0xff 'a'
+'it''s' '2025-01-01' '%Y' "id" `id` x'00' $$d$$ E'\n' -- /* */ ' " lambda : 'now' '+1 month'
+'weekday 1'
+"""
+WORDS = SPELLED.split()
 soup = st.lists(st.sampled_from(WORDS), min_size=1, max_size=14).map(" ".join)
 VALID = [
     "SELECT u.name, count(*) AS n FROM users u LEFT JOIN orders o ON o.user_id = u.id GROUP BY ALL",
-    "SELECT strftime('%Y-%m', ts), date(ts, '+1 month'), ts + INTERVAL 1 DAY FROM orders WHERE id = 1",
+    "SELECT strftime('%Y-%m', ts), date(ts, '+1 month'), ts + INTERVAL 1 DAY FROM orders",
     "SELECT * EXCLUDE (data) FROM orders QUALIFY row_number() OVER (ORDER BY ts) = 1",
-    "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 5) SELECT sum(n) FROM c",
-    "INSERT INTO users (id, name) VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET name = excluded.name",
+    "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 5) FROM c",
+    "INSERT INTO users (id, name) VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET name = 'y'",
     "SELECT list_transform([1, 2], x -> x + 1), {'a': 1}, data->>'$.a' FROM orders",
     "PIVOT orders ON product USING sum(price) GROUP BY user_id",
     "SELECT * FROM recall('ada', 'tea', k => 3) r JOIN memories m USING (memory_id)",

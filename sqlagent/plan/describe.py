@@ -22,7 +22,7 @@ _OWN = "the file's own schema"
 
 
 def described(router: Router, tree: exp.Expr) -> Lite | Duck:
-    """`DESCRIBE t` and `SHOW t` from the catalog; of a query by DuckDB; SUMMARIZE is an analysis."""
+    """`DESCRIBE t` from the catalog; of a query by DuckDB; SUMMARIZE is an analysis."""
     target = tree.this
     if isinstance(tree, exp.Show):
         raise NotSupportedError("SHOW of this is not here", sql=router.sql, position=0)

@@ -52,7 +52,7 @@ def written(router: Router, tree: exp.Expr, context: Context) -> Lite | Fill:
     sources.check_columns()
     if doubts:
         return _changed(router, tree, doubts)
-    mine, said = router.passed(tree, context, "sqlite", writes=True)
+    mine, _ = router.passed(tree, context, "sqlite", writes=True)
     if mine.doubts and router.dialect != "sqlite":
         return _changed(router, tree, mine.doubts)
     return _lite(router, tree, context, sources)._replace(stores=into)
@@ -114,10 +114,10 @@ def _insert_select(
     read = router.read(query, inner)
     by_name = bool(tree.args.get("by_name"))
     if by_name and not isinstance(read, Duck):
-        names = [e.alias_or_name for e in query.expressions]
-        if isinstance(tree.this, exp.Table) and "" not in names and "*" not in names:
-            columns = [exp.to_identifier(n, quoted=True) for n in names]
-            tree.set("this", exp.Schema(this=tree.this.copy(), expressions=columns))
+        given = [e.alias_or_name for e in query.expressions]
+        if isinstance(tree.this, exp.Table) and "" not in given and "*" not in given:
+            named = [exp.to_identifier(n, quoted=True) for n in given]
+            tree.set("this", exp.Schema(this=tree.this.copy(), expressions=named))
             tree.set("by_name", False)
             context.changed = True
             return None
