@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 import sqlagent.functions
 from sqlagent.catalog import Catalog, Column, Table
-from sqlagent.engines.sqlite_errors import inexact
 from sqlagent.engines import duck_functions, duck_sqlite
+from sqlagent.engines.sqlite_errors import inexact
 from sqlagent.functions import REQUIRED, Function, Parameter
 from sqlagent.plan import plan
 from sqlagent.plan.plans import Duck, Lite

@@ -45,6 +45,8 @@ def _column(node: exp.Column, context: Context) -> str | None:
     if source:
         known = source in names.by_alias or source in ("excluded", "main")
         return None if known or not names.by_alias else f"{node.table} is no source: a field of it"
+    if isinstance(node.parent, exp.Match):
+        return None  # a full text table stands for all its columns
     if name in names.by_alias and name not in ROWIDS and not node.args.get("db"):
         every = [columns for alias in names.by_alias for columns in names.columns(alias)]
         if None not in every and name not in {c.name.lower() for cs in every for c in cs or ()}:
