@@ -119,9 +119,13 @@ class Connection:
             runner = self.plans.get(sql)
         except TypeError:  # a list, say: planning says that it is no text
             runner = None
-        if runner is None:
-            runner = self._runner(sql)
-        runner(self, cursor, parameters)
+        try:
+            if runner is None:
+                runner = self._runner(sql)
+            runner(self, cursor, parameters)
+        except Error as error:
+            self._place(error, sql)
+            raise
         return cursor
 
     def executemany(self, sql: str, parameters: Iterable[Any]) -> Cursor:
@@ -152,14 +156,29 @@ class Connection:
 
     def _run(self, cursor: Cursor, sql: str, parameters: Any) -> None:
         cursor._reset()
-        (self.plans.get(sql) or self._runner(sql))(self, cursor, parameters)
+        try:
+            (self.plans.get(sql) or self._runner(sql))(self, cursor, parameters)
+        except Error as error:
+            self._place(error, sql)
+            raise
+
+    def _place(self, error: errors.Error, sql: object) -> None:
+        """Make an error speak of the user's own text."""
+        if isinstance(sql, str):
+            from sqlagent.run.place import placed
+
+            placed(error, sql, self)
 
     def _run_many(self, cursor: Cursor, sql: str, parameters: Iterable[Any]) -> None:
         from sqlagent.run import run_many
 
         cursor._reset()
         self._check()
-        run_many(self, cursor, sql, parameters)
+        try:
+            run_many(self, cursor, sql, parameters)
+        except Error as error:
+            self._place(error, sql)
+            raise
 
     def _runner(self, sql: str) -> Runner:
         """Parse, rewrite and plan a text, and keep what runs it."""

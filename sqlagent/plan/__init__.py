@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sqlagent.errors import ProgrammingError
+from sqlagent.parse.depth import check
 from sqlagent.parse.lexer import Token, lex, statements
 from sqlagent.parse.parameters import Numbering, edited
 from sqlagent.parse.plain import TableCall, plain
@@ -41,7 +42,14 @@ def plan(sql: str, catalog: Catalog, settings: Mapping[str, Any], protected: Pro
             "expected one statement, not several", sql=sql, position=parts[1][0].start,
             hint="run them one by one, or with executescript",
         )  # fmt: skip
-    return Plan(sql, planned(sql, parts[0], catalog, settings, protected))
+    check(sql, parts[0])
+    try:
+        return Plan(sql, planned(sql, parts[0], catalog, settings, protected))
+    except RecursionError:
+        raise ProgrammingError(
+            "the statement is nested too deeply", sql=sql, position=parts[0][0].start,
+            sqlstate="54001",
+        ) from None  # fmt: skip
 
 
 def planned(
@@ -61,7 +69,7 @@ def planned(
         found = remote(sql, tokens, catalog, settings, protected)
     if found is not None:
         return found
-    found = simple(sql, tokens) or ddl(sql, tokens, catalog) or calls.direct(sql, tokens)
+    found = simple(sql, tokens, catalog) or ddl(sql, tokens, catalog) or calls.direct(sql, tokens)
     if tokens[0].upper == "COPY":
         from sqlagent.plan.importing import copy_from
 

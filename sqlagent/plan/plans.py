@@ -147,6 +147,7 @@ class Fill(NamedTuple):
     replace: bool = False
     table: str = ""
     target: str = ""
+    atomic: bool = False  # what is read decides what is written: both in one transaction
 
 
 class Native(NamedTuple):

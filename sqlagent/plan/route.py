@@ -13,12 +13,16 @@ from sqlglot import exp
 from sqlagent.catalog import Catalog
 from sqlagent.errors import NotSupportedError
 from sqlagent.functions import functions
+from sqlagent.parse.depth import check_length
 from sqlagent.parse.lexer import Token, lex, statements
 from sqlagent.parse.parameters import Numbering, edited
 from sqlagent.parse.tree import parse, same_text
 from sqlagent.plan import alike
+from sqlagent.plan.clauses import only_duckdb
 from sqlagent.plan.copying import copy_to
+from sqlagent.plan.describe import all_tables
 from sqlagent.plan.describe import described as describing
+from sqlagent.plan.describe import table as described_table
 from sqlagent.plan.guard import refuse_statement
 from sqlagent.plan.named import output_names
 from sqlagent.plan.plans import Call, Calls, Duck, Feed, Fill, Lite
@@ -27,6 +31,7 @@ from sqlagent.plan.sources import Protected, Sources
 from sqlagent.plan.writing import write_calls
 from sqlagent.plan.written import written
 from sqlagent.rewrite import COMMON, TO_DUCKDB, TO_SQLITE, Context
+from sqlagent.rewrite.spellings import takes_json
 
 _READS = (exp.Select, exp.SetOperation, exp.Values, exp.Subquery, exp.Pivot)
 
@@ -40,6 +45,7 @@ def route(
 ) -> Lite | Duck | Calls | Call | Fill:
     """The plan of one statement that is not plain."""
     refuse_statement(sql, tokens[0].upper, tokens[0].start)
+    check_length(sql, tokens)
     made = Router(sql, tokens, catalog, settings, protected).plan()
     if isinstance(made, Lite | Duck) and (names := output_names(sql, tokens)) is not None:
         made = made._replace(names=names)
@@ -85,6 +91,11 @@ class Router:
 
     def plan(self) -> Lite | Duck | Calls | Call | Fill:
         """The plan of the whole statement."""
+        words = [t.upper for t in self.tokens]
+        if words in (["DESCRIBE"], ["SHOW", "ALL", "TABLES"]):
+            return all_tables(self)
+        if words[0] in ("SHOW", "DESCRIBE", "DESC") and len(words) == 2:
+            return described_table(self, self.tokens[1].name)
         tree, own = parse(self.sql, self.tokens, self.numbering, self.dialect)
         self.own = own and self.dialect == "duckdb"
         return self.of(tree)
@@ -117,7 +128,9 @@ class Router:
         not_duckdb = sources.not_duckdb + _sqlite_only(tree)
         not_sqlite = sources.not_sqlite
         if self.dialect != "sqlite" and not not_sqlite:
-            not_sqlite = alike.doubts(tree, context, bool(not_duckdb))
+            not_sqlite = only_duckdb(tree, context)
+            if not not_sqlite:
+                not_sqlite = alike.doubts(tree, context, bool(not_duckdb))
         if not_sqlite and not_duckdb:
             raise self.impossible(not_sqlite, not_duckdb)
         # Our table functions answer from indexes of their own: no columns are scanned.
@@ -282,6 +295,6 @@ def _sqlite_only(tree: exp.Expr) -> list[str]:
     """Why DuckDB cannot say it: calls and MATCH that only SQLite has."""
     found = [
         f"{n.name.removeprefix('sq_')}() is SQLite's" for n in tree.find_all(exp.Anonymous)
-        if n.name.lower() in alike.SQLITE_CALLS
+        if n.name.lower() in alike.SQLITE_CALLS or takes_json(n)
     ]  # fmt: skip
     return found + ["MATCH is SQLite's full text"] * (tree.find(exp.Match) is not None)

@@ -37,6 +37,7 @@ class Runnable:
         self.plan = plan
         self.text = text
         self.sql = plan.sql
+        self.shown = text if plan.sql == text else None  # what a position is of
         self.slots = plan.parameters
         self.functions = plan.functions or any(t in OURS for t in plan.tables)
         self.untyped = False
@@ -179,7 +180,7 @@ class LiteRead(Runnable):
             database.give_back(handle)
             if self.plan.exact is not None and self.exactly(connection, cursor, parameters, error):
                 return
-            raise translate(error, self.text) from None
+            raise translate(error, self.shown) from None
         if found is None:
             del running[key]
             database.give_back(handle)
@@ -237,7 +238,7 @@ class LiteRead(Runnable):
     ) -> None:
         """Hand out many rows as they are asked for; the reader comes back at the end."""
         database = self.database
-        text = self.text
+        text = self.shown
         self.stat.calls += 1
 
         def give() -> Iterator[tuple[Any, ...]]:
@@ -284,7 +285,7 @@ class LiteRead(Runnable):
             if self.plan.exact is not None and self.exactly(connection, cursor, parameters, error):
                 return
             fail(connection)
-            raise translate(error, self.text) from None
+            raise translate(error, self.shown) from None
         cursor._columns = self.columns_of(connection, rows)
         cursor._iter = map(self.convert, rows) if self.convert else iter(rows)
 
@@ -311,7 +312,7 @@ class LiteWrite(Runnable):
         stat.calls = calls = stat.calls + 1
         start = now_ms() if calls >= stat.due else 0.0
         write = writing_bare if self.bare else writing
-        rows, changes, rowid = write(connection, work, self.text)
+        rows, changes, rowid = write(connection, work, self.shown)
         if self.plan.ddl:
             connection.plans.clear()
             self.database.known_catalog = None
