@@ -247,7 +247,7 @@ class RunFill:
             marks = ", ".join("?" * len(columns))
             insert = plan.insert
             made = plan.create is not None
-            if " VALUES (" not in insert:
+            if insert.startswith("INSERT") and " VALUES (" not in insert:
                 insert = f"{insert} VALUES ({marks})"
             wanted = insert.rpartition(" VALUES (")[2].partition(")")[0].count("?")
             if insert.startswith("INSERT") and wanted != len(columns):
