@@ -45,7 +45,7 @@ def native(
         return None
     tables = tuple(sorted({t.name.lower() for t in tokens if is_name(t)} & catalog.tables.keys()))
     if verb in _READS and settings.get("route") == "duckdb":
-        return None
+        return _lowered(sql, tokens, catalog)
     text, slots = sql, None
     if any(t.kind == "param" and t.text[0] == "$" for t in tokens):
         numbering = Numbering(sql, tokens)  # $1 is a name to SQLite
@@ -58,6 +58,14 @@ def native(
         text, slots, writes=verb not in _READS, tables=tables,
         ddl=verb in ("CREATE", "ALTER", "DROP", "VACUUM"), why=WHY, native=True,
     )  # fmt: skip
+
+
+def _lowered(sql: str, tokens: list[Token], catalog: Catalog) -> Duck:
+    """A read on DuckDB that gives exactly what SQLite gives. Raises where it cannot."""
+    from sqlagent.rewrite.lite import lower
+
+    said = lower(sql, tokens, catalog)
+    return Duck(said.sql, (), said.tables, why="SET route = 'duckdb'", exact=True)
 
 
 def _kind(tokens: list[Token]) -> str:

@@ -90,7 +90,8 @@ class Duck(NamedTuple):
     first, and named in `sql` by their own names; `natives` are the aliases of the attached
     databases that DuckDB itself has attached. `across` is the same as SQLite runs it by itself,
     over the file and the attached SQLite files that it names; `searched` are those aliases of
-    tables in it that an index must serve, or it would be slow.
+    tables in it that an index must serve, or it would be slow. `exact`: it gives SQLite's values or
+    fails, as where an integer overflows; that is no answer, but a refusal.
     """
 
     sql: str
@@ -105,6 +106,7 @@ class Duck(NamedTuple):
     natives: tuple[str, ...] = ()
     across: Lite | None = None
     searched: tuple[str, ...] = ()
+    exact: bool = False
 
 
 class Argument(NamedTuple):
