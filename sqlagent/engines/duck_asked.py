@@ -30,6 +30,8 @@ ASKED: dict[str, tuple[str, str]] = {
     "sqlite_instr": ("instr(?1, ?2)", "BIGINT"),
     "sqlite_hex": ("hex(?1)", "VARCHAR"),
     "sqlite_unicode": ("unicode(?1)", "BIGINT"),
+    "sqlite_left": ("?1 << ?2", "BIGINT"),
+    "sqlite_right": ("?1 >> ?2", "BIGINT"),
     "sqlite_glob": ("glob(?1, ?2)", "BIGINT"),
     "sqlite_like": ("like(?1, ?2, ?3)", "BIGINT"),
 }

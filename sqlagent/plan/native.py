@@ -90,19 +90,27 @@ def _known(tokens: list[Token], place: int, catalog: Catalog) -> bool:
     if token.kind == "op":
         return token.text not in ("::", "=>", ":=", "//", "**", "^@", "!~", "{")
     if token.kind == "string":
-        before = tokens[place - 1].upper if place else ""
-        from_file = before in ("FROM", "JOIN") and token.text[1:-1].lower() not in catalog.tables
+        from_file = _source(tokens, place) and token.text[1:-1].lower() not in catalog.tables
         return token.text[0] == "'" and not from_file
     if token.kind == "word":
         if following == "(" and token.text.lower() in functions():
             return token.text.lower() in catalog.tables  # a table of that name and its columns
-        if following == "(" and place and tokens[place - 1].upper in ("FROM", "JOIN"):
+        if following == "(" and _source(tokens, place):
             return token.text.lower() in _TABLE_FUNCTIONS or token.text.lower()[:7] == "pragma_"
         lowered = token.text.lower()
         if lowered.startswith("sqlagent_") and lowered in functions():
             return False
         return token.upper not in _NOT_SQLITE or following != "("
     return True
+
+
+def _source(tokens: list[Token], place: int) -> bool:
+    """Whether a source of rows stands at `place`: the FROM of IS DISTINCT FROM has none."""
+    before = tokens[place - 1].upper if place else ""
+    compared = place > 2 and tokens[place - 2].upper == "DISTINCT" and (
+        tokens[place - 3].upper in ("IS", "NOT")
+    )  # fmt: skip
+    return before in ("FROM", "JOIN") and not compared
 
 
 _TABLE_FUNCTIONS = frozenset((

@@ -161,7 +161,7 @@ class Expressions:
             return None
         self.place += 1 + negated
         if word == "BETWEEN":
-            low = self.expression(_LESS)
+            low = self.expression(_EQUAL)  # whatever binds tighter than its AND
             self.need("AND")
             return _negated(n.Between(left, low, self.expression(_LESS), at), negated)
         if word == "IN":

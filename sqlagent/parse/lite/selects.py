@@ -175,7 +175,8 @@ class Selects:
             else:
                 return tuple(found)
             source = self.source()
-            on, using = None, ()
+            on: n.Expr | None = None
+            using: tuple[str, ...] = ()
             if e.take("ON"):
                 on = e.expression()
             elif e.take("USING"):

@@ -166,12 +166,25 @@ class Expressions:
         value = v.plain(value)
         if value.kind == NULL or column.kind == NULL:
             if value.kind != NULL:
-                return Value(f"({value.sql} IN (SELECT {_null(value.kind)} FROM ({query.sql})))", TRUTH)
+                return Value(
+                    f"({value.sql} IN (SELECT {_null(value.kind)} FROM ({query.sql})))", TRUTH
+                )
             value = Value(_null(column.kind), column.kind, value.affinity)
         left, right = compare.with_affinity(value, item)
-        if left.kind != right.kind or right is not item:
+        if right is not item:
             raise Unsaid(f"{left.kind} IN a SELECT of {column.kind}")
-        return Value(f"({left.sql} IN ({query.sql}))", TRUTH)
+        if left.known and left.kind == v.REAL and right.kind == v.INTEGER:
+            whole = left.constant.is_integer() and abs(left.constant) < v.EXACT
+            left = v.constant(int(left.constant)) if whole else v.constant("no integer")
+        if left.kind == right.kind:
+            return Value(f"({left.sql} IN ({query.sql}))", TRUTH)
+        if {left.kind, right.kind} == {v.INTEGER, v.REAL}:
+            raise Unsaid(f"{left.kind} IN a SELECT of {column.kind}")
+        # Of another class, so never among them: false, or NULL where a NULL is on either side.
+        null = f"EXISTS (FROM ({query.sql}) AS q(c) WHERE c IS NULL)"
+        if not left.known:
+            null = f"({null} OR ({left.sql} IS NULL AND EXISTS ({query.sql})))"
+        return Value(f"(CASE WHEN {null} THEN CAST(NULL AS BOOLEAN) ELSE false END)", TRUTH)
 
     def of_case(self, node: n.Case) -> Value:
         base = self.value(node.base) if node.base is not None else None

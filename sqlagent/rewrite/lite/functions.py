@@ -113,9 +113,7 @@ def _asked(name: str, kind: str) -> Said:
 def _trim(side: str) -> Said:
     def said(value: Value, characters: Value | None = None) -> Value:
         if characters is not None:
-            return Value(
-                v.call(f"sqlite_{side}trim", v.text(value), v.text(characters)), TEXT
-            )
+            return Value(v.call(f"sqlite_{side}trim", v.text(value), v.text(characters)), TEXT)
         return Value(v.call(f"{side}trim", v.text(value), "' '"), TEXT)
 
     return said

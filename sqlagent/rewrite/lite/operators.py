@@ -97,7 +97,7 @@ def bits(operator: str, left: Value, right: Value) -> Value:
     a_, b_ = v.integer(left), v.integer(right)
     if operator in "&|":
         return Value(f"({a_} {operator} {b_})", INTEGER)
-    raise Unsaid(f"{operator} of columns")
+    return Value(v.call("sqlite_left" if operator == "<<" else "sqlite_right", a_, b_), INTEGER)
 
 
 def _shifted(operator: str, a: int, b: int) -> int:

@@ -168,7 +168,7 @@ class Queries:
 
     def limit(self, query: n.Query) -> str:
         """LIMIT and OFFSET, which are constants; less than 0 is no limit."""
-        numbers = []
+        numbers: list[int | None] = []
         for node in (query.limit, query.offset):
             if node is None:
                 numbers.append(None)
@@ -234,7 +234,8 @@ class Core:
             name = output.alias if output.alias is not None else self.named(output)
             columns.append(Output(name, value.kind, value.affinity))
         if node.having is not None:
-            self._having = f" HAVING {v.truth(self.e.value(node.having))}"
+            both = f"{self._having} AND" if self._having else " HAVING"
+            self._having = f"{both} {v.truth(self.e.value(node.having))}"
         self.columns = tuple(columns)
         self._values = found
         return found
@@ -245,18 +246,14 @@ class Core:
         if any(len(row) != len(rows[0]) for row in rows):
             raise self.q.wrong("all VALUES need the same number of terms", self.node.at)
         kinds = [v.common(list(column)) for column in zip(*rows, strict=True)]
-        self.columns = tuple(
-            Output(f"column{i + 1}", kind, None) for i, kind in enumerate(kinds)
-        )
+        self.columns = tuple(Output(f"column{i + 1}", kind, None) for i, kind in enumerate(kinds))
         self.nodes = [None] * len(kinds)
         self.single = len(rows) == 1
         said = [f"({', '.join(map(v.typed, row, kinds))})" for row in rows]
         name = self.q.name()
         names = ", ".join(f"c{i}" for i in range(len(kinds)))
         self._from = f" FROM (VALUES {', '.join(said)}) AS {name}({names})"
-        self._values = [
-            Value(v.column(name, f"c{i}"), kind) for i, kind in enumerate(kinds)
-        ]
+        self._values = [Value(v.column(name, f"c{i}"), kind) for i, kind in enumerate(kinds)]
         return self._values
 
     def alias(self, node: n.Expr) -> Callable[[], Value]:
@@ -343,8 +340,8 @@ class Core:
                         return str(place + 1)
         self.e.scope = self.scope
         value = v.plain(self.e.value(node))
-        for place, output in enumerate(values):
-            if output.sql == value.sql:
+        for place, said in enumerate(values):
+            if said.sql == value.sql:
                 return str(place + 1)
         if self.node.distinct:
             raise Unsaid("ORDER BY of what SELECT DISTINCT does not output")
@@ -361,6 +358,8 @@ class Core:
         )
         if not node.group:
             scope.grouped = aggregated
+            # An aggregate that folded to a constant still makes one row of all.
+            self._having = " HAVING count(*) >= 0" if aggregated else ""
             self.single = aggregated or not node.joins
             if node.having is not None and not aggregated:
                 raise self.q.wrong("HAVING without GROUP BY or an aggregate", node.at)
@@ -413,7 +412,9 @@ class Core:
         left, right = self.scope.sources[:start], self.scope.sources[start:]
         names = list(join.using)
         if join.natural:
-            theirs = {c.name.lower() for s in left for c in s.columns if c.name.lower() not in s.hidden}
+            theirs = {
+                c.name.lower() for s in left for c in s.columns if c.name.lower() not in s.hidden
+            }
             names = [c.name for s in right for c in s.columns if c.name.lower() in theirs]
         tests = []
         for name in names:
@@ -458,9 +459,9 @@ class Core:
             raise Unsaid(f'"{node.name}", a virtual table of SQLite')
         self.q.tables.append(lowered)
         name = self.q.name()
-        columns = [_column(c, table) for c in table.columns]
+        fields = [_column(c, table) for c in table.columns]
         key = table.key if table.key != "rowid" else None
-        self.scope.sources.append(Source(node.alias or node.name, name, columns, key))
+        self.scope.sources.append(Source(node.alias or node.name, name, fields, key))
         return f"main.{quote_name(table.name)} AS {name}"
 
     def derived(self, sql: str, columns: tuple[Output, ...], alias: str) -> str:
@@ -489,10 +490,10 @@ class Core:
         finally:
             queries.with_ = kept
             queries.views -= 1
-        columns = tuple(
+        names = tuple(
             c._replace(name=d.name) for c, d in zip(query.columns, table.columns, strict=True)
         )
-        return self.derived(query.sql, columns, node.alias or node.name)
+        return self.derived(query.sql, names, node.alias or node.name)
 
 
 def _column(declared: Declared, table: Table) -> Column:
@@ -509,4 +510,3 @@ def _names(node: object, name: str) -> bool:
     if isinstance(node, n.Source) and node.name.lower() == name:
         return True
     return isinstance(node, tuple) and any(_names(part, name) for part in node)
-
