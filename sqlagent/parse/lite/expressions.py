@@ -180,11 +180,11 @@ class Expressions:
             negated = not negated
         elif self.take("NULL"):
             return _negated(n.IsNull(left), negated)
-        elif self.upper() in ("TRUE", "FALSE") and self.text(1) not in (".", "("):
-            word = self.upper()
-            self.place += 1
+        right = self.expression(_LESS)
+        word = _truth(right)
+        if word:
             return n.Binary(f"IS {'NOT ' * negated}{word}", left, n.Literal(None), at)
-        return n.Binary("IS NOT" if negated else "IS", left, self.expression(_LESS), at)
+        return n.Binary("IS NOT" if negated else "IS", left, right, at)
 
     def members(self, left: n.Expr, at: int) -> n.In:
         """What follows IN: values, a SELECT, or the name of a table."""
@@ -328,6 +328,17 @@ class Expressions:
             self.need(")")
         over = self.selects.over() if self.take("OVER") else None
         return n.Call(name.lower(), arguments, at, star, distinct, order, filter_, over)
+
+
+def _truth(node: n.Expr) -> str:
+    """TRUE or FALSE where an expression is that word, or IN () which SQLite reads as it."""
+    if isinstance(node, n.Name) and node.table is None and not node.quoted:
+        word = node.column.upper()
+        return word if word in ("TRUE", "FALSE") else ""
+    empty = node.operand if isinstance(node, n.Unary) and node.op == "NOT" else node
+    if isinstance(empty, n.In) and not empty.items and empty.query is None:
+        return "FALSE" if empty is node else "TRUE"
+    return ""
 
 
 def _negated(node: n.Expr, negated: bool) -> n.Expr:

@@ -25,6 +25,7 @@ class Expressions:
         self.sql = sql
         self.queries = queries
         self.scope = Scope(None)
+        self.seen: set[int] = set()  # the scopes whose columns an aggregate's arguments name
 
     def value(self, node: n.Expr) -> Value:
         """An expression. Raises Unsaid, ProgrammingError."""
@@ -72,6 +73,7 @@ class Expressions:
             while scope is not None:
                 found = scope.find(node.table, node.column)
                 if found is not None:
+                    self.seen.add(id(scope))
                     if scope is not self.scope:
                         scope.used = True
                     return self.checked(found, node)
@@ -247,6 +249,7 @@ class Expressions:
             raise self.error(f"misuse of the aggregate {node.name}()", node.at)
         if node.name in ("sum", "total", "avg", "min", "max") and len(node.arguments) != 1:
             raise self.error(f"{node.name}() takes one argument", node.at)
+        before, self.seen = self.seen, set()
         if not window:
             scope.within = True
         try:
@@ -256,6 +259,9 @@ class Expressions:
         finally:
             if not window:
                 scope.within = False
+        if self.seen and id(scope) not in self.seen:
+            raise Unsaid(f"{node.name}() of an outer SELECT's columns")
+        self.seen |= before
         tail = f" FILTER (WHERE {filter_})" if filter_ else ""
         if node.over is not None:
             tail += f" OVER ({self.over(node.over)})"

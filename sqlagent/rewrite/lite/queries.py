@@ -152,7 +152,7 @@ class Queries:
     def place(self, term: n.Order, query: n.Query, cores: list[Core]) -> int:
         """Which output of a compound a term of its ORDER BY is, from 1."""
         value = term.value
-        if isinstance(value, n.Literal) and isinstance(value.value, int):
+        if _is_place(value):
             if not 1 <= value.value <= len(cores[0].columns):
                 raise self.wrong(f"there is no column {value.value} to order by", query.at)
             return value.value
@@ -328,7 +328,7 @@ class Core:
 
     def term(self, node: n.Expr, values: list[Value]) -> str:
         """A term of ORDER BY: an output by its place or alias, else an expression."""
-        if isinstance(node, n.Literal) and isinstance(node.value, int):
+        if _is_place(node):
             if not 1 <= node.value <= len(values):
                 raise self.q.wrong(f"there is no column {node.value} to order by", self.node.at)
             return str(node.value)
@@ -366,7 +366,7 @@ class Core:
             return
         keys = {}
         for key in node.group:
-            if isinstance(key, n.Literal) and isinstance(key.value, int):
+            if _is_place(key):
                 if not 1 <= key.value <= len(node.outputs):
                     raise self.q.wrong(f"there is no column {key.value} to group by", node.at)
                 if len(outputs) < len(node.outputs):
@@ -503,6 +503,11 @@ def _column(declared: Declared, table: Table) -> Column:
     if table.collated and kind == v.TEXT:
         kind, reason = None, f'TEXT of "{table.name}", which declares a collation'
     return Column(declared.name, kind, affinity(declared.declared), reason, said)
+
+
+def _is_place(node: n.Expr) -> bool:
+    """Whether a term is a number of 32 bits, which is the place of an output."""
+    return isinstance(node, n.Literal) and isinstance(node.value, int) and abs(node.value) < 2**31
 
 
 def _names(node: object, name: str) -> bool:
