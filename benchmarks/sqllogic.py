@@ -184,6 +184,63 @@ def shown(result: Any) -> str:
     return text.replace("\n", " ")[:300]
 
 
+def run(bench: Bench) -> None:
+    """Made-up records like those of SQLite's corpus; the corpus itself is run by its folder."""
+    path = bench.folder / "made.test"
+    path.write_text(made(bench.size(2000, 200)), encoding="utf-8")
+    scores = run_file(path, list(ROUTES), bench.folder, 1)
+    for route, score in scores.items():
+        bench.check(f"right on {route}", not score.wrong, score.wrong[:3])
+        native, ours = 1e6 * score.native_s, 1e6 * score.cpu_s
+        count = score.count["queries"]
+        bench.report(
+            f"CPU a new query, {route}", ours / count, "us", beside="native SQLite",
+            peer=native / count,
+        )  # fmt: skip
+    duck = scores["duckdb"]
+    bench.report("accepted on duckdb", 100 * duck.accepted, "%", reach=95, at_least=True)
+
+
+def made(queries: int) -> str:
+    """A file of records: two tables, and SELECTs with operators, aggregates and joins."""
+    pick = random.Random(5)
+    lines = ["statement ok", "CREATE TABLE t(a INTEGER, b INTEGER, c FLOAT, d TEXT)", ""]
+    lines += ["statement ok", "CREATE TABLE u(a INTEGER, b INTEGER)", ""]
+    for n in range(30):
+        row = (n, pick.randint(-50, 50), pick.choice([0.5, 2.25, -7.0]), f"'{pick.choice('aBcD')}'")
+        lines += ["statement ok", f"INSERT INTO t VALUES{row}".replace('"', ""), ""]
+        lines += ["statement ok", f"INSERT INTO u VALUES({n % 7}, {pick.choice(['NULL', n])})", ""]
+
+    def number(depth: int = 2) -> str:
+        if not depth:
+            return pick.choice(["x.a", "x.b", "x.c", str(pick.randint(-9, 99)), "NULL"])
+        one, other = number(depth - 1), number(depth - 1)
+        forms = [f"({one} {o} {other})" for o in ("+", "-", "*", "/", "%")]
+        return pick.choice([*forms, f"- {one}", f"abs({one})", f"nullif({one}, {other})"])
+
+    def test() -> str:
+        forms = (
+            f"{number(1)} {pick.choice(['<', '>=', '=', '<>'])} {number(1)}",
+            f"{number(1)} BETWEEN {number(0)} AND {number(0)}",
+            f"x.a IN ({pick.randint(0, 9)}, {pick.randint(0, 30)})", f"{number(1)} IS NULL",
+            "x.d LIKE 'B%'", "EXISTS (SELECT 1 FROM u WHERE u.a < x.b)",
+            "x.a IN (SELECT b FROM u)",
+        )  # fmt: skip
+        return pick.choice(["", "NOT "]) + f"({pick.choice(forms)})"
+
+    for n in range(queries):
+        tail = f"FROM t AS x WHERE {test()} {pick.choice(['AND', 'OR'])} {test()}"
+        forms = (
+            f"SELECT {number()}, x.d {tail} ORDER BY x.a", f"SELECT DISTINCT {number(1)} {tail}",
+            f"SELECT x.b, count(*), sum(x.a), avg({number(1)}) {tail} GROUP BY x.b",
+            f"SELECT max({number(1)}), min(x.d), total(x.b) {tail}",
+            f"SELECT x.d, u.b FROM t AS x LEFT JOIN u ON u.a = x.a WHERE {test()}",
+            f"SELECT x.a {tail} UNION SELECT b FROM u",
+        )  # fmt: skip
+        lines += [f"query I {'nosort' if n % 6 == 0 else 'rowsort'}", forms[n % 6], "----", ""]
+    return "\n".join(lines)
+
+
 def main() -> int:
     """Run the files, tell each and the sum; 1 where an answer was wrong."""
     parser = argparse.ArgumentParser("python -m benchmarks.sqllogic")

@@ -1,4 +1,4 @@
-"""Made-up statements in SQLite's dialect: nested, over every storage class, with boundary values."""
+"""Made-up statements in SQLite's dialect: nested, over every storage class, to its limits."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from random import Random
 INTEGERS = [0, 1, -1, 2, 3, 5, 7, -7, 10, 63, 64, 255, 2**31 - 1, 2**31, -(2**31), 2**53, 2**53 + 1,
             -(2**53) - 1, 2**62, 2**63 - 1, -(2**63), None]  # fmt: skip
 REALS = [0.0, 1.0, -1.0, 0.5, 2.5, -2.5, 1e10, 0.1, 123.456, 9007199254740992.0, 3.0, None]
-TEXTS = ["", "a", "A", "abc", "ABC", "12", "12abc", " 5 ", "1e3", "-7", "0x10", "%", "_", "a%b", "é",
-         "É", "ß", "true", "Z", "10", "9", "2.50", "b c", "日本", None]  # fmt: skip
+TEXTS = ["", "a", "A", "abc", "ABC", "12", "12abc", " 5 ", "1e3", "-7", "0x10", "%", "_", "a%b",
+         "é", "É", "ß", "true", "Z", "10", "9", "2.50", "b c", "日本", None]  # fmt: skip
 BLOBS = [b"", b"a", b"\x00\xff", b"12", None]
 COLUMNS = {
     "t": ["id", "a", "b", "r", "s", "x", "d", "q"], "u": ["a", "r", "s"], "e": ["a", "s"],

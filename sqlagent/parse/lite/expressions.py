@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlagent.errors import NotSupportedError, ProgrammingError
-from sqlagent.parse.lexer import Token, unquote
+from sqlagent.parse.lexer import Token
 from sqlagent.parse.lite import nodes as n
+from sqlagent.parse.lite.literals import literal, number
 from sqlagent.parse.words import names
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ _RESERVED = names(
     "RIGHT SELECT SET THEN UNION USING VALUES WHEN WHERE WINDOW"
 )
 _DEEP = 200  # levels of nesting; SQLite itself allows 1000 of an expression
-_INTEGER_MAX = 2**63 - 1
 
 
 class Expressions:
@@ -125,7 +125,7 @@ class Expressions:
             following = self.tokens[self.place] if self.place < len(self.tokens) else None
             if symbol == "-" and following is not None and following.kind == "number":
                 self.place += 1
-                return n.Literal(_number(following.text, negative=True))
+                return n.Literal(number(following.text, negative=True))
             return n.Unary(symbol, self.expression(_SIGN))
         return self.value()
 
@@ -225,7 +225,7 @@ class Expressions:
         at, kind, word = token.start, token.kind, token.upper
         if kind in ("number", "string", "blob"):
             self.place += 1
-            return n.Literal(_literal(token))
+            return n.Literal(literal(token))
         if kind == "param":
             self.place += 1
             return n.Param(at)
@@ -343,28 +343,3 @@ def _truth(node: n.Expr) -> str:
 
 def _negated(node: n.Expr, negated: bool) -> n.Expr:
     return n.Unary("NOT", node) if negated else node
-
-
-def _number(text: str, negative: bool = False) -> int | float:
-    """A number as SQLite reads it: an integer that is too large is a REAL."""
-    text = text.replace("_", "")
-    if text[:2].lower() == "0x":
-        value = int(text, 16)
-        value = value - 2**64 if value > _INTEGER_MAX else value
-        return -value if negative else value
-    if text.isdigit():
-        whole = -int(text) if negative else int(text)
-        return whole if -(2**63) <= whole <= _INTEGER_MAX else float(whole)
-    return -float(text) if negative else float(text)
-
-
-def _literal(token: Token) -> Any:
-    """The value of a literal token."""
-    if token.kind == "number":
-        return _number(token.text)
-    if token.kind == "blob":
-        try:
-            return bytes.fromhex(token.text[2:-1])
-        except ValueError:
-            raise ProgrammingError(f"{token.text:.40} is no BLOB") from None
-    return unquote(token)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlagent.parse.lite import nodes as n
 from sqlagent.parse.words import names
 from sqlagent.rewrite.lite import values as v
@@ -50,7 +52,7 @@ def aggregate(call: n.Call, values: list[Value], tail: str, order: str) -> Value
     if value.kind == INTEGER:
         total = over("sum", value.sql)
         if name == "sum":
-            return Value(_bounded(value.sql, total, over, "OVER" in tail), INTEGER)
+            return Value(_bounded(value.sql, total, over), INTEGER)
         total = v.cast(total, REAL)
     else:
         total = _real_sum(over, v.real(value))
@@ -59,20 +61,16 @@ def aggregate(call: n.Call, values: list[Value], tail: str, order: str) -> Value
     return Value(v.call("coalesce", total, "0e0") if name == "total" else total, REAL)
 
 
-def _bounded(of: str, total: str, over: object, window: bool) -> str:
+def _bounded(of: str, total: str, over: Callable[[str, str], str]) -> str:
     """A sum of integers; SQLite fails where one on the way is too large, so that is refused."""
-    assert callable(over)
     said = v.cast(total, INTEGER)
-    if window:
-        return said
     largest = v.call("greatest", f"-CAST({over('min', of)} AS HUGEINT)", over("max", of))
     fits = f"CAST({over('count', of)} AS HUGEINT) * {largest} <= {v.INTEGER_MAX}"
     return f"(CASE WHEN {fits} IS NOT false THEN {said} ELSE error('{OVERFLOW}') END)"
 
 
-def _real_sum(over: object, of: str) -> str:
+def _real_sum(over: Callable[[str, str], str], of: str) -> str:
     """A compensated sum, as SQLite's is; it has no NaN, which an infinity would make of it."""
-    assert callable(over)
     exact, simple = over("fsum", of), over("sum", of)
     nan = "CAST('nan' AS DOUBLE)"
     return f"(CASE WHEN isnan({exact}) THEN nullif({simple}, {nan}) ELSE {exact} END)"
