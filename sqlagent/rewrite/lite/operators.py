@@ -124,6 +124,8 @@ def joined(left: Value, right: Value) -> Value:
     """`left || right`."""
     if NULL in (left.kind, right.kind):
         return v.constant(None)
+    if all(x.known and isinstance(x.constant, int | str) for x in (left, right)):
+        return v.constant(f"{left.constant}{right.constant}")
     return Value(f"({v.text(left)} || {v.text(right)})", TEXT)
 
 
