@@ -149,6 +149,33 @@ def test_several_statements_in_one_text(tmp_path: Path) -> None:
     connection.close()
 
 
+GIVEN: list[tuple[str, tuple[Any, ...]]] = [
+    ("SELECT ? + 1, ? || 'x', typeof(?)", (1, 2, 3)),
+    ("SELECT ? + 1, ? || 'x', typeof(?)", (1.5, "a", None)),
+    ("SELECT id FROM t WHERE a = ? OR s LIKE ? ORDER BY id", (5, "A%")),
+    ("SELECT id FROM t WHERE a = ? OR 0 AND ? ORDER BY id", (5, "unused")),
+    ("SELECT ?2, count(*) FROM t WHERE b < ?1 AND (?3 OR 1)", (4, b"x", "no")),
+    ("SELECT '$1', $1, id FROM t WHERE id < $2 ORDER BY id", (True, 3)),
+]
+
+
+@pytest.mark.parametrize(("sql", "values"), GIVEN)
+def test_parameters_have_the_class_of_their_value(
+    routes: Routes, sql: str, values: tuple[Any, ...]
+) -> None:
+    native, ours = routes
+    wanted = native.execute(sql.replace("$1, id", "?1, id").replace("$2", "?2"), values).fetchall()
+    for connection in ours.values():
+        assert alike(connection.execute(sql, values).fetchall(), wanted)
+
+
+def test_what_only_duckdb_says_is_understood(routes: Routes) -> None:
+    _, ours = routes
+    sql = "SELECT id, row_number() OVER (ORDER BY id) AS n FROM t QUALIFY n = 1"
+    assert ours["auto"].execute(sql).fetchall() == [(1, 1)]
+    assert ours["auto"].execute('EXPLAIN SELECT "none" FROM t').fetchall()
+
+
 REFUSED = [
     ("SELECT a + 1 FROM t LIMIT 1", "LIMIT without ORDER BY"),
     ("SELECT a, count(*) FROM t", "neither grouped by nor aggregated"),

@@ -12,11 +12,12 @@ from typing import Any
 
 from sqlagent.catalog import Catalog
 from sqlagent.functions import functions
-from sqlagent.parse.lexer import Token, is_name
+from sqlagent.parse.lexer import Token, is_name, lex, statements
 from sqlagent.parse.parameters import Numbering, edited
 from sqlagent.parse.words import names
-from sqlagent.plan.plans import Duck, Lite
+from sqlagent.plan.plans import Duck, Lite, Typed
 
+_FORCED = "SET route = 'duckdb'"
 WHY = "dialect 'sqlite': SQLite runs what it knows"
 _READS = names("SELECT VALUES WITH")
 _WRITES = names("INSERT REPLACE UPDATE DELETE")
@@ -29,7 +30,7 @@ _NOT_SQLITE = names("QUALIFY PIVOT UNPIVOT ASOF POSITIONAL SUMMARIZE")
 
 def native(
     sql: str, tokens: list[Token], catalog: Catalog, settings: Mapping[str, Any]
-) -> Lite | Duck | None:
+) -> Lite | Duck | Typed | None:
     """The plan of a statement that is SQLite's own; None for any other."""
     verb = tokens[0].upper
     if verb == "WITH":
@@ -45,7 +46,7 @@ def native(
         return None
     tables = tuple(sorted({t.name.lower() for t in tokens if is_name(t)} & catalog.tables.keys()))
     if verb in _READS and settings.get("route") == "duckdb":
-        return _lowered(sql, tokens, catalog)
+        return _read(sql, tokens, catalog)
     text, slots = sql, None
     if any(t.kind == "param" and t.text[0] == "$" for t in tokens):
         numbering = Numbering(sql, tokens)  # $1 is a name to SQLite
@@ -60,12 +61,24 @@ def native(
     )  # fmt: skip
 
 
-def _lowered(sql: str, tokens: list[Token], catalog: Catalog) -> Duck:
+def _read(sql: str, tokens: list[Token], catalog: Catalog) -> Duck | Typed:
     """A read on DuckDB that gives exactly what SQLite gives. Raises where it cannot."""
+    if any(t.kind == "param" for t in tokens):
+        return Typed(tuple(Numbering(sql, tokens).slots), _FORCED)
+    return lowered(sql, catalog, (), tokens)
+
+
+def lowered(
+    sql: str, catalog: Catalog, kinds: tuple[str, ...], tokens: list[Token] | None = None
+) -> Duck:
+    """A SELECT on DuckDB, with parameters of the storage classes `kinds`.
+
+    Raises ProgrammingError, and NotSupportedError for what DuckDB cannot say exactly.
+    """
     from sqlagent.rewrite.lite import lower
 
-    said = lower(sql, tokens, catalog)
-    return Duck(said.sql, (), said.tables, why="SET route = 'duckdb'", exact=True)
+    said = lower(sql, tokens or statements(lex(sql))[0], catalog, kinds)
+    return Duck(said.sql, said.parameters, said.tables, why=_FORCED, exact=True)
 
 
 def _kind(tokens: list[Token]) -> str:
@@ -100,7 +113,12 @@ def _known(tokens: list[Token], place: int, catalog: Catalog) -> bool:
         lowered = token.text.lower()
         if lowered.startswith("sqlagent_") and lowered in functions():
             return False
-        return token.upper not in _NOT_SQLITE or following != "("
+        if token.upper == "ALL" and place > 1 and tokens[place - 1].upper == "BY":
+            return False
+        named = token.upper in _NOT_SQLITE and not any(
+            table.column(token.text) for table in catalog.tables.values()
+        )
+        return not named
     return True
 
 

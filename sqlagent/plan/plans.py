@@ -109,6 +109,13 @@ class Duck(NamedTuple):
     exact: bool = False
 
 
+class Typed(NamedTuple):
+    """A read on DuckDB in SQLite's dialect whose parameters' classes decide what it says."""
+
+    parameters: tuple[int | str, ...]
+    why: str = ""
+
+
 class Argument(NamedTuple):
     """An argument of a write call: a column of the source read (`column`), or given (`value`)."""
 
@@ -261,5 +268,5 @@ class Plan(NamedTuple):
     sql: str
     run: (
         Lite | Duck | Calls | Fill | Import | Native | Remote | Attach | Detach | Databases
-        | Transaction | Setting | Call | Explain | Script
+        | Transaction | Setting | Call | Explain | Script | Typed
     )  # fmt: skip

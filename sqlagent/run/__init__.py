@@ -30,6 +30,7 @@ from sqlagent.plan.plans import (
     Script,
     Setting,
     Transaction,
+    Typed,
 )  # fmt: skip
 from sqlagent.run.attaching import RunAttach, RunDatabases, RunDetach, scanned
 from sqlagent.run.calls import RunCalls
@@ -129,6 +130,10 @@ def _make(database: Database, planned: Plan) -> Runner:
         from sqlagent.run.native import RunNative
 
         return RunNative(database, run, planned.sql)
+    if isinstance(run, Typed):
+        from sqlagent.run.typed import RunTyped
+
+        return RunTyped(database, run, planned.sql)
     from sqlagent.run.duck import RunDuck, RunFill
 
     return (

@@ -43,7 +43,7 @@ def as_number(value: Value) -> Value:
         return value
     if value.known:
         return v.constant(v.numeric(value.constant))
-    raise Unsaid("a TEXT column compared with a number")
+    raise Unsaid("a TEXT compared with a number")
 
 
 def as_text(value: Value) -> Value:

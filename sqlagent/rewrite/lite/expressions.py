@@ -25,6 +25,7 @@ class Expressions:
         self.sql = sql
         self.queries = queries
         self.scope = Scope(None)
+        self.parameters: tuple[dict[int, int], tuple[str, ...]] | None = None
         self.seen: set[int] = set()  # the scopes whose columns an aggregate's arguments name
 
     def value(self, node: n.Expr) -> Value:
@@ -64,7 +65,12 @@ class Expressions:
         return v.constant(node.value)
 
     def of_param(self, node: n.Param) -> Value:
-        raise Unsaid("a parameter, whose class is not known before it runs")
+        if self.parameters is None:
+            raise Unsaid("a parameter, whose class is not known before it runs")
+        numbers, kinds = self.parameters
+        number = numbers[node.at]
+        kind = kinds[number - 1]
+        return v.constant(None) if kind == NULL else Value(v.cast(f"${number}", kind), kind)
 
     def of_name(self, node: n.Name) -> Value:
         """A column, of this SELECT or one around it; an output's alias; a string in quotes."""

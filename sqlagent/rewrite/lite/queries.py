@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from sqlagent.catalog import Catalog
 from sqlagent.errors import NotSupportedError, ProgrammingError
-from sqlagent.parse.lexer import Token
+from sqlagent.parse.lexer import Token, lex
 from sqlagent.parse.lite import nodes as n
 from sqlagent.parse.lite import parse_select
+from sqlagent.parse.parameters import Numbering, edited
 from sqlagent.rewrite.lite import values as v
 from sqlagent.rewrite.lite.core import Core, is_place
 from sqlagent.rewrite.lite.expressions import Expressions, direction
@@ -18,22 +19,29 @@ from sqlagent.rewrite.lite.values import Unsaid
 
 
 class Lowered(NamedTuple):
-    """A SELECT in DuckDB's words; `tables` are those of the file that it reads."""
+    """A SELECT in DuckDB's words; `tables` are those of the file that it reads.
+
+    `parameters` has, for $1, $2, …, the place from 0 of the user's parameter.
+    """
 
     sql: str
     columns: tuple[Output, ...]
     tables: tuple[str, ...]
+    parameters: tuple[int, ...] = ()
 
 
-def lower(sql: str, tokens: list[Token], catalog: Catalog) -> Lowered:
-    """SQLite's SELECT as DuckDB's.
+def lower(sql: str, tokens: list[Token], catalog: Catalog, kinds: tuple[str, ...] = ()) -> Lowered:
+    """SQLite's SELECT as DuckDB's; `kinds` are the storage classes of its parameters, in order.
 
     Raises ProgrammingError for what is wrong, NotSupportedError for what cannot be said exactly.
     """
     try:
         queries = Queries(sql, catalog)
+        if kinds:
+            queries.e.parameters = (Numbering(sql, tokens).of, kinds)
         said = queries.query(parse_select(sql, tokens), None, top=True)
-        return said._replace(tables=tuple(dict.fromkeys(queries.tables)))
+        text, places = _numbered(said.sql) if kinds else (said.sql, ())
+        return Lowered(text, said.columns, tuple(dict.fromkeys(queries.tables)), places)
     except Unsaid as reason:
         why = str(reason)
     except RecursionError:
@@ -155,6 +163,8 @@ class Queries:
             if node is None:
                 numbers.append(None)
                 continue
+            if isinstance(node, n.Param):
+                raise Unsaid("a LIMIT that is a parameter")
             value = self.e.value(node) if isinstance(node, n.Literal | n.Unary) else None
             if value is None or not value.known or not isinstance(value.constant, int):
                 raise Unsaid("a LIMIT that is no constant")
@@ -162,6 +172,14 @@ class Queries:
         limit, offset = numbers
         said = f" LIMIT {limit}" if limit is not None and limit >= 0 else ""
         return said + (f" OFFSET {offset}" if offset is not None and offset > 0 else "")
+
+
+def _numbered(sql: str) -> tuple[str, tuple[int, ...]]:
+    """The text with its parameters numbered from 1 without a gap, and the place of each."""
+    found = [(t, int(t.text[1:])) for t in lex(sql) if t.kind == "param"]
+    used = sorted({number for _, number in found})
+    edits = [(t.start, t.start + len(t.text), f"${used.index(number) + 1}") for t, number in found]
+    return edited(sql, edits), tuple(number - 1 for number in used)
 
 
 def _names(node: object, name: str) -> bool:
