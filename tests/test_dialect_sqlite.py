@@ -169,11 +169,18 @@ def test_parameters_have_the_class_of_their_value(
         assert alike(connection.execute(sql, values).fetchall(), wanted)
 
 
-def test_what_only_duckdb_says_is_understood(routes: Routes) -> None:
+def test_what_is_not_sqlite_is_an_error(routes: Routes) -> None:
     _, ours = routes
-    sql = "SELECT id, row_number() OVER (ORDER BY id) AS n FROM t QUALIFY n = 1"
-    assert ours["auto"].execute(sql).fetchall() == [(1, 1)]
-    assert ours["auto"].execute('EXPLAIN SELECT "none" FROM t').fetchall()
+    for connection in ours.values():
+        with pytest.raises(sqlagent.ProgrammingError, match="syntax error"):
+            connection.execute("SELECT id, rank() OVER (ORDER BY id) AS n FROM t QUALIFY n = 1")
+
+
+def test_functions_of_ours_and_explain(routes: Routes) -> None:
+    _, ours = routes
+    for route in ("auto", "sqlite"):
+        assert ours[route].execute('EXPLAIN SELECT "none" FROM t').fetchall()
+        assert ours[route].execute("SELECT token_count('two words') LIKE '%'").fetchall() == [(1,)]
 
 
 REFUSED = [

@@ -24,8 +24,6 @@ _WRITES = names("INSERT REPLACE UPDATE DELETE")
 _DEFINES = names("CREATE ALTER DROP REINDEX ANALYZE VACUUM")
 _KINDS = names("TABLE INDEX VIEW TRIGGER VIRTUAL")
 _BEFORE_KIND = names("TEMP TEMPORARY UNIQUE")
-# Said by DuckDB alone: SQLite has no such statement, clause or table function.
-_NOT_SQLITE = names("QUALIFY PIVOT UNPIVOT ASOF POSITIONAL SUMMARIZE")
 
 
 def native(
@@ -111,14 +109,7 @@ def _known(tokens: list[Token], place: int, catalog: Catalog) -> bool:
         if following == "(" and _source(tokens, place):
             return token.text.lower() in _TABLE_FUNCTIONS or token.text.lower()[:7] == "pragma_"
         lowered = token.text.lower()
-        if lowered.startswith("sqlagent_") and lowered in functions():
-            return False
-        if token.upper == "ALL" and place > 1 and tokens[place - 1].upper == "BY":
-            return False
-        named = token.upper in _NOT_SQLITE and not any(
-            table.column(token.text) for table in catalog.tables.values()
-        )
-        return not named
+        return not (lowered.startswith("sqlagent_") and lowered in functions())
     return True
 
 
