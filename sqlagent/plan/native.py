@@ -42,6 +42,8 @@ def native(
         return None  # another engine's table
     if not all(_known(tokens, place, catalog) for place in range(len(tokens))):
         return None
+    if catalog.sources and any(_attached(tokens, place, catalog) for place in range(len(tokens))):
+        return None
     tables = tuple(sorted({t.name.lower() for t in tokens if is_name(t)} & catalog.tables.keys()))
     if verb in _READS and settings.get("route") == "duckdb":
         return _read(sql, tokens, catalog)
@@ -111,6 +113,12 @@ def _known(tokens: list[Token], place: int, catalog: Catalog) -> bool:
         lowered = token.text.lower()
         return not (lowered.startswith("sqlagent_") and lowered in functions())
     return True
+
+
+def _attached(tokens: list[Token], place: int, catalog: Catalog) -> bool:
+    """Whether a token names an attached database before a dot."""
+    dot = place + 1 < len(tokens) and tokens[place + 1].text == "."
+    return dot and is_name(tokens[place]) and catalog.attached(tokens[place].name) is not None
 
 
 def _source(tokens: list[Token], place: int) -> bool:
