@@ -17,11 +17,12 @@ SMALL_ROWS = 20_000  # a table of the file with fewer is quickly made into colum
 
 class Column(NamedTuple):
     """A column: `type` is its logical type (see `sqlagent.types`), None where nothing is
-    declared."""
+    declared; `declared` is how the file declares it."""
 
     name: str
     type: str | None
     not_null: bool = False
+    declared: str | None = None
 
 
 class Table(NamedTuple):
@@ -29,7 +30,7 @@ class Table(NamedTuple):
     source, for one statement); `sql` is a view's definition, as CREATE VIEW has it.
 
     `key` is the INTEGER PRIMARY KEY that is the rowid ('rowid' where there is none, None for
-    WITHOUT ROWID tables).
+    WITHOUT ROWID tables). `collated`: its definition names a collation.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Table(NamedTuple):
     columns: tuple[Column, ...]
     key: str | None = "rowid"
     sql: str | None = None
+    collated: bool = False
 
     def column(self, name: str) -> Column | None:
         lowered = name.lower()

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from sqlagent.engines import duck_functions
+from sqlagent.engines import duck_functions, duck_asked
 from sqlagent.engines.duck_errors import translate
 from sqlagent.engines.duck_result import DuckResult
 from sqlagent.engines.natives import Natives
@@ -56,6 +56,7 @@ class DuckEngine:
         self._root = duckdb.connect(":memory:", config=config)
         self._root.execute("SET GLOBAL TimeZone = 'UTC'")  # not known before ICU is there
         self._root.execute("CREATE SCHEMA columns")
+        duck_asked.register(self._root)
         self.replicas = Replicas(database, self._root.cursor())
         self.natives = Natives(self.cursor)
 

@@ -17,7 +17,7 @@ from sqlagent.parse.plain import TableCall, plain
 from sqlagent.plan import calls
 from sqlagent.plan.attaching import attaching
 from sqlagent.plan.ddl import ddl
-from sqlagent.plan.plans import Explain, Lite, Plan
+from sqlagent.plan.plans import Explain, Lite, Plan, Script
 from sqlagent.plan.simple import simple, wrong
 
 if TYPE_CHECKING:
@@ -37,6 +37,11 @@ def plan(sql: str, catalog: Catalog, settings: Mapping[str, Any], protected: Pro
     parts = statements(lex(sql))
     if not parts:
         raise ProgrammingError("the statement is empty", sql=sql, position=0)
+    if len(parts) > 1 and settings.get("dialect") == "sqlite":
+        ends = [p[-1].start + len(p[-1].text) for p in parts]
+        return Plan(
+            sql, Script(tuple(sql[p[0].start : e] for p, e in zip(parts, ends, strict=True)))
+        )
     if len(parts) > 1:
         raise ProgrammingError(
             "expected one statement, not several", sql=sql, position=parts[1][0].start,
@@ -69,7 +74,12 @@ def planned(
         found = remote(sql, tokens, catalog, settings, protected)
     if found is not None:
         return found
-    found = simple(sql, tokens, catalog) or ddl(sql, tokens, catalog) or calls.direct(sql, tokens)
+    found = simple(sql, tokens, catalog)
+    if found is None and settings.get("dialect") == "sqlite":
+        from sqlagent.plan.native import native
+
+        found = native(sql, tokens, catalog, settings)
+    found = found or ddl(sql, tokens, catalog) or calls.direct(sql, tokens)
     if tokens[0].upper == "COPY":
         from sqlagent.plan.importing import copy_from
 
@@ -107,7 +117,10 @@ def _plain(
         edits = [(s, e, _numbered(x, tokens, s, e, numbering)) for s, e, x in found.edits]
         text, slots = edited(sql, marks + edits), tuple(numbering.slots)
     writes = tokens[0].upper != "SELECT"
-    return Lite(text, slots, writes, found.functions, found.tables, why=PLAIN)
+    return Lite(
+        text, slots, writes, found.functions, found.tables, why=PLAIN,
+        native=settings.get("dialect") == "sqlite",
+    )  # fmt: skip
 
 
 def _numbered(text: str, tokens: list[Token], start: int, end: int, numbering: Numbering) -> str:
@@ -127,7 +140,8 @@ def _explain(
 ) -> Any:
     """`EXPLAIN [ANALYZE] [(FORMAT json)] statement`; EXPLAIN QUERY PLAN is SQLite's own."""
     if tokens[1:] and tokens[1].upper == "QUERY":
-        return Lite(sql, why="SQLite's own explanation")
+        native_ = settings.get("dialect") == "sqlite"
+        return Lite(sql, why="SQLite's own explanation", native=native_)
     place, analyze, format = 1, False, "text"
     if tokens[place:] and tokens[place].upper in ("ANALYZE", "ANALYSE"):
         analyze, place = True, place + 1

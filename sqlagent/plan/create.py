@@ -117,4 +117,5 @@ def _view(router: Router, tree: exp.Create, context: Context) -> Lite:
     return Lite(
         f"CREATE {words} {exists}{quote_name(target.name)}{names} AS {text}",
         writes=True, tables=tuple(sources.tables), ddl=True, why=WRITES,
+        native=router.dialect == "sqlite",
     )  # fmt: skip

@@ -21,7 +21,8 @@ class Lite(NamedTuple):
     schema. `names`: of outputs without one of their own (see `sqlagent.plan.named`). `exact`: the
     Duck plan of the same, for a row that SQLite cannot say exactly. `stores`: the parameters that
     go into columns of nested types, by place, with type and name. `source`: the attached SQLite
-    file that runs it, all of whose tables it names bare.
+    file that runs it, all of whose tables it names bare. `native`:
+    it is in SQLite's own dialect, and gives values as SQLite has them.
     """
 
     sql: str
@@ -36,6 +37,7 @@ class Lite(NamedTuple):
     exact: Any = None
     stores: tuple[tuple[int, str, str], ...] = ()
     source: str = ""
+    native: bool = False
 
 
 class Keys(NamedTuple):
@@ -88,7 +90,8 @@ class Duck(NamedTuple):
     first, and named in `sql` by their own names; `natives` are the aliases of the attached
     databases that DuckDB itself has attached. `across` is the same as SQLite runs it by itself,
     over the file and the attached SQLite files that it names; `searched` are those aliases of
-    tables in it that an index must serve, or it would be slow.
+    tables in it that an index must serve, or it would be slow. `exact`: it gives SQLite's values or
+    fails, as where an integer overflows; that is no answer, but a refusal.
     """
 
     sql: str
@@ -103,6 +106,14 @@ class Duck(NamedTuple):
     natives: tuple[str, ...] = ()
     across: Lite | None = None
     searched: tuple[str, ...] = ()
+    exact: bool = False
+
+
+class Typed(NamedTuple):
+    """A read on DuckDB in SQLite's dialect whose parameters' classes decide what it says."""
+
+    parameters: tuple[int | str, ...]
+    why: str = ""
 
 
 class Argument(NamedTuple):
@@ -236,6 +247,12 @@ class Call(NamedTuple):
     arguments: tuple[Argument, ...] = ()
 
 
+class Script(NamedTuple):
+    """Several statements in one text, which dialect 'sqlite' allows: run one after the other."""
+
+    parts: tuple[str, ...]
+
+
 class Explain(NamedTuple):
     """`EXPLAIN [ANALYZE] [(FORMAT json)] statement`; `sql` is the text of the statement."""
 
@@ -251,5 +268,5 @@ class Plan(NamedTuple):
     sql: str
     run: (
         Lite | Duck | Calls | Fill | Import | Native | Remote | Attach | Detach | Databases
-        | Transaction | Setting | Call | Explain
+        | Transaction | Setting | Call | Explain | Script | Typed
     )  # fmt: skip

@@ -194,6 +194,7 @@ class Router:
         return Lite(
             text, slots, functions=bool(mine.functions), tables=tuple(sources.tables),
             types=kinds, why="SQLite says it exactly alike", exact=mine.checked or None,
+            native=self.dialect == "sqlite",
         ), []  # fmt: skip
 
     def duck(

@@ -27,13 +27,15 @@ from sqlagent.plan.plans import (
     Native,
     Plan,
     Remote,
+    Script,
     Setting,
     Transaction,
+    Typed,
 )  # fmt: skip
 from sqlagent.run.attaching import RunAttach, RunDatabases, RunDetach, scanned
 from sqlagent.run.calls import RunCalls
 from sqlagent.run.lite import LiteRead, LiteWrite
-from sqlagent.run.session import RunSetting, RunTransaction
+from sqlagent.run.session import RunScript, RunSetting, RunTransaction
 from sqlagent.sources.file import FileSource
 
 if TYPE_CHECKING:
@@ -100,6 +102,8 @@ def _make(database: Database, planned: Plan) -> Runner:
         return RunTransaction(run)
     if isinstance(run, Setting):
         return RunSetting(run)
+    if isinstance(run, Script):
+        return RunScript(run)
     if isinstance(run, Explain):
         from sqlagent.run.explain import RunExplain
 
@@ -126,6 +130,10 @@ def _make(database: Database, planned: Plan) -> Runner:
         from sqlagent.run.native import RunNative
 
         return RunNative(database, run, planned.sql)
+    if isinstance(run, Typed):
+        from sqlagent.run.typed import RunTyped
+
+        return RunTyped(database, run, planned.sql)
     from sqlagent.run.duck import RunDuck, RunFill
 
     return (

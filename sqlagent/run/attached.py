@@ -159,7 +159,7 @@ class AttachedRead(LiteRead):
         if connection.txn is not None:
             open_handle(connection)  # which refuses what follows a failed statement
         if held is None:
-            with self.database.read() as handle, limited(connection, handle):
+            with self.database.read(native=self.native) as handle, limited(connection, handle):
                 self.fetch(connection, cursor, handle, parameters)
             return
         with connection.txn_lock, limited(connection, held):

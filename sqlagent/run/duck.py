@@ -82,6 +82,11 @@ class RunDuck:
             raise translate(error, self.text) from None
         except Error as error:
             fail(connection)
+            if self.plan.exact and isinstance(error, DataError | ProgrammingError):
+                raise NotSupportedError(
+                    f"SQLite goes on where DuckDB fails: {error.message}", sql=self.text,
+                    hint="SET route = 'auto'",
+                ) from None  # fmt: skip
             if error.sql is None or error.sql != self.text:
                 error.sql, error.position = self.text, None
             raise

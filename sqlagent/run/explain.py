@@ -99,6 +99,8 @@ class RunExplain:
         own = connection.held(run.source) if run.source else connection.txn
         handle = own or database.checkout()
         try:
+            if handle.native is not run.native:
+                handle.speak(run.native)
             if run.functions:
                 from sqlagent.engines.sqlite_functions import ensure
 

@@ -16,6 +16,7 @@ from sqlagent.plan.named import spread
 from sqlagent.plan.plans import Lite
 from sqlagent.run.stat import UNCOUNTED, Stat, now_ms
 from sqlagent.run.writing import fail, limited, open_handle, outside, writing, writing_bare
+from sqlagent.types import affinity
 from sqlagent.values import pick, row_converter, stored_all, stored_in
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from sqlagent.cursor import Cursor
 
 VALUE_TYPES = {int: "BIGINT", float: "DOUBLE", str: "VARCHAR", bytes: "BLOB"}
+STORED = {"INTEGER": "BIGINT", "REAL": "DOUBLE", "TEXT": "VARCHAR", "BLOB": "BLOB"}
 # What SQLite binds as it is; anything else is stored() first, since numpy's scalars would be bytes.
 PLAIN = frozenset((int, float, str, bytes, bool, type(None)))
 FIRST_ROWS = 256  # fetched at once; what has more is streamed
@@ -40,6 +42,7 @@ class Runnable:
         self.shown = text if plan.sql == text else None  # what a position is of
         self.slots = plan.parameters
         self.functions = plan.functions or any(t in OURS for t in plan.tables)
+        self.native = plan.native
         self.untyped = False
         self.stat: Stat = UNCOUNTED
         self.known: Any = None  # what `run.experience` knows of its shape
@@ -93,6 +96,11 @@ class Runnable:
             return []
         known = self.plan.types or ()
         columns = []
+        if self.native:
+            columns = [(name, STORED.get(affinity(kind)) if kind else None)
+                       for name, kind, *_ in description]  # fmt: skip
+            self.untyped = any(kind is None for _, kind in columns)
+            return columns
         given = spread(self.plan.names, len(description))
         for at, (name, declared, _, table, origin) in enumerate(description):
             kind = known[at] if len(known) == len(description) else None
@@ -132,6 +140,8 @@ class Runnable:
         return [(name, kind or new) for (name, kind), new in zip(columns, kinds, strict=True)]
 
     def prepare(self, connection: Connection, handle: Handle) -> None:
+        if handle.native is not self.native:
+            handle.speak(self.native)
         if self.functions:
             handle.owner = connection
             if not handle.functions_ready:
@@ -155,9 +165,9 @@ class LiteRead(Runnable):
             return
         database = self.database
         try:
-            handle = database.pool.pop()
+            handle = (database.native_pool if self.native else database.pool).pop()
         except IndexError:
-            handle = database.checkout()
+            handle = database.checkout(native=self.native)
         running = connection.running
         key = id(handle)
         running[key] = handle
@@ -193,7 +203,7 @@ class LiteRead(Runnable):
         del running[key]
         if self.functions:
             handle.owner = None
-        database.pool.append(handle)
+        (database.native_pool if self.native else database.pool).append(handle)
         stat = self.stat
         stat.calls = calls = stat.calls + 1
         if calls >= stat.due:
@@ -267,7 +277,7 @@ class LiteRead(Runnable):
     def slowly(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
         """Inside a transaction, or under a time limit."""
         if connection.txn is None:
-            with self.database.read() as handle, limited(connection, handle):
+            with self.database.read(native=self.native) as handle, limited(connection, handle):
                 self.fetch(connection, cursor, handle, parameters)
             return
         with connection.txn_lock:

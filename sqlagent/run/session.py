@@ -9,7 +9,7 @@ import apsw
 from sqlagent import config
 from sqlagent.engines.sqlite import translate
 from sqlagent.errors import ProgrammingError
-from sqlagent.plan.plans import Setting, Transaction
+from sqlagent.plan.plans import Script, Setting, Transaction
 from sqlagent.run.writing import open_handle
 
 if TYPE_CHECKING:
@@ -67,6 +67,19 @@ def remember(savepoints: list[str], verb: str, quoted: str) -> None:
     if quoted.lower() in folded:
         last = len(folded) - 1 - folded[::-1].index(quoted.lower())
         del savepoints[last + (verb == "rollback_to") :]
+
+
+class RunScript:
+    """Several statements, one by one; the rows are the last one's."""
+
+    def __init__(self, plan: Script) -> None:
+        self.plan = plan
+
+    def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
+        if parameters:
+            raise ProgrammingError("several statements in one text take no parameters")
+        for text in self.plan.parts:
+            connection._run(cursor, text, ())
 
 
 class RunSetting:
