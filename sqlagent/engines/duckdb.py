@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from sqlagent.engines import duck_functions, duck_asked
+from sqlagent.engines import duck_asked, duck_functions
 from sqlagent.engines.duck_errors import translate
 from sqlagent.engines.duck_result import DuckResult
 from sqlagent.engines.natives import Natives

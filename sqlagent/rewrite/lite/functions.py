@@ -1,4 +1,4 @@
-"""SQLite's scalar functions in DuckDB's words; some are asked of SQLite itself (`sqlite_…`)."""
+"""SQLite's scalar functions in DuckDB's words; some are asked of SQLite itself (`lite_…`)."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _typeof(value: Value) -> Value:
 
 def _round(value: Value, digits: Value | None = None) -> Value:
     places = v.integer(digits) if digits is not None else v.constant(0).sql
-    return Value(v.call("sqlite_round", v.real(value), places), REAL)
+    return Value(v.call("lite_round", v.real(value), places), REAL)
 
 
 def _substr(value: Value, start: Value, count: Value | None = None) -> Value:
@@ -97,7 +97,7 @@ def _substr(value: Value, start: Value, count: Value | None = None) -> Value:
     simple = isinstance(first, int) and first > 0 and (count is None or isinstance(long, int))
     if simple and (long is None or long >= 0):
         return Value(v.call("substring", v.text(value), *rest), TEXT)
-    name = "sqlite_substr" if count is None else "sqlite_substr_of"
+    name = "lite_substr" if count is None else "lite_substr_of"
     return Value(v.call(name, v.text(value), *rest), TEXT)
 
 
@@ -113,7 +113,7 @@ def _asked(name: str, kind: str) -> Said:
 def _trim(side: str) -> Said:
     def said(value: Value, characters: Value | None = None) -> Value:
         if characters is not None:
-            return Value(v.call(f"sqlite_{side}trim", v.text(value), v.text(characters)), TEXT)
+            return Value(v.call(f"lite_{side}trim", v.text(value), v.text(characters)), TEXT)
         return Value(v.call(f"{side}trim", v.text(value), "' '"), TEXT)
 
     return said
@@ -165,10 +165,10 @@ SCALARS: dict[str, tuple[Said, int, int, bool]] = {
     "trim": (_trim(""), 1, 2, True),
     "ltrim": (_trim("l"), 1, 2, True),
     "rtrim": (_trim("r"), 1, 2, True),
-    "replace": (_asked("sqlite_replace", TEXT), 3, 3, True),
-    "instr": (_asked("sqlite_instr", INTEGER), 2, 2, True),
-    "hex": (_asked("sqlite_hex", TEXT), 1, 1, False),
-    "unicode": (_asked("sqlite_unicode", INTEGER), 1, 1, True),
+    "replace": (_asked("lite_replace", TEXT), 3, 3, True),
+    "instr": (_asked("lite_instr", INTEGER), 2, 2, True),
+    "hex": (_asked("lite_hex", TEXT), 1, 1, False),
+    "unicode": (_asked("lite_unicode", INTEGER), 1, 1, True),
     "likely": (_itself, 1, 1, False),
     "unlikely": (_itself, 1, 1, False),
 }

@@ -97,7 +97,7 @@ def bits(operator: str, left: Value, right: Value) -> Value:
     a_, b_ = v.integer(left), v.integer(right)
     if operator in "&|":
         return Value(f"({a_} {operator} {b_})", INTEGER)
-    return Value(v.call("sqlite_left" if operator == "<<" else "sqlite_right", a_, b_), INTEGER)
+    return Value(v.call("lite_left" if operator == "<<" else "lite_right", a_, b_), INTEGER)
 
 
 def _shifted(operator: str, a: int, b: int) -> int:
@@ -162,9 +162,9 @@ def matches(operator: str, text: Value, pattern: Value, escape: Value | None) ->
         return v.constant(None)
     a, b = v.text(text), v.text(pattern)
     if operator == "GLOB":
-        return Value(f"({v.call('sqlite_glob', b, a)} <> 0)", TRUTH)
+        return Value(f"({v.call('lite_glob', b, a)} <> 0)", TRUTH)
     if escape is not None:
-        return Value(f"({v.call('sqlite_like', b, a, v.text(escape))} <> 0)", TRUTH)
+        return Value(f"({v.call('lite_like', b, a, v.text(escape))} <> 0)", TRUTH)
     return Value(f"({lower(a)} LIKE {_lowered(pattern, b)})", TRUTH)
 
 

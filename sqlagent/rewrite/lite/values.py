@@ -93,7 +93,7 @@ def truth(value: Value) -> str:
     if value.kind == TRUTH:
         return value.sql
     if value.kind == TEXT:
-        return f"({call('sqlite_real', value.sql)} <> 0)"
+        return f"({call('lite_real', value.sql)} <> 0)"
     if value.kind in (INTEGER, REAL):
         return f"({value.sql} <> 0)"
     raise Unsaid("the truth of a BLOB")
@@ -108,7 +108,7 @@ def real(value: Value) -> str:
     if value.kind == INTEGER:
         return cast(value.sql, REAL)
     if value.kind == TEXT:
-        return call("sqlite_real", value.sql)
+        return call("lite_real", value.sql)
     if value.kind == REAL:
         return value.sql
     raise Unsaid("a BLOB as a number")
@@ -122,7 +122,7 @@ def integer(value: Value) -> str:
     if value.kind == INTEGER:
         return value.sql
     if value.kind == TEXT:
-        return call("sqlite_integer", value.sql)
+        return call("lite_integer", value.sql)
     if value.kind == REAL:
         low, high = constant(INTEGER_MIN).sql, constant(INTEGER_MAX).sql
         return (
@@ -141,7 +141,7 @@ def text(value: Value) -> str:
     if value.kind == INTEGER:
         return cast(value.sql, TEXT)
     if value.kind == REAL:
-        return call("sqlite_text", value.sql)
+        return call("lite_text", value.sql)
     if value.kind == NULL:
         return cast(value.sql, TEXT)
     if value.kind == TEXT:
