@@ -19,8 +19,9 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table or view of the file. `kind` is 'table', 'view' or 'virtual'; `sql` is a view's
-    definition, as CREATE VIEW has it.
+    """A table or view of the file. `kind` is 'table', 'view' or 'virtual', or for what SQLite
+    itself does not have 'query' (a view), 'materialized' (a view) or 'columns' (a table); `sql` is
+    its definition, as CREATE has it.
 
     `key` is the INTEGER PRIMARY KEY that is the rowid ('rowid' where there is none, None for
     WITHOUT ROWID tables).
@@ -37,11 +38,31 @@ class Table(NamedTuple):
         return next((c for c in self.columns if c.name.lower() == lowered), None)
 
 
+class Definition(NamedTuple):
+    """What a user defined and SQLite has no place for, see `sqlagent_definitions`.
+
+    `kind` is 'macro', 'table macro', 'view', 'materialized view' or 'columns'; `sql` the CREATE
+    statement in `dialect`; `parameters` how many a macro has; `columns` what a relation shows.
+    """
+
+    name: str
+    kind: str
+    sql: str
+    dialect: str = "duckdb"
+    parameters: int = 0
+    columns: tuple[Column, ...] = ()
+
+
 class Catalog(NamedTuple):
-    """The tables by lower-case name, as of `version` (SQLite's schema_version)."""
+    """The tables by lower-case name, as of `version` (SQLite's schema_version).
+
+    `definitions` are the users' macros, views and tables, by lower-case name; those that are read
+    by name are among `tables` too.
+    """
 
     version: int
     tables: dict[str, Table]
+    definitions: dict[str, tuple[Definition, ...]] = {}  # noqa: RUF012  # read, never changed
 
     def table(self, name: str) -> Table | None:
         """The table, view, or table function of ours that needs no arguments, of that name."""

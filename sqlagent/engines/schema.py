@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import apsw
 
 from sqlagent.catalog import Catalog, Column, Table
+from sqlagent.engines import definitions
 from sqlagent.types import logical
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ def read_catalog(handle: Handle) -> Catalog:
     found: dict[str, list[tuple[object, ...]]] = {}
     for row in rows:
         found.setdefault(str(row[0]), []).append(row)
-    return Catalog(number, {name.lower(): _table(name, rows) for name, rows in found.items()})
+    tables = {name.lower(): _table(name, rows) for name, rows in found.items()}
+    defined = definitions.read(handle)
+    return Catalog(number, tables | definitions.relations(defined), defined)
 
 
 def _table(name: str, rows: list[tuple[object, ...]]) -> Table:
