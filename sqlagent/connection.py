@@ -96,7 +96,10 @@ class Connection:
         self.txn_lock = threading.RLock()
         self.txn_failed = False  # under the dialect of PostgreSQL, until ROLLBACK
         self.plans: dict[str, Runner] = {}
+        self.temporary: dict[str, Any] = {}  # definitions of this connection alone, by name
+        self.redefined = False  # the open transaction changed the schema
         self.database = live.attach(path, read_only=read_only, timeout=timeout)
+        self.database.connections.add(self)
         try:
             from sqlagent.open import prepare
 
@@ -165,12 +168,13 @@ class Connection:
         from sqlagent.run import runner_for
         from sqlagent.run.writing import fail
 
+        generation = self.database.generation
         try:
             runner, keep = runner_for(self, sql)
         except BaseException:
             fail(self)
             raise
-        if keep:
+        if keep and generation == self.database.generation:
             if len(self.plans) >= PLANS_MAX:
                 for old in list(self.plans)[: PLANS_MAX // 2]:
                     self.plans.pop(old, None)
@@ -229,8 +233,17 @@ class Connection:
                 raise translated from None
             self._let_go(handle)
 
+    def schema_changed(self) -> None:
+        """Plans made before are made anew: by all, or in a transaction by this one until it ends."""
+        self.redefined = self.txn is not None
+        self.plans.clear()
+        if not self.redefined:
+            self.database.schema_changed()
+
     def _let_go(self, handle: Any) -> None:
         self.txn = None
+        if self.redefined:
+            self.schema_changed()
         self.txn_failed = False
         self.slowly = bool(self.settings["statement_timeout_ms"])
         handle.owner = None

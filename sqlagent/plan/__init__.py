@@ -15,6 +15,7 @@ from sqlagent.parse.parameters import Numbering, edited
 from sqlagent.parse.plain import TableCall, plain
 from sqlagent.plan import calls
 from sqlagent.plan.ddl import ddl
+from sqlagent.plan.define import defined, expands
 from sqlagent.plan.plans import Explain, Lite, Plan
 from sqlagent.plan.simple import simple, wrong
 
@@ -53,9 +54,10 @@ def _run(
     """The first way that fits: by tokens alone, else by the parser."""
     if tokens[0].upper == "EXPLAIN":
         return _explain(sql, tokens, catalog, settings, protected)
-    found: Any = simple(sql, tokens) or ddl(sql, tokens, catalog) or calls.direct(sql, tokens)
-    if found is None:
-        found = _plain(sql, tokens, catalog, settings)
+    found: Any = simple(sql, tokens) or defined(sql, tokens, catalog, settings, protected)
+    found = found or ddl(sql, tokens, catalog)
+    if found is None and not (catalog.definitions and expands(tokens, catalog)):
+        found = calls.direct(sql, tokens) or _plain(sql, tokens, catalog, settings)
     if found is None:
         from sqlagent.plan.route import route
 

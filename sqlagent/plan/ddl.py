@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlagent.errors import NotSupportedError
 from sqlagent.parse.lexer import Token, is_name
 from sqlagent.parse.parameters import edited
-from sqlagent.plan.plans import Argument, Call, Lite
+from sqlagent.plan.plans import Lite
 
 if TYPE_CHECKING:
     from sqlagent.catalog import Catalog
@@ -22,7 +22,7 @@ _REFUSED = {
 }
 
 
-def ddl(sql: str, tokens: list[Token], catalog: Catalog) -> Lite | Call | None:
+def ddl(sql: str, tokens: list[Token], catalog: Catalog) -> Lite | None:
     """The plan of a definition that needs no rewriting; None for CREATE … AS and anything else."""
     words = [t.upper for t in tokens[:8]]
     verb = words[0]
@@ -36,8 +36,6 @@ def ddl(sql: str, tokens: list[Token], catalog: Catalog) -> Lite | Call | None:
     kind = next(
         (w for w in words[1:] if w not in ("OR", "REPLACE", "TEMP", "TEMPORARY", "UNIQUE")), ""
     )
-    if kind in ("MACRO", "FUNCTION"):
-        return Call(f"{verb.lower()}_macro", (Argument(value=sql.strip().rstrip(";")),))
     if kind in _REFUSED:
         raise NotSupportedError(
             f"{verb} {kind} is not here", hint=_REFUSED[kind], sql=sql, position=tokens[0].start

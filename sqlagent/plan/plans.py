@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from sqlagent.catalog import Definition
+
 Slots = tuple[int | str, ...] | None
 
 
@@ -123,8 +125,23 @@ class Explain(NamedTuple):
     format: str = "text"
 
 
+class Define(NamedTuple):
+    """What users define: `drop` is forgotten, `sql` run by SQLite, `definitions` kept; all or none.
+
+    `drop` are pairs of a name and the kinds that go. `probe` is a read without rows that must work
+    before anything is kept; its columns are those of a view. `temporary`: of the connection alone.
+    """
+
+    definitions: tuple[Definition, ...] = ()
+    drop: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    sql: tuple[str, ...] = ()
+    probe: Lite | Duck | None = None
+    temporary: bool = False
+    why: str = "definitions are kept in the file"
+
+
 class Plan(NamedTuple):
     """What a statement becomes: `run` is one of the above; `sql` the user's text."""
 
     sql: str
-    run: Lite | Duck | Calls | Fill | Transaction | Setting | Call | Explain
+    run: Lite | Duck | Calls | Fill | Transaction | Setting | Call | Explain | Define

@@ -20,12 +20,13 @@ from sqlagent.plan import alike
 from sqlagent.plan.copying import copy_to
 from sqlagent.plan.describe import described
 from sqlagent.plan.guard import refuse_statement
-from sqlagent.plan.plans import Call, Calls, Duck, Fill, Lite
+from sqlagent.plan.plans import Call, Calls, Define, Duck, Fill, Lite
 from sqlagent.plan.say import say, types
 from sqlagent.plan.sources import Protected, Sources
 from sqlagent.plan.writing import write_calls
 from sqlagent.plan.written import written
 from sqlagent.rewrite import COMMON, TO_DUCKDB, TO_SQLITE, Context
+from sqlagent.rewrite.expand import own_names
 
 _READS = (exp.Select, exp.SetOperation, exp.Values, exp.Subquery, exp.Pivot)
 
@@ -36,7 +37,7 @@ def route(
     catalog: Catalog,
     settings: Mapping[str, Any],
     protected: Protected,
-) -> Lite | Duck | Calls | Call | Fill:
+) -> Lite | Duck | Calls | Call | Fill | Define:
     """The plan of one statement that is not plain."""
     refuse_statement(sql, tokens[0].upper, tokens[0].start)
     return Router(sql, tokens, catalog, settings, protected).plan()
@@ -63,13 +64,14 @@ class Router:
         self.own = True
         self.unsaid = ["it has what only SQLite says"]  # why DuckDB could not say the last read
 
-    def plan(self) -> Lite | Duck | Calls | Call | Fill:
+    def plan(self) -> Lite | Duck | Calls | Call | Fill | Define:
         """The plan of the whole statement."""
-        tree, own = parse(self.sql, self.tokens, self.numbering, self.dialect)
+        names = own_names(self.catalog.definitions)
+        tree, own = parse(self.sql, self.tokens, self.numbering, self.dialect, names)
         self.own = own and self.dialect == "duckdb"
         return self.of(tree)
 
-    def of(self, tree: exp.Expr) -> Lite | Duck | Calls | Call | Fill:
+    def of(self, tree: exp.Expr) -> Lite | Duck | Calls | Call | Fill | Define:
         """The plan of a tree, whole or a part of the statement."""
         if isinstance(tree, exp.Describe | exp.Summarize | exp.Show):
             return described(self, tree)

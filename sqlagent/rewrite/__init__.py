@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlagent.rewrite.arguments import arguments
 from sqlagent.rewrite.context import Context
 from sqlagent.rewrite.division import division
+from sqlagent.rewrite.expand import expand
 from sqlagent.rewrite.joined import joined
 from sqlagent.rewrite.json_paths import json_paths
 from sqlagent.rewrite.macros import macros
@@ -19,8 +20,9 @@ from sqlagent.rewrite.times import times
 from sqlagent.rewrite.vectors import vectors
 from sqlagent.rewrite.views import views
 
-# Arguments are bound before macros are inlined, since a macro's body is filled by position.
-COMMON = (arguments, macros)
+# What users defined comes first: a definition may call functions of ours. Arguments are bound before
+# our macros are inlined, since a macro's body is filled by position.
+COMMON = (expand, arguments, macros)
 # Times before spellings: a comparison decides whether `datetime('now')` is a text or a time.
 TO_SQLITE = (vectors, json_paths, matching, division, times, spellings, nulls, joined)
 TO_DUCKDB = (views, vectors, division, matching, times, spellings)

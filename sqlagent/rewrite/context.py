@@ -31,6 +31,7 @@ class Context:
         self.forced = False  # the user chose SQLite: it may refuse a row where DuckDB would not
         self.functions: set[str] = set()
         self.doubts: list[str] = []
+        self.expanded: set[str] = set()  # what the user defined, by lower-case name
         self.names = Names(catalog)
 
     def position(self, name: str) -> int | None:

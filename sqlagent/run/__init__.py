@@ -13,7 +13,7 @@ from sqlagent.engines import schema
 from sqlagent.engines.sqlite import Database
 from sqlagent.errors import ProgrammingError
 from sqlagent.migrate import refuse_own
-from sqlagent.plan.plans import Call, Calls, Duck, Explain, Lite, Plan, Setting, Transaction
+from sqlagent.plan.plans import Call, Calls, Define, Duck, Explain, Lite, Plan, Setting, Transaction
 from sqlagent.run.calls import RunCalls
 from sqlagent.run.lite import LiteRead, LiteWrite
 from sqlagent.run.session import RunSetting, RunTransaction
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def runner_for(connection: Connection, sql: str) -> tuple[Runner, bool]:
     """What runs a text, and whether it may be kept for the next time."""
     planned = plan_of(connection, sql)
-    return make(connection.database, planned), not isinstance(planned.run, Setting)
+    return make(connection.database, planned), not isinstance(planned.run, Setting | Define)
 
 
 def plan_of(connection: Connection, sql: str) -> Plan:
@@ -39,6 +39,10 @@ def plan_of(connection: Connection, sql: str) -> Plan:
         catalog = schema.read_catalog(connection.txn)
     else:
         catalog = schema.catalog(database)
+    if connection.temporary:
+        from sqlagent.run.define import overlaid
+
+        catalog = overlaid(catalog, connection)
     return plan(sql, catalog, connection.settings, database.protected)
 
 
@@ -63,6 +67,10 @@ def make(database: Database, planned: Plan) -> Runner:
         from sqlagent.run.explain import RunExplain
 
         return RunExplain(database, run, planned.sql)
+    if isinstance(run, Define):
+        from sqlagent.run.define import RunDefine
+
+        return RunDefine(database, run, planned.sql)
     if isinstance(run, Call):
         from sqlagent.run.procedures import RunCall
 

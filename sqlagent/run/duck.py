@@ -186,8 +186,7 @@ class RunFill:
         finally:
             result.close()
         if plan.create is not None:
-            connection.plans.clear()
-            self.database.known_catalog = None
+            connection.schema_changed()
 
 
 def definition(create: str, table: str, columns: list[tuple[str, str]]) -> str:

@@ -167,7 +167,7 @@ class LiteRead(Runnable):
         known = self.database.known_catalog
         if known is None or schema.version(handle) == known.version:
             return False
-        connection.plans.clear()
+        self.database.schema_changed()
         return True
 
     def stream(
@@ -242,8 +242,7 @@ class LiteWrite(Runnable):
         write = writing_bare if self.bare else writing
         rows, changes, rowid = write(connection, work, self.text)
         if self.plan.ddl:
-            connection.plans.clear()
-            self.database.known_catalog = None
+            connection.schema_changed()
             return
         cursor.rowcount = changes
         cursor.lastrowid = rowid

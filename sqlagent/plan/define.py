@@ -1,0 +1,192 @@
+"""CREATE and DROP of what users define: macros and functions; and DROP of views among definitions.
+
+This module imports no parser: what it needs of one is in `sqlagent.plan.checks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from sqlagent.errors import NotSupportedError, ProgrammingError, nearest
+from sqlagent.parse.definitions import Words, header, single
+from sqlagent.parse.lexer import Token, is_name, quote_name
+from sqlagent.plan.plans import Define, Lite
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlagent.catalog import Catalog, Definition
+
+MACROS = ("macro", "table macro")
+NOTHING = "SELECT 1 WHERE false"
+# Words with a grammar of their own: a call of a macro by such a name would never be seen.
+_RESERVED = frozenset(
+    ["case", "cast", "try_cast", "extract", "exists", "not", "in", "and", "or", "select", "from", "where", "coalesce", "if", "interval", "array", "struct", "row", "values", "filter", "over", "distinct", "all", "any", "some", "position", "substring", "overlay", "trim"]
+)
+
+
+def expands(tokens: list[Token], catalog: Catalog) -> bool:
+    """Whether a statement names what users defined: it is then never plain."""
+    return any(is_name(t) and t.name.lower() in catalog.definitions for t in tokens)
+
+
+def defined(
+    sql: str,
+    tokens: list[Token],
+    catalog: Catalog,
+    settings: Mapping[str, Any],
+    protected: Callable[[str], str | None],
+) -> Define | Lite | None:
+    """The plan of CREATE MACRO, DROP MACRO, DROP VIEW of a definition; None for any other."""
+    if tokens[0].upper not in ("CREATE", "DROP"):
+        return None
+    words = [t.upper for t in tokens[1:5]]
+    kind = next((w for w in words if w not in ("OR", "REPLACE", "TEMP", "TEMPORARY")), "")
+    if kind in ("MACRO", "FUNCTION"):
+        if tokens[0].upper == "CREATE":
+            return _create(sql, tokens, catalog, settings, protected)
+        return _drop(sql, tokens, catalog)
+    if tokens[0].upper == "DROP" and kind == "VIEW":
+        return _drop_view(sql, tokens, catalog)
+    return None
+
+
+def _create(
+    sql: str,
+    tokens: list[Token],
+    catalog: Catalog,
+    settings: Mapping[str, Any],
+    protected: Callable[[str], str | None],
+) -> Define | Lite:
+    """CREATE MACRO: checked, then kept as it is written, a row for each overload."""
+    from sqlagent.functions import functions
+
+    head = header(sql, tokens)
+    name = head.name.name.lower()
+    place = head.name.start
+    if name in _RESERVED or not name.isidentifier():
+        raise ProgrammingError(
+            f'"{head.name.name}" cannot be the name of a macro', sql=sql, position=place,
+            sqlstate="42939",
+        )  # fmt: skip
+    several = catalog.definitions.get(name, ())
+    mine = tuple(d for d in several if d.kind == head.kind)
+    counts = {len(o.parameters) for o in head.overloads}
+    clash = mine and (not head.additive or any(d.parameters in counts for d in mine))
+    if clash and not head.replace:
+        if head.if_not_exists:
+            return Lite(NOTHING, why=f'the macro "{name}" exists')
+        raise ProgrammingError(
+            f'the macro "{name}" exists', hint=f"CREATE OR REPLACE MACRO {name} replaces it",
+            sql=sql, position=place, sqlstate="42723",
+        )  # fmt: skip
+    from sqlagent.plan.checks import check_macro, is_built_in
+
+    if not mine and not head.replace and is_built_in(name):
+        whose = "a function of sqlagent" if name in functions() else "a built-in function"
+        raise ProgrammingError(
+            f"{name} is {whose}", hint=f"CREATE OR REPLACE MACRO {name} replaces it",
+            sql=sql, position=place, sqlstate="42723",
+        )  # fmt: skip
+    dialect = str(settings.get("dialect", "duckdb"))
+    found = tuple(
+        check_macro(sql, head, o, dialect, catalog, settings, protected) for o in head.overloads
+    )
+    gone = [(name, (head.kind,))] if mine and head.replace and not head.additive else []
+    made = tuple(
+        d._replace(sql=single(sql, head, o))
+        for d, o in zip((f[0] for f in found), head.overloads, strict=True)
+    )
+    probe = next((f[1] for f in found if f[1] is not None), None)
+    return Define(made, tuple(gone), probe=probe, temporary=head.temporary)
+
+
+def _drop(sql: str, tokens: list[Token], catalog: Catalog) -> Define | Lite:
+    """`DROP MACRO [TABLE] [IF EXISTS] name [(types)]`; a built-in of that name is back then."""
+    words = Words(sql, tokens)
+    words.need("DROP")
+    words.at += 1
+    table = words.take("TABLE")
+    exists = words.take("IF", "EXISTS")
+    name = words.name("the name of the macro")
+    if words.take("."):
+        name = words.name("the name of the macro")
+    count: int | None = None
+    if words.take("("):
+        count = 0
+        while not words.take(")"):
+            if count:
+                words.need(",")
+            if not words.until(",", ")"):
+                raise words.wrong("a type")
+            count += 1
+    if not words.take("CASCADE"):
+        words.take("RESTRICT")
+    if words.at < len(tokens):
+        raise words.wrong("the end of the statement")
+    several = catalog.definitions.get(name.name.lower(), ())
+    kinds = {d.kind for d in several if d.kind in MACROS}
+    kind = "table macro" if table or kinds == {"table macro"} else "macro"
+    mine = [d for d in several if d.kind == kind]
+    kept = [d for d in mine if count is not None and d.parameters != count]
+    if not mine or len(kept) == len(mine):
+        if exists:
+            return Lite(NOTHING, why="there is no such macro")
+        from sqlagent.functions import functions
+
+        built_in = name.name.lower() in functions()
+        names = [n for n, ds in catalog.definitions.items() if any(d.kind in MACROS for d in ds)]
+        raise ProgrammingError(
+            f"{name.name} is built in, and nothing replaces it" if built_in
+            else f'there is no macro "{name.name}"',
+            hint=nearest(name.name, names), sql=sql, position=name.start, sqlstate="42883",
+        )  # fmt: skip
+    return Define(tuple(kept), ((name.name, (kind,)),))
+
+
+def _drop_view(sql: str, tokens: list[Token], catalog: Catalog) -> Define | None:
+    """DROP VIEW of a view that is kept as a definition; None for SQLite's own."""
+    words = Words(sql, tokens)
+    words.need("DROP")
+    words.take("TEMP")
+    words.need("VIEW")
+    words.take("IF", "EXISTS")
+    name = words.name("the name of the view")
+    if words.take("."):
+        name = words.name("the name of the view")
+    if not any(d.kind == "view" for d in catalog.definitions.get(name.name.lower(), ())):
+        return None
+    if not words.take("CASCADE"):
+        words.take("RESTRICT")
+    if words.at < len(tokens):
+        raise words.wrong("the end of the statement")
+    return Define(drop=((name.name, ("view",)),))
+
+
+def view_plan(
+    sql: str,
+    definition: Definition | None,
+    native: str,
+    name: str,
+    catalog: Catalog,
+    *,
+    replace: bool,
+    probe: Any,
+) -> Define:
+    """A new view: SQLite's where `native` is its CREATE statement, else the definition; either
+    in the place of the one that was there."""
+    table = catalog.table(name)
+    drop: list[tuple[str, tuple[str, ...]]] = []
+    run: list[str] = []
+    if table is not None and replace:
+        if table.kind == "query":
+            drop.append((name, ("view",)))
+        elif table.kind == "view":
+            run.append(f"DROP VIEW {quote_name(table.name)}")
+        else:
+            raise NotSupportedError(f'"{name}" is a {table.kind}, not a view', sql=sql, position=0)
+    if native:
+        run.append(native)
+    kept = () if definition is None else (definition,)
+    return Define(kept, tuple(drop), tuple(run), probe)
