@@ -234,7 +234,7 @@ class Connection:
             self._let_go(handle)
 
     def schema_changed(self) -> None:
-        """Plans made before are made anew: by all, or in a transaction by this one until it ends."""
+        """Plans are made anew by all connections; in a transaction by this one, until its end."""
         self.redefined = self.txn is not None
         self.plans.clear()
         if not self.redefined:

@@ -29,7 +29,10 @@ def _made(sql: str, dialect: str, columns: tuple[Column, ...], own: frozenset[st
     )  # fmt: skip
     if not isinstance(tree, exp.Query):
         raise ProgrammingError("expected a SELECT", sql=sql, position=tokens[start].start)
-    return shown(tree, [c.name for c in columns])
+    names = [c.name for c in columns]
+    if tokens[start - 2].text == ")" and names:  # CREATE VIEW v (a, b): not what the SELECT says
+        return renamed(tree, names)
+    return shown(tree, names)
 
 
 def body_start(tokens: list[Token]) -> int:

@@ -8,21 +8,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sqlagent.errors import NotSupportedError, ProgrammingError, nearest
+from sqlagent.errors import ProgrammingError, nearest
 from sqlagent.parse.definitions import Words, header, single
-from sqlagent.parse.lexer import Token, is_name, quote_name
+from sqlagent.parse.lexer import Token, is_name
+from sqlagent.parse.words import names
 from sqlagent.plan.plans import Define, Lite
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlagent.catalog import Catalog, Definition
+    from sqlagent.catalog import Catalog
 
 MACROS = ("macro", "table macro")
 NOTHING = "SELECT 1 WHERE false"
 # Words with a grammar of their own: a call of a macro by such a name would never be seen.
-_RESERVED = frozenset(
-    ["case", "cast", "try_cast", "extract", "exists", "not", "in", "and", "or", "select", "from", "where", "coalesce", "if", "interval", "array", "struct", "row", "values", "filter", "over", "distinct", "all", "any", "some", "position", "substring", "overlay", "trim"]
+_RESERVED = names(
+    "case cast try_cast extract exists not in and or select from where coalesce if interval array "
+    "struct row values filter over distinct all any some position substring overlay trim"
 )
 
 
@@ -47,6 +49,8 @@ def defined(
         if tokens[0].upper == "CREATE":
             return _create(sql, tokens, catalog, settings, protected)
         return _drop(sql, tokens, catalog)
+    if tokens[0].upper == "CREATE" and kind == "TABLE":
+        return _taken(sql, tokens, catalog)
     if tokens[0].upper == "DROP" and kind == "VIEW":
         return _drop_view(sql, tokens, catalog)
     return None
@@ -74,7 +78,7 @@ def _create(
     mine = tuple(d for d in several if d.kind == head.kind)
     counts = {len(o.parameters) for o in head.overloads}
     clash = mine and (not head.additive or any(d.parameters in counts for d in mine))
-    if clash and not head.replace:
+    if clash and not head.replace and not head.temporary:
         if head.if_not_exists:
             return Lite(NOTHING, why=f'the macro "{name}" exists')
         raise ProgrammingError(
@@ -99,7 +103,7 @@ def _create(
         for d, o in zip((f[0] for f in found), head.overloads, strict=True)
     )
     probe = next((f[1] for f in found if f[1] is not None), None)
-    return Define(made, tuple(gone), probe=probe, temporary=head.temporary)
+    return Define(made, tuple(gone), probe=probe, temporary=head.temporary, replace=head.replace)
 
 
 def _drop(sql: str, tokens: list[Token], catalog: Catalog) -> Define | Lite:
@@ -136,13 +140,30 @@ def _drop(sql: str, tokens: list[Token], catalog: Catalog) -> Define | Lite:
         from sqlagent.functions import functions
 
         built_in = name.name.lower() in functions()
-        names = [n for n, ds in catalog.definitions.items() if any(d.kind in MACROS for d in ds)]
+        known = [n for n, ds in catalog.definitions.items() if any(d.kind in MACROS for d in ds)]
         raise ProgrammingError(
             f"{name.name} is built in, and nothing replaces it" if built_in
             else f'there is no macro "{name.name}"',
-            hint=nearest(name.name, names), sql=sql, position=name.start, sqlstate="42883",
+            hint=nearest(name.name, known), sql=sql, position=name.start, sqlstate="42883",
         )  # fmt: skip
     return Define(tuple(kept), ((name.name, (kind,)),))
+
+
+def _taken(sql: str, tokens: list[Token], catalog: Catalog) -> Lite | None:
+    """Refuse a table under the name of a definition that is read by name."""
+    words = Words(sql, tokens)
+    while words.word in ("CREATE", "OR", "REPLACE", "TEMP", "TEMPORARY", "TABLE"):
+        words.at += 1
+    exists = words.take("IF", "NOT", "EXISTS")
+    name = words.name("the name of the table")
+    table = catalog.tables.get(name.name.lower())
+    if table is None or table.kind in ("table", "view", "virtual", "columns"):
+        return None
+    if exists:
+        return Lite(NOTHING, why=f'the view "{name.name}" exists')
+    raise ProgrammingError(
+        f'the view "{name.name}" exists', sql=sql, position=name.start, sqlstate="42P07"
+    )
 
 
 def _drop_view(sql: str, tokens: list[Token], catalog: Catalog) -> Define | None:
@@ -162,31 +183,3 @@ def _drop_view(sql: str, tokens: list[Token], catalog: Catalog) -> Define | None
     if words.at < len(tokens):
         raise words.wrong("the end of the statement")
     return Define(drop=((name.name, ("view",)),))
-
-
-def view_plan(
-    sql: str,
-    definition: Definition | None,
-    native: str,
-    name: str,
-    catalog: Catalog,
-    *,
-    replace: bool,
-    probe: Any,
-) -> Define:
-    """A new view: SQLite's where `native` is its CREATE statement, else the definition; either
-    in the place of the one that was there."""
-    table = catalog.table(name)
-    drop: list[tuple[str, tuple[str, ...]]] = []
-    run: list[str] = []
-    if table is not None and replace:
-        if table.kind == "query":
-            drop.append((name, ("view",)))
-        elif table.kind == "view":
-            run.append(f"DROP VIEW {quote_name(table.name)}")
-        else:
-            raise NotSupportedError(f'"{name}" is a {table.kind}, not a view', sql=sql, position=0)
-    if native:
-        run.append(native)
-    kept = () if definition is None else (definition,)
-    return Define(kept, tuple(drop), tuple(run), probe)

@@ -129,7 +129,8 @@ class Define(NamedTuple):
     """What users define: `drop` is forgotten, `sql` run by SQLite, `definitions` kept; all or none.
 
     `drop` are pairs of a name and the kinds that go. `probe` is a read without rows that must work
-    before anything is kept; its columns are those of a view. `temporary`: of the connection alone.
+    before anything is kept; its columns are those of a view. `temporary`: of the connection alone,
+    where `replace` says that one may be there already.
     """
 
     definitions: tuple[Definition, ...] = ()
@@ -137,6 +138,7 @@ class Define(NamedTuple):
     sql: tuple[str, ...] = ()
     probe: Lite | Duck | None = None
     temporary: bool = False
+    replace: bool = False
     why: str = "definitions are kept in the file"
 
 

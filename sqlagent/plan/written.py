@@ -10,7 +10,7 @@ from sqlagent.errors import NotSupportedError
 from sqlagent.parse.lexer import quote_name
 from sqlagent.plan import alike
 from sqlagent.plan.create import created
-from sqlagent.plan.plans import Duck, Fill, Lite
+from sqlagent.plan.plans import Define, Duck, Fill, Lite
 from sqlagent.plan.refusals import WRITES, refused
 from sqlagent.plan.say import say
 from sqlagent.plan.sources import Sources
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _INSTEAD = {"MERGE": "INSERT … ON CONFLICT … DO UPDATE does the same"}
 
 
-def written(router: Router, tree: exp.Expr, context: Context) -> Lite | Fill:
+def written(router: Router, tree: exp.Expr, context: Context) -> Lite | Fill | Define:
     """INSERT, UPDATE, DELETE and CREATE … AS."""
     if isinstance(tree, exp.Create):
         return created(router, tree, context)

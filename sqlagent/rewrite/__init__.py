@@ -20,8 +20,8 @@ from sqlagent.rewrite.times import times
 from sqlagent.rewrite.vectors import vectors
 from sqlagent.rewrite.views import views
 
-# What users defined comes first: a definition may call functions of ours. Arguments are bound before
-# our macros are inlined, since a macro's body is filled by position.
+# What users defined comes first: a definition may call functions of ours. Arguments are bound
+# before our macros are inlined, since a macro's body is filled by position.
 COMMON = (expand, arguments, macros)
 # Times before spellings: a comparison decides whether `datetime('now')` is a text or a time.
 TO_SQLITE = (vectors, json_paths, matching, division, times, spellings, nulls, joined)

@@ -80,6 +80,7 @@ class _Expansion:
             if isinstance(n.this, exp.Identifier)
             and n.db.lower() in ("", "main", "public")
             and (n.db or n.name.lower() not in ctes)
+            and not _made(n)
             and (t := self.context.catalog.table(n.name)) is not None and t.kind == "query"
         ]  # fmt: skip
 
@@ -251,6 +252,12 @@ class _Expansion:
             message, hint=hint, sqlstate=sqlstate, sql=self.context.sql,
             position=self.context.position(node.name),
         )  # fmt: skip
+
+
+def _made(node: exp.Table) -> bool:
+    """Whether a name is that of what a CREATE makes."""
+    outer = node.parent.parent if isinstance(node.parent, exp.Schema) else node.parent
+    return isinstance(outer, exp.Create) and outer.this in (node, node.parent)
 
 
 def _default(value: Any) -> exp.Expr:

@@ -28,7 +28,7 @@ def put_in(
     body: exp.Expr, given: dict[str, exp.Expr], call: exp.Expr, context: Context
 ) -> exp.Expr:
     """The body with an argument in the place of each parameter's name."""
-    root = exp.Paren(this=body)  # so that the body itself can be replaced
+    root: exp.Expr = exp.Paren(this=body)  # so that the body itself can be replaced
     open_names = any(v.find(exp.Column, exp.Table) is not None for v in given.values())
     if open_names:
         _free_aliases(root, given)
@@ -36,8 +36,8 @@ def put_in(
     for column in list(root.find_all(exp.Column)):
         qualifier = column.table.lower()
         if qualifier in given and qualifier not in sources:  # a field of a struct
-            value = exp.Paren(this=given[qualifier].copy())
-            column.replace(exp.Dot(this=value, expression=column.this.copy()))
+            struct = exp.Paren(this=given[qualifier].copy())
+            column.replace(exp.Dot(this=struct, expression=column.this.copy()))
             continue
         if qualifier or column.name.lower() not in given:
             continue
@@ -139,7 +139,7 @@ def _qualify(inner: exp.Column, site: exp.Column, call: exp.Expr, context: Conte
             columns = _columns(source, context)
             if columns is None or name in columns:
                 raise ProgrammingError(
-                    f'whose column is "{inner.name}"? A subquery of the definition may have one too',
+                    f'whose column is "{inner.name}"? A subquery of the definition has one too',
                     hint=f"Qualify it: t.{inner.name}",
                     sql=context.sql, position=context.position(inner.name), sqlstate="42702",
                 )  # fmt: skip

@@ -10,6 +10,7 @@ from sqlagent.catalog import Catalog, Column, Definition
 from sqlagent.engines import definitions
 from sqlagent.engines.sqlite import Database, Handle
 from sqlagent.errors import Error, ProgrammingError
+from sqlagent.migrate import known, own_names, refuse_own
 from sqlagent.plan.plans import Define, Plan
 from sqlagent.run.writing import writing
 
@@ -32,12 +33,17 @@ class RunDefine:
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
         plan = self.plan
         columns = self.probed(connection)
-        made = [
-            d._replace(columns=columns) if d.kind == "view" and columns else d
-            for d in plan.definitions
-        ]
+        made = [shown(d, columns) if d.kind == "view" else d for d in plan.definitions]
+        for d in made:
+            refuse_name(d)
+        for sql in plan.sql:
+            try:
+                refuse_own(sql)
+            except ProgrammingError as error:
+                error.sql = None  # a statement of ours, not the user's
+                raise
         if plan.temporary:
-            keep(connection, made)
+            keep(connection, made, plan.replace)
             return
 
         def work(handle: Handle) -> None:
@@ -80,10 +86,39 @@ class RunDefine:
         return tuple(Column(str(name), kind) for name, kind in own._columns or ())
 
 
-def keep(connection: Connection, made: list[Definition]) -> None:
+def shown(definition: Definition, columns: tuple[Column, ...]) -> Definition:
+    """A view with the columns that its probe found, under the names that it gives them."""
+    given = definition.columns
+    if given and len(given) != len(columns):
+        raise ProgrammingError(
+            f'the view "{definition.name}" has {len(given)} names for {len(columns)} columns',
+            sqlstate="42611",
+        )
+    if given:
+        columns = tuple(c._replace(name=g.name) for c, g in zip(columns, given, strict=True))
+    return definition._replace(columns=columns)
+
+
+def refuse_name(definition: Definition) -> None:
+    """Refuse a relation under a name that is ours."""
+    name = definition.name.lower()
+    if definition.kind in definitions.KINDS and (
+        name.startswith(("sqlagent_", "sqlite_")) or name in own_names(known())
+    ):
+        raise ProgrammingError(
+            f'"{definition.name}" is a name of sqlagent itself', sqlstate="42939"
+        )
+
+
+def keep(connection: Connection, made: list[Definition], replace: bool) -> None:
     """Temporary definitions are the connection's, and hide those of the file."""
     for definition in made:
         name = definition.name.lower()
+        there = [d.parameters for d in connection.temporary.get(name, ())]
+        if definition.parameters in there and not replace:
+            raise ProgrammingError(
+                f'the temporary {definition.kind} "{definition.name}" exists', sqlstate="42710"
+            )
         rest = [
             d for d in connection.temporary.get(name, ())
             if (d.kind, d.parameters) != (definition.kind, definition.parameters)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from sqlagent.context import Context
+from sqlagent.engines import schema
 from sqlagent.engines.duckdb import DuckEngine, DuckResult
 from sqlagent.engines.sqlite import Database, Handle, translate
 from sqlagent.errors import DataError, Error, NotSupportedError, ProgrammingError
@@ -51,6 +52,9 @@ class RunDuck:
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
         if connection.txn is not None and self.lite is not None:
             self.lite(connection, cursor, parameters)  # where the transaction's own rows are
+            return
+        if connection.txn is None and outdated(connection):
+            connection._run(cursor, self.text, parameters)
             return
         try:
             result = self.start(connection, parameters)
@@ -107,6 +111,21 @@ class RunDuck:
             yield from result.rows()
         finally:
             connection.running.pop(id(handle), None)
+
+
+def outdated(connection: Connection) -> bool:
+    """Whether somebody else changed the schema since plans were made: what a view or a macro was
+    may stand in them. All plans are then forgotten."""
+    database = connection.database
+    with database.read() as handle:
+        known = database.known_catalog
+        if handle.data_version() == handle.seen or known is None:
+            return False
+        handle.seen = handle.data_version()
+        if schema.version(handle) == known.version:
+            return False
+    database.schema_changed()
+    return True
 
 
 def positional(plan: Duck) -> tuple[str | int, ...]:
