@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from sqlagent.errors import NotSupportedError
 from sqlagent.parse.lexer import lex, quote_name
-from sqlagent.plan.plans import Duck, Fill
+from sqlagent.plan.plans import ColumnsWrite, Duck, Fill
 from sqlagent.plan.refusals import refused
 from sqlagent.plan.sources import Sources
 from sqlagent.rewrite import COMMON
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlagent.plan.route import Router
 
 
-def copy_to(router: Router, tree: exp.Copy) -> Duck | Fill:
+def copy_to(router: Router, tree: exp.Copy) -> Duck | Fill | ColumnsWrite:
     """`COPY (SELECT …) TO 'file'` is DuckDB's; `COPY t FROM 'file'` fills a table of the file."""
     context = router.context()
     context.changed = True
@@ -52,7 +52,7 @@ def copy_to(router: Router, tree: exp.Copy) -> Duck | Fill:
     return duck._replace(sql=text, why="DuckDB writes files")
 
 
-def _copy_from(router: Router, tree: exp.Copy, path: str) -> Fill:
+def _copy_from(router: Router, tree: exp.Copy, path: str) -> Fill | ColumnsWrite:
     """COPY … FROM is an INSERT of the rows of a file."""
     target = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
     columns = [c.name for c in tree.this.expressions] if isinstance(tree.this, exp.Schema) else []
@@ -68,6 +68,6 @@ def _copy_from(router: Router, tree: exp.Copy, path: str) -> Fill:
 
     settings = {"dialect": "duckdb", "route": "auto"}
     found = Router(text, lex(text), router.catalog, settings, router.protected).plan()
-    if not isinstance(found, Fill):
+    if not isinstance(found, Fill | ColumnsWrite):
         raise refused(router, "COPY … FROM")
     return found

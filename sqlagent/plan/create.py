@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from sqlagent.errors import NotSupportedError
 from sqlagent.parse.lexer import quote_name
-from sqlagent.plan.plans import Define, Duck, Fill, Lite
+from sqlagent.plan.plans import ColumnsWrite, Define, Duck, Fill, Lite
 from sqlagent.plan.refusals import WRITES, refused
 from sqlagent.plan.view import view
 from sqlagent.rewrite.context import Context
@@ -17,12 +17,18 @@ if TYPE_CHECKING:
     from sqlagent.plan.route import Router
 
 
-def created(router: Router, tree: exp.Create, context: Context) -> Lite | Fill | Define:
+def created(
+    router: Router, tree: exp.Create, context: Context
+) -> Lite | Fill | Define | ColumnsWrite:
     """CREATE … AS: a table is filled, a view kept as text."""
     kind = str(tree.args.get("kind") or "").upper()
     query = tree.expression
     target = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
     replace = bool(tree.args.get("replace"))
+    if kind == "TABLE" and router.columnar:
+        from sqlagent.plan.columns import created_columns
+
+        return created_columns(router, tree, context)
     if kind == "TABLE" and query is None and replace:
         raise NotSupportedError(
             "CREATE OR REPLACE TABLE needs AS SELECT",

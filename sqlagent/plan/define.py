@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sqlagent.errors import ProgrammingError, nearest
+from sqlagent.errors import Error, ProgrammingError, nearest
 from sqlagent.parse.definitions import Words, header, single
-from sqlagent.parse.lexer import Token, is_name
+from sqlagent.parse.lexer import Token, is_name, quote
 from sqlagent.parse.words import names
 from sqlagent.plan.plans import Define, Lite
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sqlagent.catalog import Catalog
 
 MACROS = ("macro", "table macro")
+COLUMNAR = "create columns"  # among the settings of a CREATE TABLE that makes one of columns
 NOTHING = "SELECT 1 WHERE false"
 # Words with a grammar of their own: a call of a macro by such a name would never be seen.
 _RESERVED = names(
@@ -39,9 +40,9 @@ def defined(
     catalog: Catalog,
     settings: Mapping[str, Any],
     protected: Callable[[str], str | None],
-) -> Define | Lite | None:
+) -> Any:
     """The plan of CREATE MACRO, DROP MACRO, DROP VIEW of a definition; None for any other."""
-    if tokens[0].upper not in ("CREATE", "DROP"):
+    if tokens[0].upper not in ("CREATE", "DROP", "ALTER", "TRUNCATE"):
         return None
     words = [t.upper for t in tokens[1:5]]
     kind = next((w for w in words if w not in ("OR", "REPLACE", "TEMP", "TEMPORARY")), "")
@@ -50,7 +51,9 @@ def defined(
             return _create(sql, tokens, catalog, settings, protected)
         return _drop(sql, tokens, catalog)
     if tokens[0].upper == "CREATE" and kind == "TABLE":
-        return _taken(sql, tokens, catalog)
+        return _taken(sql, tokens, catalog) or _table(sql, tokens, catalog, settings, protected)
+    if tokens[0].upper != "CREATE" and (kind == "TABLE" or tokens[0].upper == "TRUNCATE"):
+        return _of_columns(sql, tokens, catalog, settings, protected)
     if tokens[0].upper == "DROP" and kind == "VIEW":
         return _drop_view(sql, tokens, catalog)
     return None
@@ -164,6 +167,80 @@ def _taken(sql: str, tokens: list[Token], catalog: Catalog) -> Lite | None:
     raise ProgrammingError(
         f'the view "{name.name}" exists', sql=sql, position=name.start, sqlstate="42P07"
     )
+
+
+def _table(
+    sql: str,
+    tokens: list[Token],
+    catalog: Catalog,
+    settings: Mapping[str, Any],
+    protected: Callable[[str], str | None],
+) -> Any:
+    """CREATE TABLE … USING columns, or under SET default_engine = 'columns'; None for one of rows.
+
+    `USING rows | columns` is no word of any parser: it becomes spaces.
+    """
+    depth, using, columnar = 0, None, settings.get("default_engine") == "columns"
+    for place, token in enumerate(tokens[:-1]):
+        depth += (token.text in "([{") - (token.text in ")]}") if len(token.text) == 1 else 0
+        if not depth and token.upper == "AS":
+            break
+        if not depth and token.upper == "USING":
+            if tokens[place + 1].upper not in ("COLUMNS", "ROWS"):
+                raise Words(sql, tokens[place + 1 :]).wrong("columns or rows")
+            using, columnar = place, tokens[place + 1].upper == "COLUMNS"
+            break
+    temporary = any(t.upper in ("TEMP", "TEMPORARY") for t in tokens[1:4])
+    if using is None and (not columnar or temporary):
+        return None
+    text, rest = sql, tokens
+    if using is not None:
+        start, end = tokens[using].start, tokens[using + 1].start + len(tokens[using + 1].text)
+        text = sql[:start] + " " * (end - start) + sql[end:]
+        rest = [*tokens[:using], *tokens[using + 2 :]]
+    if not columnar:
+        from sqlagent.plan import plan
+
+        return plan(text, catalog, {**settings, "default_engine": "rows"}, protected).run
+    from sqlagent.plan.route import route
+
+    try:
+        return route(text, rest, catalog, {**settings, COLUMNAR: True}, protected)
+    except Error as error:
+        error.sql = sql  # as the user wrote it
+        raise
+
+
+def _of_columns(
+    sql: str,
+    tokens: list[Token],
+    catalog: Catalog,
+    settings: Mapping[str, Any],
+    protected: Callable[[str], str | None],
+) -> Any:
+    """DROP, ALTER and TRUNCATE of a table that is kept as columns; None for any other."""
+    words = Words(sql, tokens)
+    words.at = 1
+    words.take("TABLE")
+    words.take("IF", "EXISTS")
+    name = words.name("the name of the table")
+    if words.take("."):
+        name = words.name("the name of the table")
+    table = catalog.tables.get(name.name.lower())
+    if table is None or table.kind != "columns":
+        return None
+    if tokens[0].upper == "ALTER":
+        from sqlagent.plan.route import route
+
+        return route(sql, tokens, catalog, settings, protected)
+    if not words.take("CASCADE"):
+        words.take("RESTRICT")
+    if words.at < len(tokens):
+        raise words.wrong("the end of the statement")
+    gone = f"DELETE FROM sqlagent_parts WHERE name = {quote(table.name)}"
+    if tokens[0].upper == "TRUNCATE":
+        return Define(sql=(gone,), why="its parts are deleted")
+    return Define(drop=((table.name, ("columns",)),), sql=(gone,))
 
 
 def _drop_view(sql: str, tokens: list[Token], catalog: Catalog) -> Define | None:

@@ -142,8 +142,32 @@ class Define(NamedTuple):
     why: str = "definitions are kept in the file"
 
 
+class ColumnsWrite(NamedTuple):
+    """A write into a table that is kept as columns: DuckDB makes rows, SQLite keeps their parts.
+
+    `verb` is insert, update, delete or create. `sql` is DuckDB's statement over `NEW`, a temporary
+    table with the rows in question (for create a SELECT); `tables` are what it reads. `where` is a
+    SELECT of the parts that hold affected rows, None where all may; `sets` is `sql` with a row of
+    the table SETS for each set of parameters. Of a create, `replace` says what happens to one
+    that is there, and `columns` are given names.
+    """
+
+    table: str
+    verb: str
+    sql: str
+    parameters: Slots = None
+    tables: tuple[str, ...] = ()
+    files: tuple[str | int, ...] = ()
+    functions: bool = False
+    where: tuple[str, Slots] | None = None
+    sets: str | None = None
+    replace: bool = False
+    columns: tuple[str, ...] = ()
+    why: str = "DuckDB makes the rows, and the file keeps them as parts"
+
+
 class Plan(NamedTuple):
     """What a statement becomes: `run` is one of the above; `sql` the user's text."""
 
     sql: str
-    run: Lite | Duck | Calls | Fill | Transaction | Setting | Call | Explain | Define
+    run: Lite | Duck | Calls | Fill | Transaction | Setting | Call | Explain | Define | ColumnsWrite

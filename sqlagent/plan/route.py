@@ -18,9 +18,10 @@ from sqlagent.parse.parameters import Numbering, edited
 from sqlagent.parse.tree import parse, same_text
 from sqlagent.plan import alike
 from sqlagent.plan.copying import copy_to
+from sqlagent.plan.define import COLUMNAR
 from sqlagent.plan.describe import described
 from sqlagent.plan.guard import refuse_statement
-from sqlagent.plan.plans import Call, Calls, Define, Duck, Fill, Lite
+from sqlagent.plan.plans import Call, Calls, ColumnsWrite, Define, Duck, Fill, Lite
 from sqlagent.plan.say import say, types
 from sqlagent.plan.sources import Protected, Sources
 from sqlagent.plan.writing import write_calls
@@ -37,7 +38,7 @@ def route(
     catalog: Catalog,
     settings: Mapping[str, Any],
     protected: Protected,
-) -> Lite | Duck | Calls | Call | Fill | Define:
+) -> Lite | Duck | Calls | Call | Fill | Define | ColumnsWrite:
     """The plan of one statement that is not plain."""
     refuse_statement(sql, tokens[0].upper, tokens[0].start)
     return Router(sql, tokens, catalog, settings, protected).plan()
@@ -62,16 +63,17 @@ class Router:
         self.protected = protected
         self.numbering = Numbering(sql, tokens)
         self.own = True
+        self.columnar = bool(settings.get(COLUMNAR))  # CREATE TABLE makes one of columns
         self.unsaid = ["it has what only SQLite says"]  # why DuckDB could not say the last read
 
-    def plan(self) -> Lite | Duck | Calls | Call | Fill | Define:
+    def plan(self) -> Lite | Duck | Calls | Call | Fill | Define | ColumnsWrite:
         """The plan of the whole statement."""
         names = own_names(self.catalog.definitions)
         tree, own = parse(self.sql, self.tokens, self.numbering, self.dialect, names)
         self.own = own and self.dialect == "duckdb"
         return self.of(tree)
 
-    def of(self, tree: exp.Expr) -> Lite | Duck | Calls | Call | Fill | Define:
+    def of(self, tree: exp.Expr) -> Lite | Duck | Calls | Call | Fill | Define | ColumnsWrite:
         """The plan of a tree, whole or a part of the statement."""
         if isinstance(tree, exp.Describe | exp.Summarize | exp.Show):
             return described(self, tree)

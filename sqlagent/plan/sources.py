@@ -63,6 +63,8 @@ class Sources:
                 self.context.changed = True
             if lowered not in self.tables:
                 self.tables.append(lowered)
+            if table.kind == "columns":
+                self.not_sqlite.append(f'"{name}" is kept as columns')
             if table.kind == "virtual":
                 self.not_duckdb.append(f'"{name}" is a virtual table of SQLite')
         elif lowered in _SQLITE_TABLES or lowered.startswith("pragma_"):

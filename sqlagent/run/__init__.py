@@ -13,7 +13,18 @@ from sqlagent.engines import schema
 from sqlagent.engines.sqlite import Database
 from sqlagent.errors import ProgrammingError
 from sqlagent.migrate import refuse_own
-from sqlagent.plan.plans import Call, Calls, Define, Duck, Explain, Lite, Plan, Setting, Transaction
+from sqlagent.plan.plans import (
+    Call,
+    Calls,
+    ColumnsWrite,
+    Define,
+    Duck,
+    Explain,
+    Lite,
+    Plan,
+    Setting,
+    Transaction,
+)
 from sqlagent.run.calls import RunCalls
 from sqlagent.run.lite import LiteRead, LiteWrite
 from sqlagent.run.session import RunSetting, RunTransaction
@@ -71,6 +82,10 @@ def make(database: Database, planned: Plan) -> Runner:
         from sqlagent.run.define import RunDefine
 
         return RunDefine(database, run, planned.sql)
+    if isinstance(run, ColumnsWrite):
+        from sqlagent.run.columns import RunColumns
+
+        return RunColumns(database, run, planned.sql)
     if isinstance(run, Call):
         from sqlagent.run.procedures import RunCall
 
@@ -90,7 +105,11 @@ def run_many(connection: Connection, cursor: Cursor, sql: str, parameters: Itera
     if isinstance(runner, LiteWrite):
         runner.many(connection, cursor, parameters)
         return
-    if not isinstance(runner, RunCalls):
+    writes = isinstance(getattr(runner, "plan", None), ColumnsWrite)
+    if writes and runner.plan.sets is not None:  # type: ignore[attr-defined]  # a RunColumns
+        runner.many(connection, cursor, parameters)  # type: ignore[attr-defined]  # likewise
+        return
+    if not isinstance(runner, RunCalls) and not writes:
         raise ProgrammingError("executemany is for statements that write")
     own = connection.txn is None
     if own:
