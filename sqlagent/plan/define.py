@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sqlagent.errors import Error, ProgrammingError, nearest
+from sqlagent.errors import Error, NotSupportedError, ProgrammingError, nearest
 from sqlagent.parse.definitions import Words, header, single
 from sqlagent.parse.lexer import Token, is_name, quote
 from sqlagent.parse.words import names
@@ -51,7 +51,7 @@ def defined(
             return _create(sql, tokens, catalog, settings, protected)
         return _drop(sql, tokens, catalog)
     if tokens[0].upper == "CREATE" and kind == "TABLE":
-        return _taken(sql, tokens, catalog) or _table(sql, tokens, catalog, settings, protected)
+        return _table(sql, tokens, catalog, settings, protected)
     if tokens[0].upper != "CREATE" and (kind == "TABLE" or tokens[0].upper == "TRUNCATE"):
         return _of_columns(sql, tokens, catalog, settings, protected)
     if tokens[0].upper == "DROP" and kind == "VIEW":
@@ -152,20 +152,29 @@ def _drop(sql: str, tokens: list[Token], catalog: Catalog) -> Define | Lite:
     return Define(tuple(kept), ((name.name, (kind,)),))
 
 
-def _taken(sql: str, tokens: list[Token], catalog: Catalog) -> Lite | None:
+def _taken(sql: str, tokens: list[Token], catalog: Catalog, columnar: bool) -> Lite | None:
     """Refuse a table under the name of a definition that is read by name."""
     words = Words(sql, tokens)
+    replace = "REPLACE" in (t.upper for t in tokens[1:4])
     while words.word in ("CREATE", "OR", "REPLACE", "TEMP", "TEMPORARY", "TABLE"):
         words.at += 1
     exists = words.take("IF", "NOT", "EXISTS")
     name = words.name("the name of the table")
     table = catalog.tables.get(name.name.lower())
-    if table is None or table.kind in ("table", "view", "virtual", "columns"):
+    if table is None or table.kind in ("table", "view", "virtual"):
         return None
+    kind = "table" if table.kind == "columns" else "view"
     if exists:
-        return Lite(NOTHING, why=f'the view "{name.name}" exists')
+        return Lite(NOTHING, why=f'the {kind} "{name.name}" exists')
+    if kind == "table" and replace:
+        if columnar:
+            return None
+        raise NotSupportedError(
+            f'the table "{name.name}" is kept as columns', hint=f"DROP TABLE {name.name} first",
+            sql=sql, position=name.start,
+        )  # fmt: skip
     raise ProgrammingError(
-        f'the view "{name.name}" exists', sql=sql, position=name.start, sqlstate="42P07"
+        f'the {kind} "{name.name}" exists', sql=sql, position=name.start, sqlstate="42P07"
     )
 
 
@@ -191,7 +200,11 @@ def _table(
             using, columnar = place, tokens[place + 1].upper == "COLUMNS"
             break
     temporary = any(t.upper in ("TEMP", "TEMPORARY") for t in tokens[1:4])
-    if using is None and (not columnar or temporary):
+    columnar = columnar and not (temporary and using is None)
+    taken = _taken(sql, tokens, catalog, columnar)
+    if taken is not None:
+        return taken
+    if using is None and not columnar:
         return None
     text, rest = sql, tokens
     if using is not None:

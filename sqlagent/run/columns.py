@@ -91,12 +91,22 @@ class RunColumns:
 
         self.run(connection, cursor, insert, [])
 
+    def looked_at(self) -> list[str]:
+        """The table itself, where rows that are there matter: but not to append without keys."""
+        if self.plan.verb == "create":
+            return []
+        with self.database.read() as handle:
+            found = parts.defined(handle, self.plan.table)
+        needed = found is not None and (self.plan.verb != "insert" or bool(found.keys))
+        return [self.plan.table] if needed else []
+
     def run(self, connection: Connection, cursor: Cursor, statement: Any, chosen: Any) -> None:
         """The write, in the writer's transaction."""
         duck = engine(self.database, connection.settings["memory_limit_mb"])
         self.database.duck_settings.update(connection.settings)
-        if connection.txn is None and self.plan.tables:
-            duck.replicas.fresh(self.plan.tables)  # what is read anyway, before the writer is taken
+        if connection.txn is None:
+            # What is read anyway is read now: later everybody waits for the writer.
+            duck.replicas.fresh([*self.plan.tables, *self.looked_at()])
 
         def work(handle: Handle) -> tuple[int, list[Any], list[tuple[str, str]]]:
             with duck.writing(connection) as own:

@@ -9,6 +9,7 @@ parts that are gone are deleted, new ones are read. A part never changes, so its
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 
 PART_ROWS = 500_000
 PART_BYTES = 256 << 20  # a part that comes out larger is made again as two
-# So many parts of at most so many rows become one: each row is written again a few times at most.
-TIERS = ((1_000, 32), (20_000, 16), (200_000, 8))
+# So many parts of a like size become one, so a row is written again once for each power of it.
+MERGED = 16
 
 
 @dataclass
@@ -279,12 +280,12 @@ def selected(cursor: duckdb.DuckDBPyConnection, made: Layout, path: Path, number
 
 
 def small(stamps: dict[str, int]) -> list[str]:
-    """The parts that should become one, if there are enough of them."""
-    for limit, count in TIERS:
-        found = [s for s, rows in stamps.items() if rows <= limit]
-        if len(found) >= count:
-            return found
-    return []
+    """The parts that should become one, if there are enough of a like size."""
+    sizes: dict[int, list[str]] = {}
+    for stamp, rows in stamps.items():
+        if rows * 2 < PART_ROWS:
+            sizes.setdefault(int(math.log(rows, MERGED)), []).append(stamp)
+    return next((sizes[n] for n in sorted(sizes) if len(sizes[n]) >= MERGED), [])
 
 
 __all__ = ["ALL", "Parts", "defined", "listed", "small", "stamps_of"]
