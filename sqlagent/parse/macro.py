@@ -120,8 +120,6 @@ def _query(
 ) -> exp.Expr:
     """A SELECT; PostgreSQL's scalar body `SELECT expression` is the expression."""
     numbering = Numbering(text, tokens)
-    if overload.quoted:
-        dialect = "postgres" if dialect == "duckdb" else dialect
     tree = _read(text, tokens, sql, numbering, dialect, own)
     while isinstance(tree, exp.Subquery) and not tree.alias:
         tree = tree.this
