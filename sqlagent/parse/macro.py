@@ -181,10 +181,31 @@ def _read(
 ) -> exp.Expr:
     """The tree of a body; an error shows its place in the definition."""
     try:
-        return parse(text, tokens, numbering, dialect, own)[0]
+        tree = parse(text, tokens, numbering, dialect, own)[0]
+        for node in list(tree.find_all(exp.Bracket)):
+            _said_as_call(node)
+        return tree
     except ProgrammingError as error:
         error.sql = sql
         raise
+
+
+def _said_as_call(node: exp.Bracket) -> None:
+    """`list[n]` as array_extract(list, n): sqlglot counts a constant from 0 or from 1 by what it
+    takes the type for, which is another one once an argument stands there."""
+    index = node.expressions[0] if len(node.expressions) == 1 else None
+    text = isinstance(index, exp.Literal) and index.is_string
+    if index is None or text or isinstance(index, exp.Slice) or node.find(exp.Column) is None:
+        return
+    number = index.this if isinstance(index, exp.Neg) else index
+    known = node.this.type is None or node.this.type.this in (
+        exp.DataType.Type.UNKNOWN,
+        exp.DataType.Type.ARRAY,
+    )
+    if known and isinstance(number, exp.Literal):
+        value = -int(number.name) if number is not index else int(number.name)
+        index = exp.Literal.number(value + 1)
+    node.replace(exp.Anonymous(this="array_extract", expressions=[node.this, index]))
 
 
 def _places(tree: exp.Expr, numbering: Numbering, overload: Overload | None, sql: str) -> None:
