@@ -29,12 +29,6 @@ def created(
         from sqlagent.plan.columns import created_columns
 
         return created_columns(router, tree, context)
-    if kind == "TABLE" and query is None and replace:
-        raise NotSupportedError(
-            "CREATE OR REPLACE TABLE needs AS SELECT",
-            hint="DROP TABLE IF EXISTS, then CREATE TABLE",
-            sql=router.sql, position=router.tokens[0].start,
-        )  # fmt: skip
     if kind == "VIEW":
         return view(router, tree, context)
     if kind != "TABLE" or query is None:

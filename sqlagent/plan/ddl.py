@@ -41,16 +41,16 @@ def ddl(sql: str, tokens: list[Token], catalog: Catalog) -> Lite | None:
             f"{verb} {kind} is not here", hint=_REFUSED[kind], sql=sql, position=tokens[0].start
         )
     if verb == "CREATE" and (
-        kind == "VIEW" or words[1] == "OR" or (kind == "TABLE" and _as(tokens))
+        kind == "VIEW" or words[1] == "OR" or (kind == "TABLE" and is_filled(tokens))
     ):
         return None
     text = sql
     if verb == "CREATE" and kind == "TABLE":
-        text = edited(sql, _defaults(tokens))
+        text = edited(sql, defaults(tokens))
     return Lite(text, writes=True, tables=_tables(tokens, catalog), ddl=True, why=_WHY)
 
 
-def _as(tokens: list[Token]) -> bool:
+def is_filled(tokens: list[Token]) -> bool:
     """Whether it is CREATE TABLE name [(columns)] AS: a GENERATED column's AS is deeper."""
     depth = 0
     for token in tokens:
@@ -60,7 +60,7 @@ def _as(tokens: list[Token]) -> bool:
     return False
 
 
-def _defaults(tokens: list[Token]) -> list[tuple[int, int, str]]:
+def defaults(tokens: list[Token]) -> list[tuple[int, int, str]]:
     """`DEFAULT now()` and `DEFAULT get_current_timestamp()` as an expression that SQLite has."""
     edits = []
     for place, token in enumerate(tokens[:-3]):

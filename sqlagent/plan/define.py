@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlagent.errors import Error, NotSupportedError, ProgrammingError, nearest
 from sqlagent.parse.definitions import Words, header, single
-from sqlagent.parse.lexer import Token, is_name, quote
+from sqlagent.parse.lexer import Token, is_name, quote, quote_name
+from sqlagent.parse.parameters import edited
 from sqlagent.parse.words import names
 from sqlagent.plan.plans import Define, Lite
 
@@ -205,7 +206,7 @@ def _table(
     if taken is not None:
         return taken
     if using is None and not columnar:
-        return None
+        return _replaced(sql, tokens, catalog, temporary)
     text, rest = sql, tokens
     if using is not None:
         start, end = tokens[using].start, tokens[using + 1].start + len(tokens[using + 1].text)
@@ -222,6 +223,31 @@ def _table(
     except Error as error:
         error.sql = sql  # as the user wrote it
         raise
+
+
+def _replaced(sql: str, tokens: list[Token], catalog: Catalog, temporary: bool) -> Define | None:
+    """CREATE OR REPLACE TABLE t (…) of rows, without AS: DROP and CREATE in one transaction."""
+    from sqlagent.plan.ddl import defaults, is_filled
+
+    if tokens[1].upper != "OR" or temporary or is_filled(tokens):
+        return None
+    words = Words(sql, tokens)
+    words.at = 4
+    name = words.name("the name of the table")
+    if words.take("."):
+        name = words.name("the name of the table")
+    table = catalog.tables.get(name.name.lower())
+    if table is not None and table.kind != "table":
+        raise ProgrammingError(
+            f'"{name.name}" is a {table.kind}, not a table', sql=sql, position=name.start,
+            sqlstate="42809",
+        )  # fmt: skip
+    start = tokens[3].start
+    edits = [(0, start, "CREATE "), *(e for e in defaults(tokens) if e[0] > start)]
+    gone = (f"DROP TABLE {quote_name(table.name)}",) if table is not None else ()
+    return Define(
+        sql=(*gone, edited(sql, edits)), why="definitions are kept in the file, by SQLite"
+    )
 
 
 def _of_columns(

@@ -166,8 +166,31 @@ class ColumnsWrite(NamedTuple):
     why: str = "DuckDB makes the rows, and the file keeps them as parts"
 
 
+class Merge(NamedTuple):
+    """`MERGE INTO table`: `stage` puts what is to be done into temporary tables, `checked` finds a
+    target row that is meant twice, `apply` does it; all SQLite's, in one transaction."""
+
+    table: str
+    stage: tuple[tuple[str, Slots], ...]
+    apply: tuple[str, ...]
+    checked: str | None = None
+    why: str = "writes go to the file, by SQLite"
+
+
 class Plan(NamedTuple):
     """What a statement becomes: `run` is one of the above; `sql` the user's text."""
 
     sql: str
-    run: Lite | Duck | Calls | Fill | Transaction | Setting | Call | Explain | Define | ColumnsWrite
+    run: (
+        Lite
+        | Duck
+        | Calls
+        | Fill
+        | Transaction
+        | Setting
+        | Call
+        | Explain
+        | Define
+        | ColumnsWrite
+        | Merge
+    )

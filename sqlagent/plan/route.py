@@ -21,7 +21,7 @@ from sqlagent.plan.copying import copy_to
 from sqlagent.plan.define import COLUMNAR
 from sqlagent.plan.describe import described
 from sqlagent.plan.guard import refuse_statement
-from sqlagent.plan.plans import Call, Calls, ColumnsWrite, Define, Duck, Fill, Lite
+from sqlagent.plan.plans import Call, Calls, ColumnsWrite, Define, Duck, Fill, Lite, Merge
 from sqlagent.plan.say import say, types
 from sqlagent.plan.sources import Protected, Sources
 from sqlagent.plan.writing import write_calls
@@ -38,7 +38,7 @@ def route(
     catalog: Catalog,
     settings: Mapping[str, Any],
     protected: Protected,
-) -> Lite | Duck | Calls | Call | Fill | Define | ColumnsWrite:
+) -> Lite | Duck | Calls | Call | Fill | Define | ColumnsWrite | Merge:
     """The plan of one statement that is not plain."""
     refuse_statement(sql, tokens[0].upper, tokens[0].start)
     return Router(sql, tokens, catalog, settings, protected).plan()
@@ -66,14 +66,16 @@ class Router:
         self.columnar = bool(settings.get(COLUMNAR))  # CREATE TABLE makes one of columns
         self.unsaid = ["it has what only SQLite says"]  # why DuckDB could not say the last read
 
-    def plan(self) -> Lite | Duck | Calls | Call | Fill | Define | ColumnsWrite:
+    def plan(self) -> Lite | Duck | Calls | Call | Fill | Define | ColumnsWrite | Merge:
         """The plan of the whole statement."""
         names = own_names(self.catalog.definitions)
         tree, own = parse(self.sql, self.tokens, self.numbering, self.dialect, names)
         self.own = own and self.dialect == "duckdb"
         return self.of(tree)
 
-    def of(self, tree: exp.Expr) -> Lite | Duck | Calls | Call | Fill | Define | ColumnsWrite:
+    def of(
+        self, tree: exp.Expr
+    ) -> Lite | Duck | Calls | Call | Fill | Define | ColumnsWrite | Merge:
         """The plan of a tree, whole or a part of the statement."""
         if isinstance(tree, exp.Describe | exp.Summarize | exp.Show):
             return described(self, tree)

@@ -34,7 +34,7 @@ class Sources:
         self.guard = Guard(context, protected)
         self.ctes = {c.alias_or_name.lower() for c in tree.find_all(exp.CTE)}
         self._targets = {
-            id(t) for n in tree.find_all(exp.Insert, exp.Update, exp.Delete, exp.Create)
+            id(t) for n in tree.find_all(exp.Insert, exp.Update, exp.Delete, exp.Create, exp.Merge)
             for t in [n.this.this if isinstance(n.this, exp.Schema) else n.this]
         }  # fmt: skip
         for node in list(tree.find_all(exp.Table)):

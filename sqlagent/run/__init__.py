@@ -21,6 +21,7 @@ from sqlagent.plan.plans import (
     Duck,
     Explain,
     Lite,
+    Merge,
     Plan,
     Setting,
     Transaction,
@@ -82,6 +83,10 @@ def make(database: Database, planned: Plan) -> Runner:
         from sqlagent.run.define import RunDefine
 
         return RunDefine(database, run, planned.sql)
+    if isinstance(run, Merge):
+        from sqlagent.run.merge import RunMerge
+
+        return RunMerge(database, run, planned.sql)
     if isinstance(run, ColumnsWrite):
         from sqlagent.run.columns import RunColumns
 

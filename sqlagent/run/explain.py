@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from sqlagent.engines.sqlite import Database, translate
-from sqlagent.plan.plans import Calls, ColumnsWrite, Define, Duck, Explain, Fill, Lite, Plan
+from sqlagent.plan.plans import Calls, ColumnsWrite, Define, Duck, Explain, Fill, Lite, Merge, Plan
 from sqlagent.values import pick
 
 if TYPE_CHECKING:
@@ -78,6 +78,9 @@ class RunExplain:
         if isinstance(run, ColumnsWrite):
             step = {"engine": "duckdb", "does": "write", "why": run.why, "sql": run.sql}
             return [step | {"tables": list(run.tables)}]
+        if isinstance(run, Merge):
+            texts = [sql for sql, _ in run.stage] + list(run.apply)
+            return [{"engine": "sqlite", "does": "write", "why": run.why, "sql": "; ".join(texts)}]
         if isinstance(run, Define):
             return [{"engine": "sqlite", "does": "write", "why": run.why, "sql": list(run.sql)}]
         return [{"engine": "sqlagent", "does": type(run).__name__.lower(), "why": ""}]
