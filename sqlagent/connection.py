@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlagent import config, errors
 from sqlagent.cursor import Cursor
-from sqlagent.engines import live
+from sqlagent.engines import live, schema
 from sqlagent.engines.sqlite_errors import translate
 from sqlagent.errors import (
     BusyError,
@@ -203,6 +203,9 @@ class Connection:
                 self.txn = self.database.hold(self.timeout)
             self.txn_failed = False
             self.slowly = True
+            known = self.database.known_catalog
+            if known is not None and schema.version(self.txn) != known.version:
+                self.database.schema_changed()
 
     def commit(self) -> None:
         """Make the transaction durable; does nothing where none is open."""

@@ -82,5 +82,7 @@ def catalog(database: Database) -> Catalog:
     with database.read() as handle:
         kept: Catalog | None = database.known_catalog
         if kept is None or kept.version != version(handle):
+            if kept is not None:  # plans that were made by it must not outlive it
+                database.schema_changed()
             kept = database.known_catalog = read_catalog(handle)
         return kept

@@ -20,7 +20,7 @@ class Lite(NamedTuple):
     `functions`: it calls functions of ours, so they must be registered on the connection. `types`:
     the logical type of each result column where the planner knows it (None: the declared type
     says). `tables`: lower-case names of the file's tables that it touches. `ddl`: it changes the
-    schema.
+    schema. `defined`: what users defined is in it, so another process may have made it outdated.
     """
 
     sql: str
@@ -31,6 +31,7 @@ class Lite(NamedTuple):
     types: tuple[str | None, ...] | None = None
     ddl: bool = False
     why: str = ""
+    defined: bool = False
 
 
 class Duck(NamedTuple):

@@ -83,7 +83,7 @@ def _lite(
         text, slots = say(said, "sqlite", router.numbering)
     return Lite(
         text, slots, writes=True, functions=bool(mine.functions), tables=tuple(sources.tables),
-        ddl=ddl, why=WRITES,
+        ddl=ddl, why=WRITES, defined=bool(context.expanded),
     )  # fmt: skip
 
 

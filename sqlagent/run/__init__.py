@@ -29,6 +29,7 @@ from sqlagent.plan.plans import (
 from sqlagent.run.calls import RunCalls
 from sqlagent.run.lite import LiteRead, LiteWrite
 from sqlagent.run.session import RunSetting, RunTransaction
+from sqlagent.run.writing import outdated
 
 if TYPE_CHECKING:
     from sqlagent.connection import Connection, Runner
@@ -106,6 +107,7 @@ def make(database: Database, planned: Plan) -> Runner:
 
 def run_many(connection: Connection, cursor: Cursor, sql: str, parameters: Iterable[Any]) -> None:
     """`executemany`: one transaction around the statement with each set of parameters."""
+    outdated(connection)  # its plans are then gone
     runner = connection.plans.get(sql) or connection._runner(sql)
     if isinstance(runner, LiteWrite):
         runner.many(connection, cursor, parameters)

@@ -19,7 +19,7 @@ from sqlagent.parse.layout import Field, Layout
 from sqlagent.plan.names import ALL, NEW, PART, SETS
 from sqlagent.plan.plans import ColumnsWrite, Duck
 from sqlagent.run.duck import adapted, check_path, engine, positional
-from sqlagent.run.writing import writing
+from sqlagent.run.writing import outdated, writing
 from sqlagent.sync import parts
 from sqlagent.sync.log import quoted
 from sqlagent.values import pick
@@ -43,6 +43,9 @@ class RunColumns:
         self.read = read._replace(files=positional(read))
 
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
+        if outdated(connection):
+            connection._run(cursor, self.text, parameters)
+            return
         values = self.values(self.plan.parameters, parameters)
         for place in self.read.files:
             if isinstance(place, int):

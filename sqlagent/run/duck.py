@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from sqlagent.context import Context
-from sqlagent.engines import schema
 from sqlagent.engines.duckdb import DuckEngine, DuckResult
 from sqlagent.engines.sqlite import Database, Handle, translate
 from sqlagent.errors import DataError, Error, NotSupportedError, ProgrammingError
 from sqlagent.functions import functions
 from sqlagent.plan.plans import Duck, Fill
 from sqlagent.run.lite import LiteRead
-from sqlagent.run.writing import fail, open_handle, writing
+from sqlagent.run.writing import fail, open_handle, outdated, writing
 from sqlagent.sync.columns import NotColumnar
 from sqlagent.values import pick, stored
 
@@ -53,7 +52,7 @@ class RunDuck:
         if connection.txn is not None and self.lite is not None:
             self.lite(connection, cursor, parameters)  # where the transaction's own rows are
             return
-        if connection.txn is None and outdated(connection):
+        if outdated(connection):
             connection._run(cursor, self.text, parameters)
             return
         try:
@@ -113,21 +112,6 @@ class RunDuck:
             connection.running.pop(id(handle), None)
 
 
-def outdated(connection: Connection) -> bool:
-    """Whether somebody else changed the schema since plans were made: what a view or a macro was
-    may stand in them. All plans are then forgotten."""
-    database = connection.database
-    with database.read() as handle:
-        known = database.known_catalog
-        if handle.data_version() == handle.seen or known is None:
-            return False
-        handle.seen = handle.data_version()
-        if schema.version(handle) == known.version:
-            return False
-    database.schema_changed()
-    return True
-
-
 def positional(plan: Duck) -> tuple[str | int, ...]:
     """The files of a plan, a parameter among them by its place in the plan's own order."""
     if plan.parameters is None:
@@ -174,6 +158,9 @@ class RunFill:
         self.source = RunDuck(database, plan.source, text)
 
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
+        if outdated(connection):
+            connection._run(cursor, self.text, parameters)
+            return
         plan = self.plan
         result = self.source.start(connection, parameters)
         try:

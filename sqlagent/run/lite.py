@@ -12,7 +12,15 @@ from sqlagent.engines import schema
 from sqlagent.engines.sqlite import Database, Handle, translate
 from sqlagent.errors import InterfaceError
 from sqlagent.plan.plans import Lite
-from sqlagent.run.writing import fail, limited, open_handle, outside, writing, writing_bare
+from sqlagent.run.writing import (
+    fail,
+    limited,
+    open_handle,
+    outdated,
+    outside,
+    writing,
+    writing_bare,
+)
 from sqlagent.values import pick, row_converter, stored_all
 
 if TYPE_CHECKING:
@@ -232,6 +240,10 @@ class LiteWrite(Runnable):
         self.bare = not plan.tables and outside(text)
 
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
+        if self.plan.defined and outdated(connection):
+            connection._run(cursor, self.text, parameters)
+            return
+
         def work(handle: Handle) -> tuple[list[Any], int, int]:
             self.prepare(connection, handle)
             rows = list(self.start(handle, parameters))

@@ -8,7 +8,7 @@ from sqlagent.engines.sqlite import Database, Handle
 from sqlagent.errors import IntegrityError
 from sqlagent.parse.lexer import quote_name
 from sqlagent.plan.plans import Merge
-from sqlagent.run.writing import writing
+from sqlagent.run.writing import outdated, writing
 from sqlagent.values import pick, stored_all
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ class RunMerge:
         self.text = text
 
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
+        if outdated(connection):
+            connection._run(cursor, self.text, parameters)
+            return
         plan = self.plan
 
         def work(handle: Handle) -> int:
