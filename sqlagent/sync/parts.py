@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import apsw
 import duckdb
 
 from sqlagent.parse.layout import Layout, layout
@@ -24,8 +25,6 @@ from sqlagent.plan.names import ALL, PART
 from sqlagent.sync.log import literal, quoted
 
 if TYPE_CHECKING:
-    import apsw
-
     from sqlagent.engines.sqlite import Database
 
 PART_ROWS = 500_000
@@ -248,9 +247,12 @@ class Parts:
 
 def defined(connection: apsw.Connection, name: str) -> Layout | None:
     """The layout of a table that is kept as columns; None for any other."""
-    row = connection.execute(
-        "SELECT sql FROM sqlagent_definitions WHERE name = ? AND kind = 'columns'", (name,)
-    ).fetchone()
+    try:
+        row = connection.execute(
+            "SELECT sql FROM sqlagent_definitions WHERE name = ? AND kind = 'columns'", (name,)
+        ).fetchone()
+    except apsw.SQLError:  # a file that no sqlagent has made or migrated
+        return None
     return layout(row[0]) if row is not None else None
 
 
