@@ -21,7 +21,8 @@ from benchmarks.table import show
 
 FIGURES = (
     "startup", "point_read", "save", "clients", "remember", "recall",
-    "crowd", "nearest", "resident", "freshness", "aggregate", "columns_table", "tpch",
+    "crowd", "nearest", "resident", "freshness", "aggregate", "columns_table", "tpch", "imports",
+    "routing",
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parent.parent
 

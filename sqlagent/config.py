@@ -37,6 +37,17 @@ SETTINGS: dict[str, Setting] = {
     "result_cache": Setting(
         "off", ("off",), "whether results of reads are kept for the next time; none are yet"
     ),
+    "query_log": Setting(
+        "on",
+        ("on", "off"),
+        "whether the shapes of statements, without literals, and their times are kept in "
+        "sqlagent_query_log",
+    ),
+    "auto_index": Setting(
+        "off",
+        ("off", "on"),
+        "whether CALL sync() creates up to three indexes that advise() measured to help",
+    ),
     "statement_timeout_ms": Setting(
         0, int, "a statement that runs longer is interrupted; 0 is no limit"
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import threading
 import time
 import uuid
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 from test_columns import ROWS, foreign, new_file, opened, rows
 
+import sqlagent
 from sqlagent import errors
 from sqlagent.engines.duckdb import DuckEngine
 from sqlagent.errors import NotSupportedError, ProgrammingError
@@ -325,6 +327,18 @@ def test_rebuilds_beside_queries(engine: DuckEngine) -> None:
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_what_a_killed_process_spilled_is_removed(tmp_path: Path) -> None:
+    spilled = tmp_path / "agent.db.d" / "spill" / "1" / "duckdb_temp_storage_DEFAULT-0.tmp"
+    recent = tmp_path / "agent.db.d" / "spill" / "2"
+    for folder in (spilled.parent, recent):
+        folder.mkdir(parents=True)
+    spilled.write_bytes(b"x" * 4096)
+    os.utime(spilled.parent, (0, 0))
+    with sqlagent.connect(tmp_path / "agent.db", route="duckdb") as con:
+        con.execute("SELECT count(*) FROM memories").fetchall()
+    assert not spilled.parent.exists() and recent.exists()
 
 
 def test_close_and_status(engine: DuckEngine) -> None:

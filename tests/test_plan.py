@@ -19,6 +19,7 @@ from sqlagent.plan.plans import (
     Duck,
     Explain,
     Fill,
+    Import,
     Lite,
     Setting,
     Transaction,
@@ -159,7 +160,9 @@ def test_statements_without_rows(sql, expected):
 
 
 def test_explain():
-    assert run("EXPLAIN SELECT 1") == Explain(run(" SELECT 1")._replace(sql="SELECT 1"))
+    assert run("EXPLAIN SELECT 1") == Explain(
+        run(" SELECT 1")._replace(sql="SELECT 1"), sql="SELECT 1"
+    )
     made = run("EXPLAIN ANALYZE (FORMAT json) SELECT count(*) FROM t")
     assert isinstance(made.plan, Duck)
     assert (made.analyze, made.format) == (True, "json")
@@ -248,7 +251,7 @@ ROUTES = [
     ("CREATE TABLE z AS SELECT * FROM t", Fill),
     ("CREATE OR REPLACE TABLE t AS SELECT 1 AS id", Fill),
     ("COPY (SELECT * FROM t) TO 'out.parquet' (FORMAT parquet)", Duck),
-    ("COPY t FROM 'in.csv'", Fill),
+    ("COPY t FROM 'in.csv'", Import),
     ("CREATE VIEW w AS SELECT n, count(*) AS c FROM t GROUP BY n", Lite),
     ("DESCRIBE t", Lite),
     ("SUMMARIZE t", Duck),

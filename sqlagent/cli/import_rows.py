@@ -1,8 +1,10 @@
-"""Loads data files into a table, each in one transaction, matching columns by name."""
+"""Loads data files into a table by COPY, each in one transaction, matching columns by name."""
 
+import glob
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from .catalog import columns
 from .options import UsageError
 from .quote import quote_name, quote_text
 from .session import Session
@@ -35,48 +37,41 @@ def table_exists(session: Session, table: str) -> bool:
     return bool(session.rows(sql, [table]))
 
 
-def load_rows(session: Session, path: Path, table: str, *, empty_first: bool = False) -> int:
-    """Inserts the rows of `path`; makes the table from the file's columns if there is none.
+class Rules(NamedTuple):
+    """What a record must meet, and what becomes of one that does not: COPY's options."""
 
-    `empty_first` deletes what the table holds, in the same transaction. Returns the number of
-    rows. Errors: UsageError when the columns do not fit; sqlagent.Error when the file or a row is
-    bad: nothing of the file is in then.
+    checks: Sequence[str] = ()
+    key: str | None = None
+    reject: bool = False
+    max_rejects: int | None = None
+    evolve: bool = False
+
+    def options(self) -> str:
+        """As COPY takes them."""
+        said = ["CREATE", "BY_NAME"]
+        said += [f"CHECK {quote_text(check)}" for check in self.checks]
+        said += [f"KEY {quote_text(self.key)}"] if self.key else []
+        said += ["ON_ERROR reject"] if self.reject else []
+        said += [f"MAX_REJECTS {self.max_rejects}"] if self.max_rejects is not None else []
+        said += ["EVOLVE"] if self.evolve else []
+        return ", ".join(said)
+
+
+def load_rows(
+    session: Session, path: Path, table: str, rules: Rules, *, empty_first: bool = False
+) -> tuple[int, int]:
+    """Copies the records of `path`; makes the table of the file's columns if there is none.
+
+    `empty_first` deletes what the table holds, in the same transaction. Returns how many records
+    are in and how many were rejected. Errors: UsageError; sqlagent.Error when the file or a record
+    is bad: nothing of the file is in then.
     """
     if not path.is_file():
         raise UsageError("no such file")
-    source = f"{reader_of(path)}({quote_text(str(path))})"
     target = quote_name(table)
     with transaction(session):
-        if not table_exists(session, table):
-            _run(session, f"CREATE TABLE {target} AS SELECT * FROM {source}")
-            return int(session.rows(f"SELECT count(*) FROM {target}")[0][0])
-        names = _matching(session, source, table)
-        if empty_first:
-            _run(session, f"DELETE FROM {target}")
-        into = ", ".join(quote_name(there) for there, _ in names)
-        out_of = ", ".join(quote_name(here) for _, here in names)
-        return _run(session, f"INSERT INTO {target} ({into}) SELECT {out_of} FROM {source}")
-
-
-def _matching(session: Session, source: str, table: str) -> list[tuple[str, str]]:
-    """(column of the table, column of the file) for each column of the file."""
-    there = {name.lower(): name for name in columns(session, table)}
-    with session.cancel:
-        cursor = session.connection.execute(f"SELECT * FROM {source} LIMIT 0")
-        here = [str(entry[0]) for entry in cursor.description]
-    unknown = [name for name in here if name.lower() not in there]
-    if unknown:
-        raise UsageError(
-            f'no column "{unknown[0]}" in table "{table}"',
-            f"It has {', '.join(there.values())}. Rename the file's columns, or select from it: "
-            f"INSERT INTO {quote_name(table)} (…) SELECT … FROM {source}.",
-        )
-    return [(there[name.lower()], name) for name in here]
-
-
-def _run(session: Session, sql: str) -> int:
-    with session.cancel:
-        cursor = session.connection.execute(sql)
-        if cursor.description is not None:
-            cursor.fetchall()
-        return max(int(cursor.rowcount), 0)
+        if empty_first and table_exists(session, table):
+            session.rows(f"DELETE FROM {target}")
+        text = f"COPY {target} FROM {quote_text(glob.escape(str(path)))} ({rules.options()})"
+        imported, rejected, _ = session.rows(text)[0]
+    return int(imported), int(rejected)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .import_documents import Indexer, documents_of
-from .import_rows import load_rows, reader_of, table_exists
+from .import_rows import Rules, load_rows, reader_of, table_exists
 from .options import Parser, UsageError, check_file
 from .progress import Progress
 from .session import Session
@@ -16,6 +16,7 @@ examples:
   sqlagent import people.csv agent.db --into people
   sqlagent import 'logs/*.parquet' agent.db --into logs --replace
   sqlagent import memories.jsonl agent.db --into memories
+  sqlagent import sales.csv agent.db --into sales --check 'amount > 0' --on-error reject
   sqlagent import handbook/ agent.db --into documents --collection handbook
 
 A table that does not exist is made with the file's columns; else columns are matched by name.
@@ -40,6 +41,7 @@ class Import(NamedTuple):
     existing: str = ""  # 'replace', 'append' or '' for the table's own default
     collection: str | None = None  # None: the default one
     encoding: str | None = None
+    rules: Rules = Rules()
 
 
 class _Done:
@@ -47,6 +49,7 @@ class _Done:
 
     def __init__(self, session: Session) -> None:
         self.rows = 0
+        self.rejected = 0  # records that a rule kept out
         self.files = 0
         self.rejects: list[tuple[str, str]] = []
         self._session = session
@@ -81,9 +84,22 @@ def main(argv: Sequence[str]) -> int:
     how.add_argument("--append", action="store_true", help="besides what is there")
     add("--collection", metavar="NAME", help="of the documents")
     add("--encoding", metavar="NAME", help="of text files (default: UTF-8)")
+    add("--check", metavar="SQL", action="append", default=[],
+        help="a condition that each record must meet; several may be given")  # fmt: skip
+    add("--key", metavar="COLUMNS", help="columns that no two records may share")
+    add("--on-error", choices=("stop", "reject"), default="stop",
+        help="a bad record ends the import (stop), or goes to sqlagent_import_rejects")  # fmt: skip
+    add("--max-rejects", metavar="N", type=int, help="import nothing when more are rejected")
+    add("--evolve", action="store_true", help="add columns and widen types as the file needs")
     options = made.parse_intermixed_args(list(argv))
     existing = "replace" if options.replace else "append" if options.append else ""
-    wanted = Import(options.sources, options.into, existing, options.collection, options.encoding)
+    rules = Rules(
+        options.check, options.key, options.on_error == "reject", options.max_rejects,
+        options.evolve,
+    )  # fmt: skip
+    wanted = Import(
+        options.sources, options.into, existing, options.collection, options.encoding, rules
+    )
     _check(wanted)
     new = not check_file(options.file)
     session = Session(options.file)
@@ -110,7 +126,7 @@ def load(session: Session, wanted: Import) -> bool:
             _load_tables(session, wanted, [path for _, paths in found for path in paths], done)
     finally:
         done.record()
-    return not done.rejects
+    return not done.rejects and not done.rejected
 
 
 def _check(wanted: Import) -> None:
@@ -162,7 +178,11 @@ def _load_tables(session: Session, wanted: Import, paths: list[Path], done: _Don
             for path in paths:
                 progress.begin(str(path))
                 try:
-                    done.rows += load_rows(session, path, wanted.table, empty_first=empty_first)
+                    rows, rejected = load_rows(
+                        session, path, wanted.table, wanted.rules, empty_first=empty_first
+                    )
+                    done.rows += rows
+                    done.rejected += rejected
                     done.files += 1
                     empty_first = False
                 except (sqlagent.Error, UsageError) as error:
@@ -170,6 +190,11 @@ def _load_tables(session: Session, wanted: Import, paths: list[Path], done: _Don
                 progress.step()
     finally:
         _tell(session, done.rows, "row", done.files, wanted.table)
+        if done.rejected:
+            session.say(
+                f"rejected {done.rejected:,} record{'' if done.rejected == 1 else 's'}: "
+                "SELECT reason, content FROM sqlagent_import_rejects"
+            )
 
 
 def _load_documents(

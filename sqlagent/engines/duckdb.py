@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from sqlagent.plan.plans import Duck
 
 __all__ = ["DuckEngine", "DuckResult"]
+STALE_S = 86_400  # a spill folder that nobody has written for so long is of a process that died
 
 
 class DuckEngine:
@@ -125,6 +128,16 @@ class DuckEngine:
         result = self._start(self._cursor(), sql, values, None, None)
         return "\n".join(str(row[-1]) for row in result.rows())
 
+    @contextlib.contextmanager
+    def session(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor for several statements, with temporary tables of its own that go with it."""
+        cursor = self._cursor()
+        try:
+            yield cursor
+        finally:
+            self._finish(cursor)
+            cursor.close()
+
     def register(
         self, functions: Mapping[str, Function], context_factory: Callable[[], Any]
     ) -> None:
@@ -217,5 +230,14 @@ def _spill(folder: str | None) -> Path:
         place = Path(folder) / "spill"
         with contextlib.suppress(OSError):
             place.mkdir(parents=True, exist_ok=True)
+            _tidy(place)
             return place / str(os.getpid())
     return Path(tempfile.gettempdir()) / f"sqlagent-spill-{os.getpid()}"
+
+
+def _tidy(place: Path) -> None:
+    """Remove what processes that were killed have left: DuckDB removes its own when it ends."""
+    for left in place.iterdir():
+        with contextlib.suppress(OSError):
+            if left.stat().st_mtime < time.time() - STALE_S:
+                shutil.rmtree(left)

@@ -15,7 +15,7 @@ from sqlagent.parse.parameters import Numbering, edited
 from sqlagent.parse.plain import TableCall, plain
 from sqlagent.plan import calls
 from sqlagent.plan.ddl import ddl
-from sqlagent.plan.define import defined, expands
+from sqlagent.plan.define import copied, defined, expands
 from sqlagent.plan.plans import Explain, Lite, Plan
 from sqlagent.plan.simple import simple, wrong
 
@@ -56,6 +56,10 @@ def _run(
         return _explain(sql, tokens, catalog, settings, protected)
     found: Any = simple(sql, tokens) or defined(sql, tokens, catalog, settings, protected)
     found = found or ddl(sql, tokens, catalog)
+    if tokens[0].upper == "COPY":
+        from sqlagent.plan.importing import copy_from
+
+        found = copied(copy_from(sql, tokens, protected), sql, catalog, settings, protected)
     if found is None and not (catalog.definitions and expands(tokens, catalog)):
         found = calls.direct(sql, tokens) or _plain(sql, tokens, catalog, settings)
     if found is None:
@@ -136,4 +140,4 @@ def _explain(
     made = _run(inner_sql, tokens[place:], catalog, settings, protected)
     if isinstance(made, Lite):
         made = made._replace(sql=made.sql.lstrip())
-    return Explain(made, analyze, format)
+    return Explain(made, analyze, format, sql[start:])

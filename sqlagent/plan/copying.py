@@ -1,4 +1,4 @@
-"""COPY: rows of a SELECT into a file, and of a file into a table."""
+"""COPY … TO: rows of a SELECT into a file."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from sqlagent.errors import NotSupportedError
-from sqlagent.parse.lexer import lex, quote_name
-from sqlagent.plan.plans import ColumnsWrite, Duck, Fill
+from sqlagent.plan.plans import Duck
 from sqlagent.plan.refusals import refused
 from sqlagent.plan.sources import Sources
 from sqlagent.rewrite import COMMON
@@ -17,8 +16,8 @@ if TYPE_CHECKING:
     from sqlagent.plan.route import Router
 
 
-def copy_to(router: Router, tree: exp.Copy) -> Duck | Fill | ColumnsWrite:
-    """`COPY (SELECT …) TO 'file'` is DuckDB's; `COPY t FROM 'file'` fills a table of the file."""
+def copy_to(router: Router, tree: exp.Copy) -> Duck:
+    """`COPY (SELECT …) TO 'file'` is DuckDB's."""
     context = router.context()
     context.changed = True
     inner = tree.this
@@ -29,7 +28,7 @@ def copy_to(router: Router, tree: exp.Copy) -> Duck | Fill | ColumnsWrite:
         )
     path = files[0].name
     if tree.args.get("kind"):
-        return _copy_from(router, tree, path)
+        raise refused(router, "COPY into what is no table of the file")
     if not isinstance(inner, exp.Subquery):
         inner = exp.Subquery(this=exp.select("*").from_(inner.copy()))
     query = inner.this
@@ -50,24 +49,3 @@ def copy_to(router: Router, tree: exp.Copy) -> Duck | Fill | ColumnsWrite:
     rest = router.sql[router.tokens[start].start :].rstrip().rstrip(";")
     text = f"COPY ({duck.sql}) TO {rest}"
     return duck._replace(sql=text, why="DuckDB writes files")
-
-
-def _copy_from(router: Router, tree: exp.Copy, path: str) -> Fill | ColumnsWrite:
-    """COPY … FROM is an INSERT of the rows of a file."""
-    target = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
-    columns = [c.name for c in tree.this.expressions] if isinstance(tree.this, exp.Schema) else []
-    if tree.args.get("params"):
-        raise NotSupportedError(
-            "COPY … FROM with options is not here",
-            hint="INSERT INTO t SELECT * FROM read_csv('file', …)",
-            sql=router.sql, position=router.tokens[0].start,
-        )  # fmt: skip
-    names = f" ({', '.join(quote_name(c) for c in columns)})" if columns else ""
-    text = f"INSERT INTO {quote_name(target.name)}{names} SELECT * FROM {quote_name(path)}"
-    from sqlagent.plan.route import Router  # which imports this module
-
-    settings = {"dialect": "duckdb", "route": "auto"}
-    found = Router(text, lex(text), router.catalog, settings, router.protected).plan()
-    if not isinstance(found, Fill | ColumnsWrite):
-        raise refused(router, "COPY … FROM")
-    return found

@@ -13,7 +13,7 @@ from sqlagent.parse.definitions import Words, header, single
 from sqlagent.parse.lexer import Token, is_name, quote, quote_name
 from sqlagent.parse.parameters import edited
 from sqlagent.parse.words import names
-from sqlagent.plan.plans import Define, Lite
+from sqlagent.plan.plans import Define, Import, Lite
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -299,3 +299,31 @@ def _drop_view(sql: str, tokens: list[Token], catalog: Catalog) -> Define | None
     if words.at < len(tokens):
         raise words.wrong("the end of the statement")
     return Define(drop=((name.name, ("view",)),))
+
+
+def copied(
+    found: Import | None,
+    sql: str,
+    catalog: Catalog,
+    settings: Mapping[str, Any],
+    protected: Callable[[str], str | None],
+) -> Any:
+    """COPY … FROM into a table that is kept as columns is an INSERT of the file's rows; into any
+    other, what was found."""
+    table = catalog.tables.get(found.table.lower()) if found is not None else None
+    if found is None or table is None or table.kind != "columns":
+        return found
+    if found.path is None or any(name != "format" for name in found.options):
+        raise NotSupportedError(
+            f'COPY into "{table.name}", which is kept as columns, takes a constant path alone',
+            hint="INSERT INTO t SELECT * FROM read_csv('file', …)",
+            sql=sql, position=found.position,
+        )  # fmt: skip
+    from sqlagent.plan import plan
+
+    readers = {"csv": "read_csv", "parquet": "read_parquet", "json": "read_json_auto"}
+    reader = readers.get(str(found.options.get("format", "")).lower())
+    source = f"{reader}({quote(found.path)})" if reader else quote(found.path)
+    names = f" ({', '.join(map(quote_name, found.columns))})" if found.columns else ""
+    text = f"INSERT INTO {quote_name(table.name)}{names} SELECT * FROM {source}"
+    return plan(text, catalog, {**settings, "dialect": "duckdb"}, protected).run

@@ -94,6 +94,17 @@ class Fill(NamedTuple):
     table: str = ""
 
 
+class Import(NamedTuple):
+    """`COPY table (columns) FROM path (options)`; `slot` is the parameter that holds the path."""
+
+    table: str
+    columns: tuple[str, ...]
+    path: str | None
+    slot: int | str | None
+    options: dict[str, Any]
+    position: int = 0
+
+
 class Transaction(NamedTuple):
     """`verb` is begin, commit, rollback, savepoint, release or rollback_to; `name` a
     savepoint's."""
@@ -119,11 +130,12 @@ class Call(NamedTuple):
 
 
 class Explain(NamedTuple):
-    """`EXPLAIN [ANALYZE] [(FORMAT json)] statement`."""
+    """`EXPLAIN [ANALYZE] [(FORMAT json)] statement`; `sql` is the text of the statement."""
 
     plan: Any
     analyze: bool = False
     format: str = "text"
+    sql: str = ""
 
 
 class Define(NamedTuple):
@@ -187,6 +199,7 @@ class Plan(NamedTuple):
         | Duck
         | Calls
         | Fill
+        | Import
         | Transaction
         | Setting
         | Call

@@ -92,6 +92,11 @@ class Sources:
     def _call(self, node: exp.Table) -> None:
         """Take in a table function: ours, or one of DuckDB that the guard lets pass."""
         call = node.this
+        if not isinstance(call, exp.Func):
+            raise ProgrammingError(
+                "a table is named, or a function called; a parameter cannot stand for one",
+                sql=self.context.sql, position=self.context.tokens[0].start, sqlstate="42P01",
+            )  # fmt: skip
         name = call.name.lower() if isinstance(call, exp.Anonymous) else call.sql_name().lower()
         function = functions().get(name)
         if function is not None and function.kind == "table":

@@ -20,6 +20,7 @@ from sqlagent.plan.plans import (
     Define,
     Duck,
     Explain,
+    Import,
     Lite,
     Merge,
     Plan,
@@ -39,11 +40,15 @@ if TYPE_CHECKING:
 def runner_for(connection: Connection, sql: str) -> tuple[Runner, bool]:
     """What runs a text, and whether it may be kept for the next time."""
     planned = plan_of(connection, sql)
-    return make(connection.database, planned), not isinstance(planned.run, Setting | Define)
+    runner = make(connection.database, planned, connection)
+    return runner, not isinstance(planned.run, Setting | Define)
 
 
-def plan_of(connection: Connection, sql: str) -> Plan:
-    """Parse, rewrite and plan a text, against the file's schema as the transaction sees it."""
+def plan_of(connection: Connection, sql: str, **settings: str) -> Plan:
+    """Parse, rewrite and plan a text, against the file's schema as the transaction sees it.
+
+    `settings` take the place of the connection's.
+    """
     from sqlagent.plan import plan
 
     database = connection.database
@@ -56,11 +61,20 @@ def plan_of(connection: Connection, sql: str) -> Plan:
         from sqlagent.run.define import overlaid
 
         catalog = overlaid(catalog, connection)
-    return plan(sql, catalog, connection.settings, database.protected)
+    return plan(sql, catalog, {**connection.settings, **settings}, database.protected)
 
 
-def make(database: Database, planned: Plan) -> Runner:
-    """The runner of a plan."""
+def make(database: Database, planned: Plan, connection: Connection | None = None) -> Runner:
+    """The runner of a plan; for a statement of a `connection`, one that counts and may choose."""
+    runner = _make(database, planned)
+    if connection is not None and isinstance(planned.run, Lite | Duck):
+        from sqlagent.run.offer import offer
+
+        return offer(connection, planned, runner)
+    return runner
+
+
+def _make(database: Database, planned: Plan) -> Runner:
     run = planned.run
     if isinstance(run, Lite):
         if run.ddl:
@@ -92,6 +106,10 @@ def make(database: Database, planned: Plan) -> Runner:
         from sqlagent.run.columns import RunColumns
 
         return RunColumns(database, run, planned.sql)
+    if isinstance(run, Import):
+        from sqlagent.imports.run import RunImport
+
+        return RunImport(database, run, planned.sql)
     if isinstance(run, Call):
         from sqlagent.run.procedures import RunCall
 

@@ -75,8 +75,10 @@ class RunDuck:
         cursor._table = result.arrow
         cursor._close = result.close
 
-    def start(self, connection: Connection, parameters: Any) -> DuckResult:
-        """Run it; in a transaction, over what that transaction sees."""
+    def start(
+        self, connection: Connection, parameters: Any, within: float | None = None
+    ) -> DuckResult:
+        """Run it, `within` so many seconds; in a transaction, over what that transaction sees."""
         duck = engine(self.database, connection.settings["memory_limit_mb"])
         self.database.duck_settings.update(connection.settings)
         values = pick(self.plan.parameters, parameters)
@@ -88,8 +90,8 @@ class RunDuck:
         for place in self.plan.files:
             if isinstance(place, int):
                 check_path(values[place])
-        limit = connection.settings["statement_timeout_ms"] / 1000 or None
-        handle = _Interruptible()
+        limit = within or connection.settings["statement_timeout_ms"] / 1000 or None
+        handle = Interruptible()
         connection.running[id(handle)] = handle
         try:
             if connection.txn is not None:
@@ -103,7 +105,7 @@ class RunDuck:
             connection.running.pop(id(handle), None)
 
     def rows(self, connection: Connection, result: DuckResult) -> Iterator[tuple[Any, ...]]:
-        handle = _Interruptible()
+        handle = Interruptible()
         handle.started(result._cursor.interrupt)
         connection.running[id(handle)] = handle
         try:
@@ -134,7 +136,7 @@ def adapted(value: Any) -> Any:
     return value
 
 
-class _Interruptible:
+class Interruptible:
     """What `Connection.interrupt` reaches while DuckDB runs."""
 
     def __init__(self) -> None:

@@ -29,14 +29,19 @@ class RunExplain:
         self.text = text
 
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
-        steps = self.steps(connection, self.plan.plan, parameters)
+        run = self.plan.plan
+        if isinstance(run, Lite | Duck):
+            from sqlagent.run.offer import decided
+
+            run = decided(connection, Plan(self.plan.sql, run))
+        steps = self.steps(connection, run, parameters)
         if self.plan.analyze:
             from sqlagent.cursor import Cursor as Own
             from sqlagent.run import make
 
             own = Own(connection)
             start = time.perf_counter()
-            make(self.database, Plan(self.text, self.plan.plan))(connection, own, parameters)
+            make(self.database, Plan(self.text, run))(connection, own, parameters)
             rows = len(own.fetchall()) if own._iter is not None else max(own.rowcount, 0)
             steps[0]["rows"] = rows
             steps[0]["time_ms"] = round(1000 * (time.perf_counter() - start), 3)

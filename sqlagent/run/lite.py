@@ -12,6 +12,7 @@ from sqlagent.engines import schema
 from sqlagent.engines.sqlite import Database, Handle, translate
 from sqlagent.errors import InterfaceError
 from sqlagent.plan.plans import Lite
+from sqlagent.run.stat import UNCOUNTED, Stat, now_ms
 from sqlagent.run.writing import (
     fail,
     limited,
@@ -45,6 +46,9 @@ class Runnable:
         self.slots = plan.parameters
         self.functions = plan.functions or any(t in OURS for t in plan.tables)
         self.untyped = False
+        self.stat: Stat = UNCOUNTED
+        self.known: Any = None  # what `run.experience` knows of its shape
+        self.free = False  # DuckDB may run it too
         self.hot = False  # known columns, parameters as they come, no functions of ours
         self.columns: list[tuple[str, str | None]] | None = None
         self.convert: Callable[[tuple[Any, ...]], Any] | None = None
@@ -166,8 +170,19 @@ class LiteRead(Runnable):
         if self.functions:
             handle.owner = None
         database.pool.append(handle)
+        stat = self.stat
+        stat.calls = calls = stat.calls + 1
+        if calls >= stat.due:
+            self.due(connection)
         convert = self.convert
         cursor._iter = iter(rows) if convert is None else map(convert, rows)
+
+    def due(self, connection: Connection) -> None:
+        """The next run is to be timed."""
+        if connection.plans.get(self.text) is self:
+            from sqlagent.run.offer import Timed
+
+            connection.plans[self.text] = Timed(self)
 
     def stale(self, connection: Connection, handle: Handle) -> bool:
         """Somebody else committed: has the schema changed under this plan?"""
@@ -184,6 +199,7 @@ class LiteRead(Runnable):
         """Hand out many rows as they are asked for; the reader comes back at the end."""
         database = self.database
         text = self.text
+        self.stat.calls += 1
 
         def give() -> Iterator[tuple[Any, ...]]:
             try:
@@ -251,11 +267,16 @@ class LiteWrite(Runnable):
             self.chunk(handle)
             return found
 
+        stat = self.stat
+        stat.calls = calls = stat.calls + 1
+        start = now_ms() if calls >= stat.due else 0.0
         write = writing_bare if self.bare else writing
         rows, changes, rowid = write(connection, work, self.text)
         if self.plan.ddl:
             connection.schema_changed()
             return
+        if start:
+            stat.took(now_ms() - start, changes)
         cursor.rowcount = changes
         cursor.lastrowid = rowid
         if self.columns:

@@ -1,4 +1,4 @@
-"""CALL: sync(), rebuild(what), check(). Each gives rows that say what was done or found."""
+"""CALL: sync(), rebuild(what), check(), apply_advice(). Each gives rows: what was done or found."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from sqlagent.engines.sqlite import Database, translate
+from sqlagent.engines.sqlite import Database, Handle, translate
 from sqlagent.errors import ProgrammingError, nearest
 from sqlagent.plan.plans import Call
 from sqlagent.run.calls import value_of
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sqlagent.engines.lance import Lance
 
 Rows = list[tuple[Any, ...]]
+AUTO_INDEXES = 3  # made by one sync() under `SET auto_index = on`
 DONE = [("what", "VARCHAR"), ("done", "BIGINT"), ("milliseconds", "DOUBLE")]
 FOUND = [("name", "VARCHAR"), ("ok", "BOOLEAN"), ("detail", "VARCHAR")]
 
@@ -87,8 +88,36 @@ def sync(connection: Connection) -> Rows:
     datasets = lances(database)
     if datasets is not None and connection.settings["vector_engine"] != "memory":
         rows.append(timed("lance", datasets.sync))
+    if "experience" in database.services:
+        database.services["experience"].flush()
+        if connection.settings["auto_index"] == "on" and not database.read_only:
+            rows += applied(connection, AUTO_INDEXES)
     if "columns" in database.services:
         rows.append(timed("columns", lambda: int(bool(database.services["columns"].sync()))))
+    return rows
+
+
+def apply_advice(connection: Connection) -> Rows:
+    """Create the indexes that advise() would have created: one row each."""
+    return applied(connection, None)
+
+
+def applied(connection: Connection, most: int | None) -> Rows:
+    """Create what is advised, `most` so many of them."""
+    from sqlagent.run.advice import advise
+
+    database = connection.database
+    wanted = [a for a in advise(database, connection.settings) if a.action == "create"]
+    rows = []
+    for one in wanted[:most]:
+
+        def work(handle: Handle, sql: str = one.statement) -> int:
+            handle.execute(sql).fetchall()
+            return 1
+
+        rows.append(timed(one.statement, lambda work=work: database.write(work)))  # type: ignore[misc]  # bound at once
+    if rows:
+        connection.schema_changed()
     return rows
 
 
@@ -179,6 +208,7 @@ def check(connection: Connection) -> Rows:
 
 CALLS: dict[str, tuple[Callable[..., Rows], list[tuple[str, str]], int]] = {
     "sync": (sync, DONE, 0),
+    "apply_advice": (apply_advice, DONE, 0),
     "rebuild": (rebuild, DONE, 1),
     "check": (check, FOUND, 0),
 }
