@@ -6,7 +6,13 @@ planner read it and never see an engine.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from sqlagent.sources import Source
+
+SMALL_ROWS = 20_000  # a table of the file with fewer is quickly made into columns
 
 
 class Column(NamedTuple):
@@ -19,9 +25,9 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table or view of the file. `kind` is 'table', 'view' or 'virtual', or for what SQLite
-    itself does not have 'query' (a view), 'materialized' (a view) or 'columns' (a table); `sql` is
-    its definition, as CREATE has it.
+    """A table or view of the file. `kind` is 'table', 'view' or 'virtual' ('feed': rows of a
+    source, for one statement), or for what SQLite itself does not have 'query' (a view),
+    'materialized' (a view) or 'columns' (a table); `sql` is its definition, as CREATE has it.
 
     `key` is the INTEGER PRIMARY KEY that is the rowid ('rowid' where there is none, None for
     WITHOUT ROWID tables).
@@ -58,16 +64,43 @@ class Catalog(NamedTuple):
 
     `definitions` are the users' macros, views and tables, by lower-case name; those that are read
     by name are among `tables` too.
+
+    `sources` are what a statement may name beside them: attached databases by lower-case alias,
+    and under '' the file itself. `scanned(path)` is the alias of a SQLite file that a statement
+    names by its path ('' for the file itself), which it makes known; None: it is no such file.
     """
 
     version: int
     tables: dict[str, Table]
-    definitions: dict[str, tuple[Definition, ...]] = {}  # noqa: RUF012  # read, never changed
+    definitions: Mapping[str, tuple[Definition, ...]] = {}
+    sources: Mapping[str, Source] = {}
+    scanned: Callable[[str], str | None] | None = None
 
     def table(self, name: str) -> Table | None:
         """The table, view, or table function of ours that needs no arguments, of that name."""
         found = self.tables.get(name.lower())
         return found if found is not None else _function(name.lower())
+
+    def attached(self, schema: str) -> Source | None:
+        """The attached database of that name."""
+        return self.sources.get(schema.lower()) if schema else None
+
+    def find(self, name: str, schema: str = "", database: str = "") -> Table | None:
+        """The table that `database.schema.name` names: of the file, or of an attached database."""
+        source = self.attached(database or schema)
+        if source is None:
+            return self.table(name)
+        own = schema if database and schema.lower() not in ("main", "public") else ""
+        return source.table(f"{own}.{name}" if own else name)
+
+    def is_large(self, name: str) -> bool:
+        """Whether columns of a table of the file take long to make, so that the few rows which an
+        index finds are better read without them; a view may be over such a table."""
+        own, table = self.sources.get(""), self.tables.get(name.lower())
+        if own is None or table is None or table.kind != "table":
+            return table is not None and table.kind == "view"
+        known = own.statistics(table.name)
+        return bool(known.indexed) and (known.rows or 0) >= SMALL_ROWS
 
 
 def _function(name: str) -> Table | None:

@@ -98,6 +98,10 @@ class Connection:
         self.plans: dict[str, Runner] = {}
         self.temporary: dict[str, Any] = {}  # definitions of this connection alone, by name
         self.redefined = False  # the open transaction changed the schema
+        self.sources: dict[str, Any] = {}  # attached databases, by lower-case alias
+        self.other: Any = None  # the attached database that the transaction writes
+        self.wrote: str | None = None  # what the transaction wrote: '' the file, or an alias
+        self.savepoints: list[str] = []  # quoted, the outermost first
         self.database = live.attach(path, read_only=read_only, timeout=timeout)
         self.database.connections.add(self)
         try:
@@ -217,6 +221,11 @@ class Connection:
         self._check()
         self._end("ROLLBACK")
 
+    def held(self, name: str) -> Any:
+        """The handle on the attached SQLite file `name` that the transaction writes with."""
+        other = self.other
+        return other.handle if other is not None and other.name == name.lower() else None
+
     def _end(self, verb: str) -> None:
         with self.txn_lock:
             handle = self.txn
@@ -225,6 +234,8 @@ class Connection:
             if self.txn_failed:
                 verb = "ROLLBACK"
             try:
+                if self.other is not None:  # first, since the file itself has then no writes
+                    self.other.end(verb)
                 if handle.in_transaction:
                     handle.execute(verb)
             except Exception as error:
@@ -244,7 +255,8 @@ class Connection:
             self.database.schema_changed()
 
     def _let_go(self, handle: Any) -> None:
-        self.txn = None
+        self.txn = self.other = self.wrote = None
+        self.savepoints = []
         if self.redefined:
             self.schema_changed()
         self.txn_failed = False
@@ -281,6 +293,9 @@ class Connection:
             pass  # what could not be rolled back is rolled back by closing
         self.closed = True
         self.plans = _Closed()
+        for source in self.sources.values():
+            source.close()
+        self.sources.clear()
         live.release(self.database)
 
     def _check(self) -> None:

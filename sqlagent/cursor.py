@@ -60,6 +60,7 @@ class Cursor:
     _columns: Any = None  # columns, or what knows them once asked
     _table: Any = None  # gives a pyarrow.Table, where the engine has one
     _close: Any = None
+    _feeds: Any = ()  # of each feed that was read, a FeedStep
     rowcount = -1
     arraysize = 1
     lastrowid: int | None = None

@@ -7,6 +7,8 @@ statement.
 
 from __future__ import annotations
 
+import re
+
 
 class Warning(Exception):  # the name is PEP 249's
     """Important notices, such as data truncated while inserting."""
@@ -65,6 +67,16 @@ def caret(sql: str, position: int, width: int = 100) -> list[str]:
     line = line[:width].expandtabs(1)
     prefix = f"LINE {number}: "
     return [prefix + line, " " * (len(prefix) + display_width(line[:column])) + "^"]
+
+
+def hidden(text: str) -> str:
+    """A text with the passwords of its connection strings blotted out, each place as it was."""
+    text = re.sub(r"(://[^:/@\s']*:)([^@\s']*)(?=@)", _blot, text)
+    return re.sub(r"(?i)(password\s*=\s*)([^\s'\"]+)", _blot, text)
+
+
+def _blot(match: re.Match[str]) -> str:
+    return match[1] + "*" * len(match[2])
 
 
 def display_width(text: str) -> int:

@@ -8,6 +8,8 @@ float32 little-endian bytes, JSON text.
 
 from __future__ import annotations
 
+import re
+
 _BY_WORD = (
     ("TIMESTAMP", "TIMESTAMP"),
     ("DATETIME", "TIMESTAMP"),
@@ -18,6 +20,7 @@ _BY_WORD = (
     ("NUMERIC", "DECIMAL"),
     ("JSON", "JSON"),
     ("UUID", "UUID"),
+    ("INTERVAL", "INTERVAL"),
     ("INT", "BIGINT"),
     ("CHAR", "VARCHAR"),
     ("CLOB", "VARCHAR"),
@@ -39,9 +42,11 @@ def logical(declared: str | None) -> str | None:
     """
     if not declared:
         return None
-    text = declared.upper().replace(" ", "")
-    if text.endswith("]"):
-        return text
+    if "[" in declared or declared[:6].upper() == "STRUCT":
+        return _nested(declared.strip().strip('"'))
+    text = declared.upper().replace(" ", "").removeprefix('"').removesuffix('"')
+    if text.endswith("TEXT") and text[:4] in ("JSON", "UUID", "DECI", "NUME"):
+        text = text.removesuffix("TEXT")  # whose affinity leaves a text alone
     for word, name in _BY_WORD:
         if text.startswith(word) or (
             name in ("BIGINT", "VARCHAR", "DOUBLE", "BLOB") and word in text
@@ -50,6 +55,82 @@ def logical(declared: str | None) -> str | None:
                 return text.replace("NUMERIC", "DECIMAL") if "(" in text else "DOUBLE"
             return name
     return None
+
+
+def _nested(declared: str) -> str:
+    """A list or structure with the logical types of its parts; a vector keeps its own.
+
+    >>> logical("INT[]"), logical("struct(a int, b text)[]"), logical("FLOAT[3]")
+    ('BIGINT[]', 'STRUCT(a BIGINT, b VARCHAR)[]', 'FLOAT[3]')
+    """
+    text = declared.strip()
+    if text.endswith("]"):
+        inner, size = text[: text.rindex("[")], text[text.rindex("[") :]
+        if inner.strip().upper() in ("FLOAT", "FLOAT4", "REAL"):
+            return f"FLOAT{size}".replace(" ", "")
+        return f"{_nested(inner)}{size}".replace(" ]", "]")
+    if text[:6].upper() == "STRUCT":
+        parts = ", ".join(f"{name} {part}" for name, part in fields(text))
+        return f"STRUCT({parts})"
+    return logical(text) or "VARCHAR"
+
+
+def fields(kind: str) -> list[tuple[str, str]]:
+    """The names and types of a structure's parts.
+
+    >>> fields("STRUCT(a BIGINT, b STRUCT(c VARCHAR))")
+    [('a', 'BIGINT'), ('b', 'STRUCT(c VARCHAR)')]
+    """
+    text = kind[kind.index("(") + 1 : kind.rindex(")")]
+    parts, depth, start = [], 0, 0
+    for place, char in enumerate(text + ","):
+        depth += (char in "([") - (char in ")]")
+        if char == "," and not depth:
+            parts.append(text[start:place].strip())
+            start = place + 1
+    found = []
+    for part in parts:
+        name, _, declared = part.partition(" ")
+        found.append((name.strip('"'), _nested(declared)))
+    return found
+
+
+def is_list(kind: str | None) -> bool:
+    """Whether a type is a list, and no vector."""
+    return kind is not None and kind.endswith("]") and not kind.startswith("FLOAT[")
+
+
+def is_struct(kind: str | None) -> bool:
+    """Whether a type is a structure."""
+    return kind is not None and kind.startswith("STRUCT(") and not kind.endswith("]")
+
+
+def opaque(kind: str | None) -> bool:
+    """Whether SQLite keeps values of a type in a form that it can neither order nor compare."""
+    if kind is None:
+        return False
+    if kind.startswith("DECIMAL("):
+        return int(kind[8:-1].split(",")[0]) > 15  # past what a float64 tells apart
+    return is_list(kind) or is_struct(kind) or kind == "INTERVAL"
+
+
+_WIDENED = {
+    "INTEGER": "BIGINT", "SMALLINT": "BIGINT", "TINYINT": "BIGINT", "UINTEGER": "BIGINT",
+    "USMALLINT": "BIGINT", "UTINYINT": "BIGINT", "TIMESTAMP_S": "TIMESTAMP",
+    "TIMESTAMP_MS": "TIMESTAMP", '"NULL"': "BIGINT",
+}  # fmt: skip
+
+
+def widened(kind: str) -> str:
+    """The type of a result for one of DuckDB's: whole numbers are 64 bits wide, as in the file.
+
+    >>> widened("INTEGER"), widened("HUGEINT"), widened("VARCHAR")
+    ('BIGINT', 'HUGEINT', 'VARCHAR')
+    """
+    if "[" in kind or kind.startswith("STRUCT"):
+        kind = re.sub(r'"(\w+)" ', r"\1 ", kind)  # a name that is a keyword there
+        return re.sub(r"\b(INTEGER|SMALLINT|TINYINT)(?=[\[\],)])", "BIGINT", kind)
+    return _WIDENED.get(kind, kind)
 
 
 class TypeCode(str):

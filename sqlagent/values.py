@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlagent import clock
 from sqlagent.errors import DataError, InterfaceError
+from sqlagent.types import is_list, is_struct
 
 Slots = tuple[int | str, ...] | None
 Converter = Callable[[Any], Any]
@@ -43,6 +44,10 @@ def stored(value: Any) -> Any:
         return clock.text(value)
     if isinstance(value, datetime.date | datetime.time):
         return value.isoformat()
+    if isinstance(value, datetime.timedelta):
+        from sqlagent.nested import interval_text
+
+        return interval_text(value)
     if isinstance(value, bytearray | memoryview):
         return bytes(value)
     if isinstance(value, array):
@@ -63,6 +68,19 @@ def stored(value: Any) -> Any:
     if isinstance(value, Mapping):
         return json_text(dict(value))
     raise DataError(f"a {kind} cannot be a parameter", hint="Give it as text, a number or bytes.")
+
+
+def stored_in(values: Any, columns: Sequence[tuple[int, str, str]]) -> Any:
+    """Parameters in storage forms, those at `columns` (place, type, name) as their columns want."""
+    from sqlagent.nested import kept
+
+    found = [None if v is None else v for v in values]
+    for place, kind, name in columns:
+        if is_list(kind) or is_struct(kind):
+            found[place] = kept(found[place], kind, name)
+        elif type(found[place]).__name__ == "Decimal":
+            found[place] = format(found[place], "f")  # exact: a column that keeps it as text
+    return stored_all(found)
 
 
 def json_text(value: Any) -> str:
@@ -108,6 +126,22 @@ def _date(value: Any) -> Any:
         return value
 
 
+def _time(value: Any) -> Any:
+    try:
+        return datetime.time.fromisoformat(value)
+    except (TypeError, ValueError):
+        return value
+
+
+def _uuid(value: Any) -> Any:
+    import uuid
+
+    try:
+        return uuid.UUID(value)
+    except (TypeError, ValueError, AttributeError):
+        return value
+
+
 def _boolean(value: Any) -> Any:
     return bool(value) if value in (0, 1) else value
 
@@ -139,6 +173,18 @@ def converter(logical: str | None) -> Converter | None:
         return _boolean
     if logical.startswith("FLOAT["):
         return _floats
+    if logical == "TIME":
+        return _time
+    if logical == "UUID":
+        return _uuid
+    if logical == "INTERVAL":
+        from sqlagent.nested import interval
+
+        return interval
+    if is_list(logical) or is_struct(logical):
+        from sqlagent.nested import reader
+
+        return reader(logical, converter)
     if logical.startswith("DECIMAL("):
         places = int(logical[8:-1].split(",")[1]) if "," in logical else 0
         return lambda value: _scaled(_decimal(value), places)
@@ -149,9 +195,9 @@ def _scaled(value: Any, places: int) -> Any:
     quantize = getattr(value, "quantize", None)
     if quantize is None:
         return value
-    from decimal import Decimal
+    from decimal import Context, Decimal
 
-    return quantize(Decimal(1).scaleb(-places))
+    return quantize(Decimal(1).scaleb(-places), context=Context(prec=60))
 
 
 def row_converter(kinds: Sequence[str | None]) -> Callable[[tuple[Any, ...]], Any] | None:

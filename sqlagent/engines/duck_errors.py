@@ -77,6 +77,8 @@ def translate(error: BaseException, sql: str | None = None) -> BaseException:
             kind, state = errors.ProgrammingError, "42883"
         what = "table" if missing[1] == "Table" else "function"
         message = f'{what} "{missing[2]}" does not exist'
+    if message == "division by zero":  # raised by the text that the rewriter made
+        kind, state = errors.DataError, "22012"
     if message[:2] and not message[:2].isupper():
         message = message[:1].lower() + message[1:]
     return kind(

@@ -38,6 +38,7 @@ class DuckResult:
         self._done: Callable[[], None] | None = done
         self._timer: threading.Timer | None = None
         self._timed_out = False
+        self.feeds: Sequence[Any] = ()  # what was read for it beforehand
         self._timeout_s = timeout_s
         if timeout_s is not None:
             self._timer = threading.Timer(timeout_s, self._expire)

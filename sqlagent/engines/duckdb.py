@@ -22,6 +22,7 @@ import duckdb
 from sqlagent.engines import duck_functions
 from sqlagent.engines.duck_errors import translate
 from sqlagent.engines.duck_result import DuckResult
+from sqlagent.engines.natives import Natives
 from sqlagent.errors import InterfaceError, NotSupportedError, ProgrammingError
 from sqlagent.sync.replicas import Replicas
 
@@ -56,6 +57,18 @@ class DuckEngine:
         self._root.execute("SET GLOBAL TimeZone = 'UTC'")  # not known before ICU is there
         self._root.execute("CREATE SCHEMA columns")
         self.replicas = Replicas(database, self._root.cursor())
+        self.natives = Natives(self.cursor)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the instance is gone."""
+        return self._closed
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A cursor of the caller's own, to close; nothing interrupts it."""
+        with self._lock:
+            self._check_open()
+            return self._root.cursor()
 
     # Running ------------------------------------------------------------------------------------
 
@@ -119,6 +132,29 @@ class DuckEngine:
             with contextlib.suppress(duckdb.Error):
                 cursor.execute("ROLLBACK")
             cursor.close()
+
+    def run_prepared(
+        self,
+        plan: Duck,
+        values: Sequence[Any],
+        prepare: Callable[[duckdb.DuckDBPyConnection], None],
+        *,
+        timeout_s: float | None = None,
+        started: Callable[[Callable[[], None]], None] | None = None,
+        cursor: Any = None,
+    ) -> DuckResult:
+        """Run a plan on a cursor, a new one or `cursor`, to which `prepare` gives what it reads."""
+        self.check_files(plan, values)
+        cursor = cursor or self._cursor()
+        if started is not None:
+            started(cursor.interrupt)
+        try:
+            prepare(cursor)
+        except BaseException as error:
+            self._finish(cursor)
+            cursor.close()
+            raise translate(error, plan.sql) from None
+        return self._start(cursor, plan.sql, values, timeout_s, started)
 
     def explain(self, plan: Duck, values: Sequence[Any] = (), analyze: bool = False) -> str:
         """DuckDB's own plan of a statement, as text."""

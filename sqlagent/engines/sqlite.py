@@ -61,9 +61,9 @@ class Database(Writer):
 
     # Opening ------------------------------------------------------------------------------------
 
-    def open(self, *, write: bool = False) -> Handle:
-        """A new connection to the file, the caller's to close."""
-        flags = apsw.SQLITE_OPEN_URI if self.memory else 0
+    def open(self, *, write: bool = False, uri: bool = False) -> Handle:
+        """A new connection to the file, the caller's to close. `uri`: it may ATTACH by URI."""
+        flags = apsw.SQLITE_OPEN_URI if self.memory or uri else 0
         if self.read_only:
             flags |= apsw.SQLITE_OPEN_READONLY
         else:

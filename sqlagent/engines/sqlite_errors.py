@@ -14,6 +14,7 @@ from sqlagent.errors import (
     InterfaceError,
     InternalError,
     InterruptedError,
+    NotSupportedError,
     OperationalError,
     ProgrammingError,
 )
@@ -51,6 +52,8 @@ _CONSTRAINTS = {
     apsw.SQLITE_CONSTRAINT_TRIGGER: "23514",
     apsw.SQLITE_CONSTRAINT_DATATYPE: "42804",
 }
+# What the pass `checked` lets SQLite say instead of another value than DuckDB's, and its own word.
+_INEXACT = re.compile(r"bad JSON path: 'sqlagent: (.*)'$|(integer overflow)$")
 _STATES = (
     (r"no such table: (?:main\.)?(.+)", 'unknown table "{0}"', "42P01"),
     (r"no such column: (.+?)( - should this.*)?$", 'unknown column "{0}"', "42703"),
@@ -59,6 +62,11 @@ _STATES = (
     (r"table (.+) already exists", 'table "{0}" already exists', "42P07"),
     (r"table (\S+) has no column named (.+)", 'table "{0}" has no column "{1}"', "42703"),
 )
+
+
+def inexact(error: BaseException) -> bool:
+    """Whether SQLite stopped at a row that it cannot say as DuckDB does."""
+    return isinstance(error, apsw.SQLError) and _INEXACT.search(str(error)) is not None
 
 
 def translate(error: BaseException, sql: str | None = None) -> BaseException:
@@ -81,6 +89,8 @@ def translate(error: BaseException, sql: str | None = None) -> BaseException:
     if name == "ConstraintError":
         code = getattr(error, "extendedresult", 0)
         return IntegrityError(message, sql=sql, sqlstate=_CONSTRAINTS.get(code, "23000"))
+    if name == "SQLError" and (found := _INEXACT.search(message)):
+        return not_exact(found[1] or "integer out of range", sql)
     if name in _CLASSES:
         cls, state, hint = _CLASSES[name]
         if cls is InterruptedError:
@@ -100,3 +110,14 @@ def translate(error: BaseException, sql: str | None = None) -> BaseException:
     if name in ("SQLError", "ExecutionCompleteError", "IncompleteExecutionError"):
         return ProgrammingError(message, sql=sql, position=position)
     return OperationalError(message, sql=sql)
+
+
+def not_exact(what: str, sql: str | None) -> Error:
+    """The error for a row that SQLite cannot say, where DuckDB is not asked."""
+    if what == "division by zero":
+        return DataError(what, sql=sql, sqlstate="22012")
+    if what == "integer out of range":
+        return DataError(what, sql=sql, sqlstate="22003")
+    return NotSupportedError(
+        f"SQLite cannot say {what} as DuckDB does", hint="SET route = 'auto'", sql=sql
+    )

@@ -235,13 +235,18 @@ def _shown(tree: exp.Expr, overload: Overload) -> exp.Expr:
     return outer.from_(exp.Subquery(this=inner, alias=exp.TableAlias(this=exp.to_identifier("r"))))
 
 
+def labelled(node: exp.Expr, name: str) -> exp.Expr:
+    """An output under a name; `exp.alias_` would make a source of a subquery."""
+    return exp.Alias(this=node, alias=exp.to_identifier(name, quoted=True))
+
+
 def renamed(tree: exp.Expr, names: list[str]) -> exp.Expr:
     """A query whose columns have other names, in a way that every engine reads."""
     plain = isinstance(tree, exp.Select) and not any(e.is_star for e in tree.expressions)
     if plain and len(tree.expressions) == len(names):
         tree = tree.copy()
         tree.set("expressions", [
-            exp.alias_(e.unalias(), n, quoted=True)
+            labelled(e.unalias(), n)
             for e, n in zip(tree.expressions, names, strict=True)
         ])  # fmt: skip
         return tree

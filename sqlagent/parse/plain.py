@@ -154,6 +154,8 @@ class _Scan(Operands):
                 self.upper(place - 1) in ("SELECT", "ALL", "RETURNING") or before in (",", ".")
             ):
                 return section == "select"
+            if not self.writes and (text != "-" or self.kind_at(place + 1) != "number"):
+                return False  # what overflows is an error in DuckDB, and a real in SQLite
             fits = before in ("(", ")", ",", "=") or self._operand(place - 1) in ("9", "?")
             fits = fits or (text == "-" and self.upper(place - 1) in ("SELECT", "AND", "THEN"))
             return fits and (after == "(" or self._after(place + 1) in ("9", "?"))
@@ -197,12 +199,37 @@ class _Scan(Operands):
 
     def _implicit_alias(self, place: int, name: str) -> bool:
         """Take a name after an output for its alias, where nothing else can be meant."""
+        if self.text(place + 1) not in ("", ",") and self.upper(place + 1) != "FROM":
+            return False
         self.aliases.add(name)
         before = self.tokens[place - 1]
         return is_name(before) or before.kind in ("number", "string", "param") or before.text == ")"
 
     def _call(self, place: int, name: str) -> bool:
         """Whether a built-in is alike for its argument: length() counts bytes of a BLOB."""
-        if name == "length" and not self.writes:
+        if self.writes:
+            return True
+        if name == "length":
             return self._operand(place + 2) == "a"
-        return True
+        return name not in words.MIXING or self._of_one_type(place + 2)
+
+    def _of_one_type(self, place: int) -> bool:
+        """Whether the arguments from `place` on are constants and columns of one type."""
+        kinds = set()
+        while self.text(place) != ")":
+            if self.text(place + 1) == ".":
+                place += 2
+            token = self.tokens[place] if place < len(self.tokens) else None
+            if token is None or self.text(place + 1) not in (",", ")"):
+                return False
+            if token.kind == "number":
+                kinds.add("DOUBLE" if set(token.text) & set("eE.") else "BIGINT")
+            elif token.kind == "string":
+                kinds.add("VARCHAR")
+            elif token.upper != "NULL":
+                column = self.columns.get(token.name.lower()) if is_name(token) else None
+                if column is None or column.type in (None, "MIXED"):
+                    return False
+                kinds.add(column.type or "")
+            place += 1 + (self.text(place + 1) == ",")
+        return len(kinds) == 1

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sqlagent.catalog import Catalog, Column
 from sqlagent.parse import words
 from sqlagent.parse.lexer import Token, is_name
+from sqlagent.types import opaque
 
 Edit = tuple[int, int, str]
 
@@ -53,6 +54,10 @@ class Scope:
         """The word at `place` in upper case; empty for anything else."""
         return self.tokens[place].upper if 0 <= place < len(self.tokens) else ""
 
+    def kind_at(self, place: int) -> str:
+        """The kind of the token at `place`; empty past either end."""
+        return self.tokens[place].kind if 0 <= place < len(self.tokens) else ""
+
     def sources(self) -> bool:
         """Find every table and its alias, and gather their columns by name."""
         for place, token in enumerate(self.tokens[:-1]):
@@ -74,6 +79,8 @@ class Scope:
                 end += 1
             if end < len(self.tokens) and is_name(self.tokens[end]):
                 alias = self.tokens[end]
+                if alias.upper in words.CLAUSES:
+                    return False
                 if alias.upper not in self.words:
                     self.aliases.add(alias.name.lower())
         return True
@@ -99,6 +106,8 @@ class Scope:
             return None
         self.tables.append(token.name.lower())
         self.aliases.add(token.name.lower())
+        if self.writes and not reads and any(opaque(c.type) for c in table.columns):
+            return None  # what is written must be brought into the column's form
         for column in table.columns:
             key = table.key is not None and table.key.lower() == column.name.lower()
             self._column(column._replace(not_null=True) if key else column)

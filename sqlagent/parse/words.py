@@ -35,6 +35,12 @@ OTHER_OPERATORS = frozenset("(),.;")
 
 # The same result on both engines for every argument of the types that they are written for.
 READ_FUNCTIONS = names("coalesce ifnull nullif abs length trim ltrim rtrim replace substr")
+# What may follow a source and is no alias of it.
+CLAUSES = names(
+    "UNION INTERSECT EXCEPT GROUP HAVING WINDOW QUALIFY USING NATURAL RIGHT FULL ASOF SEMI ANTI "
+    "POSITIONAL FETCH FOR TABLESAMPLE PIVOT UNPIVOT LATERAL INDEXED"
+)
+MIXING = names("coalesce ifnull nullif")  # what they give depends on the types of all arguments
 # Writes always run on SQLite, so its own spellings are meant.
 WRITE_FUNCTIONS = READ_FUNCTIONS | names(
     "strftime date time datetime julianday unixepoch lower upper json json_array "

@@ -14,6 +14,7 @@ from sqlagent.parse.lexer import Token, lex, statements
 from sqlagent.parse.parameters import Numbering, edited
 from sqlagent.parse.plain import TableCall, plain
 from sqlagent.plan import calls
+from sqlagent.plan.attaching import attaching
 from sqlagent.plan.ddl import ddl
 from sqlagent.plan.define import copied, defined, expands
 from sqlagent.plan.plans import Explain, Lite, Plan
@@ -41,10 +42,10 @@ def plan(sql: str, catalog: Catalog, settings: Mapping[str, Any], protected: Pro
             "expected one statement, not several", sql=sql, position=parts[1][0].start,
             hint="run them one by one, or with executescript",
         )  # fmt: skip
-    return Plan(sql, _run(sql, parts[0], catalog, settings, protected))
+    return Plan(sql, planned(sql, parts[0], catalog, settings, protected))
 
 
-def _run(
+def planned(
     sql: str,
     tokens: list[Token],
     catalog: Catalog,
@@ -54,7 +55,14 @@ def _run(
     """The first way that fits: by tokens alone, else by the parser."""
     if tokens[0].upper == "EXPLAIN":
         return _explain(sql, tokens, catalog, settings, protected)
-    found: Any = simple(sql, tokens) or defined(sql, tokens, catalog, settings, protected)
+    found: Any = attaching(sql, tokens)
+    if found is None and any(catalog.sources):
+        from sqlagent.plan.remote import remote
+
+        found = remote(sql, tokens, catalog, settings, protected)
+    if found is not None:
+        return found
+    found = simple(sql, tokens) or defined(sql, tokens, catalog, settings, protected)
     found = found or ddl(sql, tokens, catalog)
     if tokens[0].upper == "COPY":
         from sqlagent.plan.importing import copy_from
@@ -137,7 +145,7 @@ def _explain(
     start = tokens[place].start
     # Spaces in place of the prefix keep every position where the user sees it.
     inner_sql = " " * start + sql[start:]
-    made = _run(inner_sql, tokens[place:], catalog, settings, protected)
+    made = planned(inner_sql, tokens[place:], catalog, settings, protected)
     if isinstance(made, Lite):
         made = made._replace(sql=made.sql.lstrip())
     return Explain(made, analyze, format, sql[start:])

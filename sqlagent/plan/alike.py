@@ -23,8 +23,9 @@ from sqlagent.plan.alike_names import (
     WRITE_CLASSES,
 )
 from sqlagent.rewrite.context import Context
-from sqlagent.rewrite.infer import kind
+from sqlagent.rewrite.infer import EXACT_DIGITS, digits, is_decimal, kind
 from sqlagent.rewrite.times import COMPARISONS, operands
+from sqlagent.types import opaque
 
 __all__ = ["AGGREGATES", "SQLITE_CALLS", "doubts"]
 
@@ -50,8 +51,10 @@ def _doubt(node: exp.Expr, context: Context, writes: bool) -> str | None:
     if isinstance(node, (exp.Add, exp.Sub, exp.Mul, exp.Neg)):
         return _arithmetic(node, context, writes)
     if isinstance(node, exp.Mod):
-        both = (kind(node.this, context), kind(node.expression, context))
-        return None if both == ("BIGINT", "BIGINT") else "% of what may not be integers"
+        both = {kind(node.this, context), kind(node.expression, context)}
+        return None if both <= {"BIGINT", "NULL"} else "% of what may not be integers"
+    if isinstance(node, exp.Literal) and not node.is_string and kind(node, context) == "HUGEINT":
+        return "an integer of more than 64 bits"
     if isinstance(node, exp.DPipe):
         kinds = {kind(node.this, context), kind(node.expression, context)}
         texts = writes or kinds <= TEXTS | {"BIGINT", "HUGEINT"}
@@ -65,12 +68,16 @@ def _doubt(node: exp.Expr, context: Context, writes: bool) -> str | None:
         return "column aliases of a source" if node.columns and derived else None
     if isinstance(node, exp.Star):
         return "* EXCLUDE or REPLACE" if any(node.args.values()) else None
+    if isinstance(node, (exp.Ordered, exp.Min, exp.Max)) and opaque(kind(node.this, context)):
+        return f"an order of {kind(node.this, context)} values"
     if isinstance(node, (exp.Join, exp.Group, exp.Distinct, exp.Limit, exp.Window)):
         return _clause(node, context)
     if isinstance(node, exp.Trim):
         return "trim of given characters" if node.args.get("expression") else None
     if isinstance(node, NUMERIC):
         inner = kind(node.this, context)
+        if isinstance(node, exp.Abs) and _is_near(inner):
+            return None
         return None if inner in NUMBERS else f"{node.key}() of what may be no number"
     if isinstance(node, TEXTUAL):
         inner = kind(node.this, context)
@@ -105,13 +112,14 @@ def _comparison(node: exp.Expr, context: Context) -> str | None:
     if assigns and node.arg_key == "expressions":
         return None
     kinds = {kind(side, context) for side in operands(node)} - {None, "NULL"}
+    if any(map(opaque, kinds)):
+        return f"a comparison of {' and '.join(sorted(map(str, kinds)))}"
     if kinds & {"TIMESTAMP", "DATE"}:
         return None  # the pass for times sees to them
-    if any(k is not None and k.startswith("DECIMAL") for k in kinds):
-        declared = {
-            k for s in operands(node) if (k := kind(s, context)) and _is_decimal_column(s, k)
-        }
-        return "a comparison of decimals" if declared or len(kinds) > 2 else None
+    if any(map(is_decimal, kinds)):
+        # The nearest float64 tells decimals apart up to that many digits, and keeps their order.
+        near = all(k in ("BIGINT", "DOUBLE") or _is_near(k) for k in kinds)
+        return None if near else "a comparison of decimals"
     if "BOOLEAN" in kinds and len(kinds) > 1:
         return "a comparison of a truth value with another"
     if kinds & {"VARCHAR", "JSON", "UUID"} and kinds & {"BIGINT", "DOUBLE", "HUGEINT"}:
@@ -127,9 +135,9 @@ def _comparison(node: exp.Expr, context: Context) -> str | None:
     return None
 
 
-def _is_decimal_column(node: exp.Expr, found: str) -> bool:
-    """Whether a decimal is a column, whose numbers SQLite keeps as binary ones."""
-    return found.startswith("DECIMAL") and not isinstance(node, exp.Literal)
+def _is_near(found: str | None) -> bool:
+    """Whether a type is a decimal that a float64 tells from its neighbours."""
+    return found is not None and is_decimal(found) and digits(found)[0] <= EXACT_DIGITS
 
 
 def _is_number(text: str) -> bool:
@@ -145,8 +153,12 @@ def _arithmetic(node: exp.Expr, context: Context, writes: bool) -> str | None:
     sides = [node.this] if isinstance(node, exp.Neg) else [node.this, node.expression]
     kinds = [kind(s, context) for s in sides]
     if "INTERVAL" in kinds:
+        timely = {"TIMESTAMP", "DATE"} & {*kinds}
+        return None if timely else "arithmetic of an interval with what may be no time"
+    days = node.expression if kinds == ["DATE", "BIGINT"] else None
+    if isinstance(days, exp.Literal):
         return None
-    if kinds == ["DATE", "BIGINT"] or "TIMESTAMP" in kinds or "DATE" in kinds:
+    if "TIMESTAMP" in kinds or "DATE" in kinds:
         return "arithmetic with times"
     if isinstance(node, exp.Neg) or writes:
         return None
@@ -161,6 +173,8 @@ def _cast(node: exp.Expr, context: Context, writes: bool) -> str | None:
     if isinstance(node, exp.TryCast):
         return "TRY_CAST is DuckDB's"
     to, given = kind(node, context), kind(node.this, context)
+    if to == "BIGINT" and not writes and not node.args["to"].is_type("bigint"):
+        return f"CAST to {node.args['to'].sql('duckdb')}, whose range is smaller"
     if (
         to in ("TIMESTAMP", "DATE")
         or to == given
@@ -168,7 +182,10 @@ def _cast(node: exp.Expr, context: Context, writes: bool) -> str | None:
         or isinstance(node.this, exp.Array)
     ):
         return None
-    alike = {"VARCHAR": ("BIGINT", "JSON", "UUID"), "DOUBLE": ("BIGINT",), "BIGINT": ("BOOLEAN",)}
+    alike = {"VARCHAR": ("BIGINT", "HUGEINT", "JSON", "UUID"), "BIGINT": ("BOOLEAN",),
+             "DOUBLE": ("BIGINT", "HUGEINT", "BOOLEAN")}  # fmt: skip
+    if to == "DOUBLE" and _is_near(given):
+        return None
     if given in alike.get(to or "", ()):
         return None
     if (writes and to in ("VARCHAR", "DOUBLE", "BLOB")) or (writes and given != "DOUBLE"):
@@ -180,18 +197,33 @@ def _clause(node: exp.Expr, context: Context) -> str | None:
     """Forms of joins and groups that only DuckDB has."""
     if isinstance(node, exp.Join):
         word = node.method or (node.kind if node.kind in ("SEMI", "ANTI", "POSITIONAL") else "")
+        if node.side in ("RIGHT", "FULL") and _after_comma(node):
+            return f"{node.side} JOIN after a comma"  # which binds as tightly there as JOIN
         return f"{word} JOIN" if word and word != "NATURAL" else None
     if isinstance(node, exp.Group):
+        if any(opaque(kind(e, context)) for e in node.expressions):
+            return "GROUP BY of values that SQLite cannot compare"
         words = [k for k, v in node.args.items() if v and k != "expressions"]
         odd = any(isinstance(e, (exp.Rollup, exp.Cube, exp.GroupingSets)) for e in node.expressions)
         ordinal = any(isinstance(e, exp.Literal) for e in node.expressions)
         return "GROUP BY ALL, ROLLUP or CUBE" if words or (odd and not ordinal) else None
     if isinstance(node, exp.Distinct):
+        outputs = node.parent.expressions if isinstance(node.parent, exp.Select) else []
+        if any(opaque(kind(e, context)) for e in [*outputs, *node.expressions]):
+            return "DISTINCT of values that SQLite cannot compare"
         many = isinstance(node.parent, exp.Count) and len(node.expressions) > 1
         return "DISTINCT ON" if node.args.get("on") or many else None
     if isinstance(node, exp.Limit):
         return "LIMIT n PERCENT" if node.args.get("limit_options") else None
     return None
+
+
+def _after_comma(node: exp.Join) -> bool:
+    """Whether a join follows a comma in its FROM."""
+    joins: list[exp.Join] = node.parent.args.get("joins") or [] if node.parent else []
+    before = joins[: joins.index(node)] if node in joins else joins
+    return any(not (j.side or j.kind or j.method or j.args.get("on") or j.args.get("using"))
+               for j in before)  # fmt: skip
 
 
 def _aggregate(node: exp.Expr, context: Context) -> str | None:

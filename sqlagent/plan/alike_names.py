@@ -20,7 +20,7 @@ EXACT = frozenset((
     exp.TimestampTrunc, exp.DateTrunc, exp.Array, exp.Kwarg, exp.PropertyEQ, exp.HexString,
     exp.Create, exp.RowNumber, exp.Rank, exp.DenseRank, exp.Lag, exp.Lead, exp.FirstValue,
     exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseNot, exp.LastValue, exp.Ntile, exp.CumeDist,
-    exp.PercentRank, exp.Count, exp.Like, exp.ILike,
+    exp.PercentRank, exp.Count, exp.Like, exp.ILike, exp.Lower, exp.Upper,
 ))  # fmt: skip
 NUMERIC = (exp.Exp, exp.Ln, exp.Sqrt, exp.Pow, exp.Sin, exp.Cos, exp.Abs, exp.Sign)
 TEXTUAL = (exp.Length, exp.Replace, exp.Substring, exp.StrPosition)

@@ -13,7 +13,7 @@ from sqlagent.errors import NotSupportedError, ProgrammingError
 from sqlagent.functions import functions
 from sqlagent.parse.definitions import Header, Overload
 from sqlagent.parse.lexer import lex
-from sqlagent.parse.macro import Macro, macro, made
+from sqlagent.parse.macro import Macro, labelled, macro, made
 from sqlagent.parse.words import READ_FUNCTIONS, WRITE_FUNCTIONS
 from sqlagent.plan.plans import Duck, Lite
 from sqlagent.plan.sources import Protected
@@ -163,7 +163,7 @@ def _probe(
         for p, t in zip(found.function.parameters, found.types, strict=True)
     }
     filled = put_in(body, nulls, exp.Anonymous(this=found.name), router.context())
-    query = filled if found.table else exp.select(exp.alias_(filled, "value"))
+    query = filled if found.table else exp.select(labelled(filled, "value"))
     outer = exp.select("*").from_(exp.Subquery(
         this=query, alias=exp.TableAlias(this=exp.to_identifier("probe"))
     )).limit(0)  # fmt: skip

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlagent.errors import NotSupportedError
-from sqlagent.parse.lexer import Token, is_name
+from sqlagent.parse.lexer import Token, is_name, quote_name
 from sqlagent.parse.parameters import edited
 from sqlagent.plan.plans import Lite
+from sqlagent.types import is_list, is_struct, logical, opaque
 
 if TYPE_CHECKING:
     from sqlagent.catalog import Catalog
@@ -46,7 +47,7 @@ def ddl(sql: str, tokens: list[Token], catalog: Catalog) -> Lite | None:
         return None
     text = sql
     if verb == "CREATE" and kind == "TABLE":
-        text = edited(sql, defaults(tokens))
+        text = edited(sql, defaults(tokens) + _types(sql, tokens))
     return Lite(text, writes=True, tables=_tables(tokens, catalog), ddl=True, why=_WHY)
 
 
@@ -73,6 +74,50 @@ def defaults(tokens: list[Token]) -> list[tuple[int, int, str]]:
         elif call[0].upper == "CURRENT_TIMESTAMP":
             edits.append((call[0].start, call[0].start + 17, _NOW))
     return edits
+
+
+def _types(sql: str, tokens: list[Token]) -> list[tuple[int, int, str]]:
+    """Column types that SQLite would not read, or whose affinity would change what is stored.
+
+    A text in a JSON or UUID column stays the text that it is; a decimal of more than 15 digits
+    is kept as text; a structure's type is quoted.
+    """
+    edits: list[tuple[int, int, str]] = []
+    depth = 0
+    for place, token in enumerate(tokens[:-1]):
+        depth += (token.text == "(") - (token.text == ")")
+        if depth != 1 or token.text not in ("(", ",") or not is_name(tokens[place + 1]):
+            continue
+        first = place + 2
+        end = _type_end(tokens, first)
+        if end == first:
+            continue
+        start, stop = tokens[first].start, tokens[end - 1].start + len(tokens[end - 1].text)
+        text = sql[start:stop]
+        kind = logical(text)
+        word = tokens[first].upper
+        if word in ("JSON", "UUID") and end == first + 1:
+            edits.append((stop, stop, " TEXT"))
+        elif kind is not None and kind.startswith("DECIMAL(") and opaque(kind):
+            edits.append((start, stop, quote_name(f"{text} TEXT")))
+        elif "(" in text and (is_struct(kind) or is_list(kind)):
+            edits.append((start, stop, quote_name(text)))
+    return edits
+
+
+def _type_end(tokens: list[Token], place: int) -> int:
+    """Where the type that begins at `place` ends: a word, parentheses, brackets."""
+    if place >= len(tokens) or tokens[place].kind != "word":
+        return place
+    place += 1
+    while place < len(tokens) and tokens[place].text in ("(", "[", "[]"):
+        depth = 0
+        while place < len(tokens):
+            depth += (tokens[place].text in ("(", "[")) - (tokens[place].text in (")", "]"))
+            place += 1
+            if not depth:
+                break
+    return place
 
 
 def _tables(tokens: list[Token], catalog: Catalog) -> tuple[str, ...]:

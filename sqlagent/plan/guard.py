@@ -41,15 +41,13 @@ _BEFORE_SOURCES = names(
 )
 _HINT = "query its tables by name"
 _STATEMENTS = {
-    "ATTACH": "ATTACH is not here yet",
-    "DETACH": "DETACH is not here yet",
     "INSTALL": "extensions are loaded by the engine, not by statements",
     "LOAD": "extensions are loaded by the engine, not by statements",
     "FORCE": "extensions are loaded by the engine, not by statements",
     "UPDATE EXTENSIONS": "extensions are loaded by the engine, not by statements",
     "EXPORT": "EXPORT DATABASE is not here: COPY (SELECT …) TO a file writes one table",
     "IMPORT": "IMPORT DATABASE is not here: INSERT INTO t SELECT * FROM a file reads one",
-    "USE": "there is one database here, and one schema: main",
+    "USE": "a table of an attached database is named with it: shop.orders",
     "CHECKPOINT": "PRAGMA wal_checkpoint is SQLite's",
     "PREPARE": "statements are prepared by the connection",
     "EXECUTE": "statements are prepared by the connection",
@@ -84,16 +82,10 @@ class Guard:
         given = list(call.iter_expressions())
         if name in _REFUSED or name.startswith(("pragma_", "pg_")):
             raise self._refused(f"{name}() is not for statements", name)
-        if (
-            name == "sqlite_scan"
-            and len(given) == 2
-            and all(isinstance(g, exp.Literal) for g in given)
-        ):
-            table = given[1].name
-            if self.protected(given[0].name) and self.context.catalog.table(table):
-                node.set("this", exp.to_identifier(table, quoted=True))
-                self.context.changed = True
-                return
+        if name == "sqlite_scan":
+            raise self._refused(
+                "sqlite_scan() needs the path of a SQLite file and a table, as strings", name
+            )
         for argument in given:
             self._argument(argument, name)
 

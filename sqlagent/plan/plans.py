@@ -20,7 +20,11 @@ class Lite(NamedTuple):
     `functions`: it calls functions of ours, so they must be registered on the connection. `types`:
     the logical type of each result column where the planner knows it (None: the declared type
     says). `tables`: lower-case names of the file's tables that it touches. `ddl`: it changes the
-    schema. `defined`: what users defined is in it, so another process may have made it outdated.
+    schema. `names`: of outputs without one of their own (see `sqlagent.plan.named`). `exact`: the
+    Duck plan of the same, for a row that SQLite cannot say exactly. `stores`: the parameters that
+    go into columns of nested types, by place, with type and name. `source`: the attached SQLite
+    file that runs it, all of whose tables it names bare. `defined`: what users defined is in it, so
+    another process may have made it outdated.
     """
 
     sql: str
@@ -31,7 +35,52 @@ class Lite(NamedTuple):
     types: tuple[str | None, ...] | None = None
     ddl: bool = False
     why: str = ""
+    names: tuple[str | None, ...] | None = None
+    exact: Any = None
+    stores: tuple[tuple[int, str, str], ...] = ()
+    source: str = ""
     defined: bool = False
+
+
+class Keys(NamedTuple):
+    """A semi-join: a feed takes only the rows whose `column` is among the keys.
+
+    `sql` is DuckDB's SELECT DISTINCT of the other side's column, over fresh columns of `tables`,
+    over files, and over the feeds named in `after`, which must be there first. Above `at_most`
+    keys the feed goes without them.
+    """
+
+    column: str
+    sql: str
+    parameters: Slots = None
+    tables: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    at_most: int = 10_000
+
+
+class Feed(NamedTuple):
+    """Rows that DuckDB gets as Arrow, under `name`, before it runs.
+
+    `source` is the alias of an attached source; '' is the file itself. `table` is the table's name
+    in it and `columns` those that the statement needs, in the table's order. `filter` is a
+    condition in the words of the source's engine, with `?1`, `?2` … for `parameters`: what passes
+    it holds at least what the statement needs, so a source may ignore it. `limit` rows of any are
+    enough. `rows` is how many the table has, about; None: not known. `expects` says of each
+    parameter whether it must be a 'number' or a 'text': with another the filter is left out.
+    `known` is the catalog's entry of the table: where it has changed, the plan is made anew.
+    """
+
+    name: str
+    source: str
+    table: str
+    columns: tuple[str, ...]
+    filter: str | None = None
+    parameters: Slots = None
+    limit: int | None = None
+    keys: Keys | None = None
+    rows: int | None = None
+    expects: tuple[str, ...] = ()
+    known: Any = None
 
 
 class Duck(NamedTuple):
@@ -39,7 +88,11 @@ class Duck(NamedTuple):
 
     In `sql` a table of the file is named as it is in the file, in schema `main`. `files` are paths
     and globs that it reads; a Slot among them is a parameter that holds one. `lite` is the same on
-    SQLite where that is possible: used inside a transaction that has written.
+    SQLite where that is possible: used inside a transaction that has written. `feeds` are read
+    first, and named in `sql` by their own names; `natives` are the aliases of the attached
+    databases that DuckDB itself has attached. `across` is the same as SQLite runs it by itself,
+    over the file and the attached SQLite files that it names; `searched` are those aliases of
+    tables in it that an index must serve, or it would be slow.
     """
 
     sql: str
@@ -49,6 +102,11 @@ class Duck(NamedTuple):
     functions: bool = False
     lite: Lite | None = None
     why: str = ""
+    names: tuple[str | None, ...] | None = None
+    feeds: tuple[Feed, ...] = ()
+    natives: tuple[str, ...] = ()
+    across: Lite | None = None
+    searched: tuple[str, ...] = ()
 
 
 class Argument(NamedTuple):
@@ -84,7 +142,7 @@ class Fill(NamedTuple):
     """A write whose rows come from a DuckDB read: `INSERT … SELECT`, `CREATE TABLE … AS SELECT`.
 
     `insert` has one `?` a column of the source; with `create` the table is made first, from the
-    types of the source's columns.
+    types of the source's columns. `target` is the attached SQLite file whose table it is.
     """
 
     source: Duck
@@ -92,6 +150,58 @@ class Fill(NamedTuple):
     create: str | None = None
     replace: bool = False
     table: str = ""
+    target: str = ""
+
+
+class Native(NamedTuple):
+    """A write that DuckDB runs in the attached database `target`; `read` has its text and needs.
+
+    `ddl`: it changes what tables there are.
+    """
+
+    read: Duck
+    target: str
+    ddl: bool = False
+    why: str = ""
+
+
+class Remote(NamedTuple):
+    """A statement that an attached agent's file runs by itself, with its own functions."""
+
+    sql: str
+    source: str
+    writes: bool = False
+    why: str = ""
+
+
+class Attach(NamedTuple):
+    """`ATTACH path AS name (kind, options)`; the path may be a parameter (`slot`).
+
+    `kind` is None where the file is to say it, `name` None for that of the file. `position` is
+    where the path stands in the text.
+    """
+
+    path: str | None
+    slot: int | str | None
+    name: str | None
+    kind: str | None
+    options: tuple[tuple[str, Any], ...] = ()
+    exists: bool = False
+    position: int = 0
+
+
+class Detach(NamedTuple):
+    """`DETACH name`; `exists`: no error where there is none."""
+
+    name: str
+    exists: bool = False
+    position: int = 0
+
+
+class Databases(NamedTuple):
+    """`SHOW DATABASES`, or `PRAGMA database_list` in SQLite's columns."""
+
+    pragma: bool = False
 
 
 class Import(NamedTuple):
@@ -195,16 +305,6 @@ class Plan(NamedTuple):
 
     sql: str
     run: (
-        Lite
-        | Duck
-        | Calls
-        | Fill
-        | Import
-        | Transaction
-        | Setting
-        | Call
-        | Explain
-        | Define
-        | ColumnsWrite
-        | Merge
-    )
+        Lite | Duck | Calls | Fill | Import | Native | Remote | Attach | Detach | Databases
+        | Transaction | Setting | Call | Explain | Define | ColumnsWrite | Merge
+    )  # fmt: skip

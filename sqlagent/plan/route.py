@@ -13,15 +13,16 @@ from sqlglot import exp
 from sqlagent.catalog import Catalog
 from sqlagent.errors import NotSupportedError
 from sqlagent.functions import functions
-from sqlagent.parse.lexer import Token
+from sqlagent.parse.lexer import Token, lex, statements
 from sqlagent.parse.parameters import Numbering, edited
 from sqlagent.parse.tree import parse, same_text
 from sqlagent.plan import alike
 from sqlagent.plan.copying import copy_to
 from sqlagent.plan.define import COLUMNAR
-from sqlagent.plan.describe import described
+from sqlagent.plan.describe import described as describing
 from sqlagent.plan.guard import refuse_statement
-from sqlagent.plan.plans import Call, Calls, ColumnsWrite, Define, Duck, Fill, Lite, Merge
+from sqlagent.plan.named import output_names
+from sqlagent.plan.plans import Call, Calls, ColumnsWrite, Define, Duck, Feed, Fill, Lite, Merge
 from sqlagent.plan.say import say, types
 from sqlagent.plan.sources import Protected, Sources
 from sqlagent.plan.writing import write_calls
@@ -41,7 +42,26 @@ def route(
 ) -> Lite | Duck | Calls | Call | Fill | Define | ColumnsWrite | Merge:
     """The plan of one statement that is not plain."""
     refuse_statement(sql, tokens[0].upper, tokens[0].start)
-    return Router(sql, tokens, catalog, settings, protected).plan()
+    made = Router(sql, tokens, catalog, settings, protected).plan()
+    if isinstance(made, Lite | Duck) and (names := output_names(sql, tokens)) is not None:
+        made = made._replace(names=names)
+        if isinstance(made, Duck) and made.lite is not None:
+            made = made._replace(lite=made.lite._replace(names=names))
+    return made
+
+
+def described(
+    sql: str, catalog: Catalog, settings: Mapping[str, Any]
+) -> tuple[str | None, ...] | None:
+    """The logical types of the outputs of a SELECT, as far as its text says."""
+    tokens = statements(lex(sql))[0]
+    router = Router(sql, tokens, catalog, settings, lambda path: None)
+    tree, _ = parse(sql, tokens, router.numbering, router.dialect)
+    context = router.context()
+    for common in COMMON:
+        tree = common(tree, context)
+    context.names.read(tree)
+    return types(tree, context)
 
 
 class Router:
@@ -78,7 +98,7 @@ class Router:
     ) -> Lite | Duck | Calls | Call | Fill | Define | ColumnsWrite | Merge:
         """The plan of a tree, whole or a part of the statement."""
         if isinstance(tree, exp.Describe | exp.Summarize | exp.Show):
-            return described(self, tree)
+            return describing(self, tree)
         if isinstance(tree, exp.Copy):
             return copy_to(self, tree)
         context = self.context()
@@ -123,8 +143,13 @@ class Router:
                 )
             return lite._replace(why=not_duckdb[0] if not_duckdb else "SET route = 'sqlite'")
         if lite is not None and not analytic and self.wanted != "duckdb":
+            if lite.exact:
+                lite = lite._replace(exact=self.duck(tree, context, sources, None))
             return lite
-        duck = self.duck(tree, context, sources, lite)
+        across = None
+        if sources.attached and not not_duckdb and self.wanted != "duckdb":
+            across = self.across(tree, context, sources)
+        duck = self.duck(tree, context, sources, lite, across)
         if duck is None:
             if lite is None:
                 raise self.impossible(not_sqlite, self.unsaid)
@@ -151,7 +176,7 @@ class Router:
         self, tree: exp.Expr, context: Context, sources: Sources
     ) -> tuple[Lite | None, list[str]]:
         """The statement as SQLite's, or None with the reasons why it cannot be said."""
-        kinds = types(tree, context, self.catalog)
+        kinds = types(tree, context)
         mine, said = self.passed(tree, context, "sqlite")
         if mine.doubts and self.dialect != "sqlite":
             return None, mine.doubts
@@ -161,31 +186,71 @@ class Router:
             text, slots = say(said, "sqlite", self.numbering)
         return Lite(
             text, slots, functions=bool(mine.functions), tables=tuple(sources.tables),
-            types=kinds, why="SQLite says it exactly alike",
+            types=kinds, why="SQLite says it exactly alike", exact=mine.checked or None,
         ), []  # fmt: skip
 
     def duck(
-        self, tree: exp.Expr, context: Context, sources: Sources, lite: Lite | None
+        self,
+        tree: exp.Expr,
+        context: Context,
+        sources: Sources,
+        lite: Lite | None,
+        across: Lite | None = None,
     ) -> Duck | None:
         """The statement as DuckDB's; the user's own text where no pass had anything to change."""
+        feeds: tuple[Feed, ...] = ()
+        natives: tuple[str, ...] = ()
+        searched: tuple[str, ...] | None = None
+        fed = bool(sources.attached) or (lite is None and self.wanted == "auto" and (
+            any(map(self.catalog.is_large, sources.tables))
+        ))  # fmt: skip
+        if fed:
+            from sqlagent.plan.feeds import split
+
+            tree, feeds, natives, searched = split(self, tree)
         mine, said = self.passed(tree, context, "duckdb")
         if mine.doubts:
             self.unsaid = mine.doubts
             return None
+        mine.changed = mine.changed or fed
         tables = list(sources.tables)
         if mine.changed:
             # A view has become its SELECT: the tables are those that it reads.
             tables = [
-                t for t in dict.fromkeys(n.name.lower() for n in said.find_all(exp.Table))
+                t for t in dict.fromkeys(
+                    n.name.lower() for n in said.find_all(exp.Table) if n.db in ("", "main")
+                )
                 if t not in sources.ctes
-                and (found := self.catalog.table(t)) is not None and found.kind != "view"
+                and (found := self.catalog.table(t)) is not None
+                and found.kind not in ("view", "feed")
             ]  # fmt: skip
         whole = tree.parent is None and not isinstance(tree, exp.Subquery)
         if mine.changed or not self.own or not whole:
             text, slots = say(said, "duckdb", self.numbering)
         else:
             text, slots = self.verbatim()
-        return Duck(text, slots, tuple(tables), self.files(sources), bool(mine.functions), lite)
+        return Duck(
+            text, slots, tuple(tables), self.files(sources), bool(mine.functions), lite,
+            feeds=feeds, natives=natives, across=across if searched is not None else None,
+            searched=searched or (),
+        )  # fmt: skip
+
+    def across(self, tree: exp.Expr, context: Context, sources: Sources) -> Lite | None:
+        """The statement as SQLite runs it over several of its files; None where it is not alike."""
+        kinds = {s.kind for a in sources.attached if (s := self.catalog.attached(a)) is not None}
+        if kinds - {"sqlite", "agent"} or len(sources.attached) < len(sources.not_sqlite):
+            return None
+        if any(node.name.endswith(")") for node in tree.find_all(exp.Table)):
+            return None  # a call on another agent's file, under the name of a table
+        if self.dialect != "sqlite" and alike.doubts(tree, context, False):
+            return None
+        said = tree.copy()
+        for node in said.find_all(exp.Table, exp.Column):
+            # SQLite knows no schemas in a database.
+            if node.args.get("catalog") is not None:
+                node.set("db", node.args["catalog"])
+                node.set("catalog", None)
+        return self.lite(said, context, sources)[0]
 
     def files(self, sources: Sources) -> tuple[str | int, ...]:
         """The files, with the user's slot for each parameter among them."""
@@ -206,7 +271,6 @@ class Router:
         mine = self.context()
         mine.writes = writes
         mine.engine = engine
-        mine.forced = engine == "sqlite" and self.wanted == "sqlite"
         mine.changed = context.changed
         mine.names.read(tree)
         said = tree.copy()

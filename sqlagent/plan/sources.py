@@ -22,7 +22,8 @@ _FILE_ENDS = (".parquet", ".csv", ".json", ".ndjson", ".jsonl", ".tsv", ".gz", "
 
 
 class Sources:
-    """`tables` of the file; `files` that DuckDB reads; why not SQLite, and why not DuckDB."""
+    """`tables` of the file; `files` that DuckDB reads; aliases of `attached` databases that are
+    named; why not SQLite, and why not DuckDB."""
 
     def __init__(self, tree: exp.Expr, context: Context, protected: Protected) -> None:
         self.tree = tree
@@ -30,6 +31,7 @@ class Sources:
         self.tables: list[str] = []
         self.not_sqlite: list[str] = []
         self.not_duckdb: list[str] = []
+        self.attached: list[str] = []
         self.calls = False
         self.guard = Guard(context, protected)
         self.ctes = {c.alias_or_name.lower() for c in tree.find_all(exp.CTE)}
@@ -54,6 +56,9 @@ class Sources:
             return
         name = node.name
         lowered, schema = name.lower(), node.db.lower()
+        if self.context.catalog.attached(node.catalog or schema) is not None:
+            self._attached(node)
+            return
         if not schema and lowered in self.ctes:
             return
         table = self.context.catalog.table(name) if schema in ("", "main", "public") else None
@@ -80,12 +85,28 @@ class Sources:
             callables = [f.name for f in functions().values() if f.kind == "table"]
             raise self._unknown(node, [*self.context.catalog.tables, *callables])
 
+    def _attached(self, node: exp.Table) -> None:
+        """Take in a table of an attached database."""
+        alias = node.catalog or node.db
+        source = self.context.catalog.attached(alias)
+        table = self.context.catalog.find(node.name, node.db, node.catalog)
+        if source is None or table is None:
+            raise self._unknown(node, source.tables() if source is not None else ())
+        if table.kind == "view" and source.native is not None:
+            for path in source.paths(table.name):  # type: ignore[attr-defined]  # what is native has them
+                self.guard.check(path)
+        self.attached.append(alias.lower())
+        self.not_sqlite.append(f"{alias} is an attached database")
+
     def _unknown(self, node: exp.Expr, known: Iterable[str]) -> ProgrammingError:
         """The error for a name that no table has."""
         context = self.context
         name = f"{node.db}.{node.name}" if isinstance(node, exp.Table) and node.db else node.name
+        hint = nearest(node.name, known)
+        if isinstance(node, exp.Table) and node.db and hint is None:
+            hint = nearest(node.catalog or node.db, filter(None, context.catalog.sources))
         return ProgrammingError(
-            f'unknown table "{name}"', hint=nearest(node.name, known),
+            f'unknown table "{name}"', hint=hint,
             sql=context.sql, position=context.position(node.name), sqlstate="42P01",
         )  # fmt: skip
 
@@ -125,9 +146,10 @@ class Sources:
             or not (self.tables or self.calls)
         ):
             return
-        if any(columns is None for sources in names.by_alias.values() for columns in sources):
+        found = [columns for alias in names.by_alias for columns in names.columns(alias)]
+        if None in found:
             return
-        known = {c.name.lower() for s in names.by_alias.values() for cs in s if cs for c in cs}
+        known = {c.name.lower() for columns in found if columns for c in columns}
         known |= {a.alias.lower() for a in tree.find_all(exp.Alias)} | ROWIDS | set(names.by_alias)
         known |= {i.name.lower() for i in tree.find_all(exp.TableAlias)} | {"excluded"}
         if any(isinstance(node, exp.Lambda) for node in tree.walk()):

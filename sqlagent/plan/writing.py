@@ -51,7 +51,7 @@ def write_calls(router: Router, tree: exp.Expr, context: Context) -> Calls | Cal
         return Calls(tuple(outputs), why=WHY, types=kinds)
     source = _source(tree, inner, places, context)
     read = router.read(source, context)
-    found = types(source, context, router.catalog)
+    found = types(source, context)
     if found is not None:
         kinds = tuple(
             found[places[n]] if n in places and len(found) > places[n] else None

@@ -14,6 +14,7 @@ from sqlagent.plan.plans import ColumnsWrite, Define, Duck, Fill, Lite, Merge
 from sqlagent.plan.refusals import WRITES, refused
 from sqlagent.plan.say import say
 from sqlagent.plan.sources import Sources
+from sqlagent.plan.storing import stores
 from sqlagent.rewrite.context import Context
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def written(
         found = _insert_select(router, tree, query, context, sources)
         if found is not None:
             return found
+    into = stores(router, tree)
     doubts = sources.not_sqlite + (
         [] if router.dialect == "sqlite" else alike.doubts(tree, context, True)
     )
@@ -63,7 +65,7 @@ def written(
     if doubts:
         raise refused(router, doubts[0])
     sources.check_columns()
-    return _lite(router, tree, context, sources)
+    return _lite(router, tree, context, sources)._replace(stores=into)
 
 
 def _lite(

@@ -7,24 +7,39 @@ words. The module as a whole is imported lazily: its passes import sqlglot.
 from __future__ import annotations
 
 from sqlagent.rewrite.arguments import arguments
+from sqlagent.rewrite.checked import checked
 from sqlagent.rewrite.context import Context
 from sqlagent.rewrite.division import division
 from sqlagent.rewrite.expand import expand
+from sqlagent.rewrite.files import files
+from sqlagent.rewrite.inner_names import inner_names
 from sqlagent.rewrite.joined import joined
 from sqlagent.rewrite.json_paths import json_paths
 from sqlagent.rewrite.macros import macros
 from sqlagent.rewrite.matching import matching
+from sqlagent.rewrite.mixed import mixed
 from sqlagent.rewrite.nulls import nulls
 from sqlagent.rewrite.spellings import spellings
 from sqlagent.rewrite.times import times
 from sqlagent.rewrite.vectors import vectors
 from sqlagent.rewrite.views import views
 
-# What users defined comes first: a definition may call functions of ours. Arguments are bound
-# before our macros are inlined, since a macro's body is filled by position.
-COMMON = (expand, arguments, macros)
+# What users defined comes first: a definition may name files, and call functions of ours.
+# Arguments are bound before our macros are inlined, since a macro's body is filled by position.
+COMMON = (expand, files, inner_names, arguments, macros)
 # Times before spellings: a comparison decides whether `datetime('now')` is a text or a time.
-TO_SQLITE = (vectors, json_paths, matching, division, times, spellings, nulls, joined)
+TO_SQLITE = (
+    vectors,
+    json_paths,
+    mixed,
+    matching,
+    division,
+    times,
+    spellings,
+    nulls,
+    checked,
+    joined,
+)
 TO_DUCKDB = (views, vectors, division, matching, times, spellings)
 
 __all__ = ["COMMON", "TO_DUCKDB", "TO_SQLITE", "Context"]

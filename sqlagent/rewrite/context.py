@@ -28,11 +28,11 @@ class Context:
         self.engine = ""
         self.changed = False
         self.writes = False
-        self.forced = False  # the user chose SQLite: it may refuse a row where DuckDB would not
+        self.checked = False  # SQLite stops at a row that it cannot say as DuckDB does
         self.functions: set[str] = set()
         self.doubts: list[str] = []
         self.expanded: set[str] = set()  # what the user defined, by lower-case name
-        self.names = Names(catalog)
+        self.names = Names(catalog, self)
 
     def position(self, name: str) -> int | None:
         """Where a name stands in the statement, for the caret; None where it is not found."""
@@ -43,9 +43,11 @@ class Context:
 class Names:
     """Which table each column comes from, as far as the names alone can say."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, context: Context) -> None:
         self.catalog = catalog
-        self.by_alias: dict[str, list[tuple[Column, ...] | None]] = {}
+        self.context = context
+        # Under a node stands a derived table or CTE whose columns nobody has asked for yet.
+        self.by_alias: dict[str, list[tuple[Column, ...] | exp.Expr | None]] = {}
         self.ours: dict[str, bool] = {}
         self.hidden: set[str] = set()
         self.keys: dict[str, str | None] = {}
@@ -54,19 +56,25 @@ class Names:
         """Gather the sources of `tree`, and the names that an inner SELECT gives to its columns."""
         from sqlagent.functions import functions
 
-        ctes = {c.alias_or_name.lower() for c in tree.find_all(exp.CTE)}
-        for node in tree.find_all(exp.Table, exp.Subquery, exp.CTE, exp.Values):
+        ctes = {c.alias_or_name.lower(): c for c in tree.find_all(exp.CTE)}
+        for node in tree.find_all(exp.Table, exp.Subquery, exp.Values):
             alias = node.alias_or_name.lower()
             if not isinstance(node, exp.Table):
-                self._add(alias, None)
+                if alias or isinstance(node.parent, (exp.From, exp.Join)):
+                    self._add(alias, node)
                 continue
-            table = None if node.name.lower() in ctes else self._table(node)
+            cte = ctes.get(node.name.lower()) if isinstance(node.this, exp.Identifier) else None
+            if cte is not None and not node.db:
+                self._add(alias, cte)
+                continue
+            table = self._table(node)
             if table is not None:
                 key = (table.key or "").lower()
                 self._add(alias, tuple(
                     c._replace(not_null=True) if c.name.lower() == key else c for c in table.columns
                 ))  # fmt: skip
-                self.ours[alias] = table.name.lower() in OURS
+                attached = self.catalog.attached(node.catalog or node.db) is not None
+                self.ours[alias] = table.name.lower() in OURS and not attached
                 self.keys[alias] = table.key
             elif isinstance(node.this, exp.Anonymous):
                 function = functions().get(node.this.name.lower())
@@ -79,18 +87,52 @@ class Names:
             else:
                 self._add(alias, None)
         for select in tree.find_all(exp.Select):
-            if select is not tree:
+            # A derived table's names are known by its columns.
+            derived = isinstance(select.parent, exp.CTE) or (
+                isinstance(select.parent, exp.Subquery)
+                and isinstance(select.parent.parent, (exp.From, exp.Join))
+            )
+            if select is not tree and not derived:
                 self.hidden |= {
                     p.alias.lower() for p in select.expressions if isinstance(p, exp.Alias)
                 }
 
     def _table(self, node: exp.Table) -> Table | None:
         """The table of the catalog that a source names."""
-        return self.catalog.table(node.name) if isinstance(node.this, exp.Identifier) else None
+        if not isinstance(node.this, exp.Identifier):
+            return None
+        return self.catalog.find(node.name, node.db, node.catalog)
 
-    def _add(self, alias: str, columns: tuple[Column, ...] | None) -> None:
+    def _add(self, alias: str, columns: tuple[Column, ...] | exp.Expr | None) -> None:
         """Remember the columns of a source; None where they are not known."""
         self.by_alias.setdefault(alias, []).append(columns)
+
+    def source(self, alias: str) -> tuple[Column, ...] | None:
+        """The columns of the one source of that alias; None where they are not known."""
+        found = self.columns(alias)
+        return found[0] if len(found) == 1 else None
+
+    def columns(self, alias: str) -> list[tuple[Column, ...] | None]:
+        """The columns of the sources of an alias; a derived table's are found on first use."""
+        sources = self.by_alias.get(alias, [])
+        for place, source in enumerate(sources):
+            if isinstance(source, exp.Expr):
+                sources[place] = None  # a recursive CTE asks for its own
+                sources[place] = self._derived(source)
+        return [s for s in sources if not isinstance(s, exp.Expr)]
+
+    def _derived(self, node: exp.Expr) -> tuple[Column, ...] | None:
+        """The columns of a derived table or CTE."""
+        from sqlagent.rewrite.infer import outputs
+
+        inner = node if isinstance(node, exp.Values) else node.this
+        found = outputs(inner, self.context)
+        if found is None:
+            return None
+        alias = node.args.get("alias")
+        given = [c.name for c in alias.columns] if alias is not None else []
+        names = given + [name for name, _ in found[len(given) :]]
+        return tuple(Column(n, k) for n, (_, k) in zip(names, found, strict=False))
 
     def column(self, node: exp.Column) -> Column | None:
         """The column that `node` names; None where it is not known, or not the same everywhere."""
@@ -98,12 +140,12 @@ class Names:
         if not table and name in self.hidden:
             return None
         sources = (
-            self.by_alias.get(table, [])
+            self.columns(table)
             if table
-            else [s for found in self.by_alias.values() for s in found]
+            else [s for alias in self.by_alias for s in self.columns(alias)]
         )
         found = [c for columns in sources if columns for c in columns if c.name.lower() == name]
-        if table and (None in sources or not found):
+        if table and None in sources:
             return None
         if not found or any(c.type != found[0].type for c in found):
             return None

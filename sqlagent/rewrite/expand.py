@@ -7,6 +7,7 @@ for how no name is caught by another on the way.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlglot import exp
@@ -15,7 +16,7 @@ from sqlagent.catalog import Definition
 from sqlagent.errors import NotSupportedError, ProgrammingError, nearest
 from sqlagent.functions import REQUIRED, bind, functions
 from sqlagent.parse.lexer import lex
-from sqlagent.parse.macro import Default, Macro, macro, renamed
+from sqlagent.parse.macro import Default, Macro, labelled, macro, renamed
 from sqlagent.parse.view import select_of
 from sqlagent.rewrite.context import Context
 from sqlagent.rewrite.filling import free_file_names, put_in
@@ -32,7 +33,7 @@ def expand(tree: exp.Expr, context: Context) -> exp.Expr:
     return _Expansion(context).run(tree) if context.catalog.definitions else tree
 
 
-def own_names(definitions: dict[str, tuple[Definition, ...]]) -> frozenset[str]:
+def own_names(definitions: Mapping[str, tuple[Definition, ...]]) -> frozenset[str]:
     """The lower-case names of the users' macros."""
     return frozenset(
         name for name, several in definitions.items()
@@ -284,6 +285,6 @@ def _put(tree: exp.Expr, node: exp.Expr, body: exp.Expr) -> exp.Expr:
     if node is tree:
         return new
     if isinstance(node.parent, exp.Select) and node.arg_key == "expressions":
-        new = exp.alias_(new, node.name, quoted=True)
+        new = labelled(new, node.name)
     node.replace(new)
     return tree

@@ -13,6 +13,7 @@ import itertools
 from sqlglot import exp
 
 from sqlagent.errors import ProgrammingError
+from sqlagent.parse.macro import labelled
 from sqlagent.rewrite.context import Context
 
 _LEAVES = (
@@ -60,7 +61,7 @@ def _replace(column: exp.Column, value: exp.Expr) -> None:
     elif not isinstance(value, _LEAVES) or isinstance(value, exp.Binary):  # AND is a Func
         value = exp.Paren(this=value)
     if isinstance(outer, exp.Select) and column.arg_key == "expressions":
-        value = exp.alias_(value, column.name, quoted=True)
+        value = labelled(value, column.name)
     column.replace(value)
 
 

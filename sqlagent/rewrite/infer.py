@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlglot import exp
 
 from sqlagent.rewrite.context import Context
@@ -18,8 +20,8 @@ _FIXED = {
     "DOUBLE": (exp.Exp, exp.Ln, exp.Sqrt, exp.Pow, exp.Avg, exp.Sin, exp.Cos, exp.PercentRank,
                exp.CumeDist),
     "BIGINT": (exp.Count, exp.Length, exp.StrPosition, exp.RowNumber, exp.Rank, exp.DenseRank,
-               exp.Ntile, exp.IntDiv, exp.Extract, exp.Year, exp.Month, exp.Day),
-    "TIMESTAMP": (exp.CurrentTimestamp, exp.TimestampTrunc),
+               exp.Ntile, exp.Extract, exp.Year, exp.Month, exp.Day, exp.Sign),
+    "TIMESTAMP": (exp.CurrentTimestamp, exp.TimestampTrunc, exp.DateTrunc),
     "DATE": (exp.CurrentDate,),
     "INTERVAL": (exp.Interval,),
 }  # fmt: skip
@@ -32,7 +34,9 @@ _SQ = {
     "changes": "BIGINT", "julian": "DOUBLE",
 }  # fmt: skip
 _SAME = (exp.Paren, exp.Min, exp.Max, exp.Abs, exp.Neg, exp.Filter, exp.Window, exp.Alias, exp.Lag,
-         exp.Lead, exp.FirstValue, exp.LastValue, exp.Floor, exp.Ceil, exp.Nullif)  # fmt: skip
+         exp.Lead, exp.FirstValue, exp.LastValue, exp.Nullif, exp.Distinct)  # fmt: skip
+INTEGERS = frozenset(("BIGINT", "HUGEINT"))
+EXACT_DIGITS = 15  # decimal digits that a float64, which SQLite keeps, tells apart
 
 
 def kind(node: exp.Expr | None, context: Context) -> str | None:
@@ -46,15 +50,22 @@ def kind(node: exp.Expr | None, context: Context) -> str | None:
         return "NULL"
     if isinstance(node, _BOOLEAN):
         return "BOOLEAN"
+    if isinstance(node, (exp.DPipe, exp.Abs, exp.Neg)) and any(map(is_null, node.args.values())):
+        return "NULL"  # DuckDB folds these before it looks at types
     if isinstance(node, _SAME):
         return kind(node.this, context)
     if isinstance(node, exp.Cast):
         return logical(node.to.sql("duckdb"))
     if isinstance(node, (exp.Add, exp.Sub, exp.Mul, exp.Mod)):
         return _arithmetic(node, kind(node.this, context), kind(node.expression, context))
-    if isinstance(node, exp.Div):
-        both = (kind(node.this, context), kind(node.expression, context))
-        return "BIGINT" if node.args.get("typed") and both == ("BIGINT", "BIGINT") else "DOUBLE"
+    if isinstance(node, (exp.Div, exp.IntDiv)):
+        whole = isinstance(node, exp.IntDiv) or node.args.get("typed")
+        both = {kind(node.this, context), kind(node.expression, context)}
+        if whole and both <= INTEGERS:
+            return "HUGEINT" if "HUGEINT" in both else "BIGINT"
+        return "DOUBLE"
+    if isinstance(node, (exp.Floor, exp.Ceil)):
+        return None if is_decimal(kind(node.this, context)) else "DOUBLE"
     if isinstance(node, exp.Coalesce):
         return _common([node.this, *node.expressions], context)
     if isinstance(node, exp.Case):
@@ -65,9 +76,9 @@ def kind(node: exp.Expr | None, context: Context) -> str | None:
         return _common([node.args["true"], node.args.get("false")], context)
     if isinstance(node, exp.Sum):
         return _sum(kind(node.this, context))
-    if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Select):
-        inner = node.this.expressions
-        return kind(inner[0], context) if len(inner) == 1 else None
+    if isinstance(node, exp.Subquery):
+        inner = outputs(node.this, context)
+        return inner[0][1] if inner is not None and len(inner) == 1 else None
     if isinstance(node, exp.Anonymous):
         return _call(node.name.lower())
     return _BY_CLASS.get(type(node)) if node is not None else None
@@ -81,41 +92,148 @@ def _literal(node: exp.Literal) -> str:
     if "e" in text and not text.startswith("0x"):
         return "DOUBLE"
     if "." not in text:
-        return "BIGINT"
+        number = int(text, 0) if text.startswith("0x") else int(text.replace("_", ""))
+        return "BIGINT" if number < 1 << 63 else "HUGEINT" if number < 1 << 127 else "DOUBLE"
     whole, _, part = text.partition(".")
-    return f"DECIMAL({len(whole.lstrip('0') + part) or 1},{len(part)})"
+    return f"DECIMAL({len(whole + part)},{len(part)})" if len(whole + part) < 39 else "DOUBLE"
+
+
+# DuckDB folds these to NULL where an argument is one.
+_STRICT = (exp.Add, exp.Sub, exp.Mul, exp.Mod, exp.Div, exp.IntDiv, exp.Length, exp.Substring,
+           exp.Trim, exp.Replace, exp.Lower, exp.Upper, exp.Floor, exp.Ceil)  # fmt: skip
+
+
+def is_null(node: Any) -> bool:
+    """Whether an expression is NULL whatever the row, as its text says."""
+    while isinstance(node, (exp.Cast, exp.Paren)):
+        node = node.this
+    if isinstance(node, (*_STRICT, exp.DPipe, exp.Abs, exp.Neg)):
+        return any(map(is_null, node.args.values()))
+    return isinstance(node, exp.Null)
+
+
+def is_decimal(found: str | None) -> bool:
+    """Whether a type is a decimal one."""
+    return found is not None and found.startswith("DECIMAL")
+
+
+def digits(found: str) -> tuple[int, int]:
+    """The precision and scale of a decimal type."""
+    precision, _, scale = found[8:-1].partition(",")
+    return int(precision or 18), int(scale or 0)
 
 
 def _arithmetic(node: exp.Expr, left: str | None, right: str | None) -> str | None:
     """The type of a sum, difference or product."""
-    both = {left, right}
-    if both == {"BIGINT"}:
-        return "BIGINT"
-    if "DOUBLE" in both and both <= {"DOUBLE", "BIGINT"} | {
-        x for x in both if x and x[:7] == "DECIMAL"
-    }:
+    both = {left, right} - {"NULL"}
+    if not both:
+        return "NULL"
+    if both <= INTEGERS:
+        return "HUGEINT" if "HUGEINT" in both else "BIGINT"
+    if "DOUBLE" in both and all(k in ("DOUBLE", *INTEGERS) or is_decimal(k) for k in both):
         return "DOUBLE"
     if "INTERVAL" in both and both & {"TIMESTAMP", "DATE"}:
         return "TIMESTAMP"
     if both == {"DATE", "BIGINT"}:
         return "DATE"
+    if both == {"DATE"} and isinstance(node, exp.Sub):
+        return "BIGINT"
+    if both == {"TIMESTAMP"} and isinstance(node, exp.Sub):
+        return "INTERVAL"
     return None
 
 
-def _common(nodes: list[exp.Expr | None], context: Context) -> str | None:
-    """The type that all of several values have."""
-    kinds = {kind(n, context) for n in nodes if n is not None} - {"NULL"}
-    if kinds == {"BIGINT", "DOUBLE"}:
+def common(kinds: set[str | None]) -> str | None:
+    """The type that values of several types get where they meet: in CASE, UNION, coalesce().
+
+    >>> common({"BIGINT", "DOUBLE"}), common({"DATE", "TIMESTAMP"}), common({"NULL"})
+    ('DOUBLE', 'TIMESTAMP', 'NULL')
+    """
+    some = kinds - {"NULL"}
+    if not some:
+        return "NULL"
+    if len(some) == 1:
+        return next(iter(some))
+    if some <= INTEGERS:
+        return "HUGEINT"
+    if all(map(is_decimal, some)):
+        sizes = [digits(k) for k in some if k is not None]
+        scale = max(s for _, s in sizes)
+        precision = max(p - s for p, s in sizes) + scale
+        return f"DECIMAL({precision},{scale})" if precision < 39 else None
+    if "DOUBLE" in some and all(k in ("DOUBLE", *INTEGERS) or is_decimal(k) for k in some):
         return "DOUBLE"
-    return kinds.pop() if len(kinds) == 1 else None
+    return "TIMESTAMP" if some == {"DATE", "TIMESTAMP"} else None
+
+
+def _common(nodes: list[exp.Expr | None], context: Context) -> str | None:
+    """The common type of several values."""
+    return common({kind(n, context) for n in nodes if n is not None})
+
+
+def outputs(tree: exp.Expr | None, context: Context) -> list[tuple[str, str | None]] | None:
+    """The columns of a SELECT, set operation or VALUES: (name, type); None where a * hides them."""
+    if isinstance(tree, exp.Subquery):
+        return outputs(tree.this, context)
+    if isinstance(tree, exp.SetOperation):
+        left, right = outputs(tree.left, context), outputs(tree.right, context)
+        if left is None or right is None or len(left) != len(right):
+            return None
+        return [(n, common({a, b})) for (n, a), (_, b) in zip(left, right, strict=True)]
+    if isinstance(tree, exp.Values):
+        rows = [list(r.expressions) for r in tree.expressions if isinstance(r, exp.Tuple)]
+        if not rows or any(len(r) != len(rows[0]) for r in rows):
+            return None
+        return [
+            (f"col{i}", _common(list(c), context)) for i, c in enumerate(zip(*rows, strict=True))
+        ]
+    if not isinstance(tree, exp.Select):
+        return None
+    found: list[tuple[str, str | None]] = []
+    for output in tree.expressions:
+        if isinstance(output, exp.Star) or (isinstance(output, exp.Column) and output.is_star):
+            columns = _star(tree, output, context)
+            if columns is None:
+                return None
+            found += columns
+        else:
+            found.append((output.alias_or_name, kind(output, context)))
+    return found
+
+
+def _star(
+    tree: exp.Select, output: exp.Expr, context: Context
+) -> list[tuple[str, str | None]] | None:
+    """The columns of `*` or `t.*`, where every source is known and no USING merges columns."""
+    star = output if isinstance(output, exp.Star) else output.this
+    if any(star.args.values()):  # EXCLUDE, REPLACE, RENAME
+        return None
+    wanted = output.table.lower() if isinstance(output, exp.Column) else ""
+    joins = tree.args.get("joins") or []
+    if not wanted and any(j.args.get("using") or j.method == "NATURAL" for j in joins):
+        return None
+    start = tree.args.get("from_")
+    nodes = ([start.this] if start else []) + [j.this for j in joins]
+    found: list[tuple[str, str | None]] = []
+    for node in nodes:
+        alias = node.alias_or_name.lower()
+        if not alias and isinstance(node, exp.Table):
+            alias = node.this.name.lower()
+        if wanted and alias != wanted:
+            continue
+        columns = context.names.source(alias)
+        if columns is None:
+            return None
+        found += [(c.name, c.type) for c in columns]
+    return found
 
 
 def _sum(inner: str | None) -> str | None:
     """A sum is wider than what is summed."""
-    if inner == "BIGINT":
+    if inner in ("BIGINT", "HUGEINT", "BOOLEAN", "NULL"):
         return "HUGEINT"
     if inner is not None and inner.startswith("DECIMAL("):
-        return f"DECIMAL(38,{inner[8:-1].split(',')[1]})"
+        return f"DECIMAL(38,{digits(inner)[1]})"
     return "DOUBLE" if inner == "DOUBLE" else None
 
 

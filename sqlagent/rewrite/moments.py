@@ -40,6 +40,8 @@ def moment(node: exp.Expr, context: Context) -> Moment | None:
     """What a time expression says; None for one that is no time, such as a number."""
     if isinstance(node, exp.Paren):
         return moment(node.this, context)
+    if isinstance(node, exp.Null):
+        return Moment(node)
     if isinstance(node, exp.CurrentTimestamp):
         return Moment(None)
     if isinstance(node, exp.CurrentDate):
@@ -50,6 +52,13 @@ def moment(node: exp.Expr, context: Context) -> Moment | None:
             interval(node.expression, isinstance(node, exp.Sub)),
         )
         return inner.then(*step) if inner and step is not None else None
+    if isinstance(node, (exp.Add, exp.Sub)) and kind(node.this, context) == "DATE":
+        days = node.expression
+        inner = (
+            moment(node.this, context) if isinstance(days, exp.Literal) and days.is_int else None
+        )
+        sign = "-" if isinstance(node, exp.Sub) else "+"
+        return inner.then(f"{sign}{days.name} day") if inner else None
     if isinstance(node, exp.Cast) and not isinstance(node, exp.TryCast):
         to = kind(node, context)
         inner = moment(node.this, context) if to in ("TIMESTAMP", "DATE") else None

@@ -13,6 +13,9 @@ COMPARISONS = (
 )  # fmt: skip
 
 
+_TIMES = ("TIMESTAMP", "DATE")
+
+
 def times(tree: exp.Expr, context: Context) -> exp.Expr:
     """Both sides of a comparison with a time in one form."""
     for node in list(tree.find_all(*COMPARISONS, exp.Between, exp.In)):
@@ -20,10 +23,21 @@ def times(tree: exp.Expr, context: Context) -> exp.Expr:
             continue  # SET a = b assigns
         sides = operands(node)
         kinds = {kind(side, context) for side in sides}
-        if "TIMESTAMP" in kinds or "DATE" in kinds:
+        if ("TIMESTAMP" in kinds or "DATE" in kinds) and any(map(_julian, sides)):
+            for side in sides:
+                if kind(side, context) in ("TIMESTAMP", "DATE"):
+                    day = exp.Anonymous(this="sq_julianday", expressions=[side.copy()])
+                    side.replace(day)
+                    context.changed = True
+        elif "TIMESTAMP" in kinds or "DATE" in kinds:
             for side in sides:
                 _normalise(side, "TIMESTAMP" if "TIMESTAMP" in kinds else "DATE", context)
     return tree
+
+
+def _julian(node: exp.Expr) -> bool:
+    """Whether an expression counts in julian days, so that a time beside it is meant as one."""
+    return any(n.name.lower() == "sq_julianday" for n in node.find_all(exp.Anonymous))
 
 
 def operands(node: exp.Expr) -> list[exp.Expr]:
@@ -40,6 +54,8 @@ def _normalise(side: exp.Expr, target: str, context: Context) -> None:
     if isinstance(side, (exp.Null, exp.Boolean)):
         return
     found = moment(side, context)
+    if found is None and context.engine == "duckdb" and kind(side, context) in _TIMES:
+        return  # a time of DuckDB's own
     if found is None:
         context.doubts.append("a comparison of a time with what may be none")
         return

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -14,34 +15,43 @@ from sqlagent.engines.sqlite import Database
 from sqlagent.errors import ProgrammingError
 from sqlagent.migrate import refuse_own
 from sqlagent.plan.plans import (
+    Attach,
     Call,
     Calls,
     ColumnsWrite,
+    Databases,
     Define,
+    Detach,
     Duck,
     Explain,
     Import,
     Lite,
     Merge,
+    Native,
     Plan,
+    Remote,
     Setting,
     Transaction,
 )
+from sqlagent.run.attaching import RunAttach, RunDatabases, RunDetach, scanned
 from sqlagent.run.calls import RunCalls
 from sqlagent.run.lite import LiteRead, LiteWrite
 from sqlagent.run.session import RunSetting, RunTransaction
 from sqlagent.run.writing import outdated
+from sqlagent.sources.file import FileSource
 
 if TYPE_CHECKING:
     from sqlagent.connection import Connection, Runner
     from sqlagent.cursor import Cursor
 
 
+NOT_KEPT = (Setting, Define, Attach, Detach, Databases)
+
+
 def runner_for(connection: Connection, sql: str) -> tuple[Runner, bool]:
     """What runs a text, and whether it may be kept for the next time."""
     planned = plan_of(connection, sql)
-    runner = make(connection.database, planned, connection)
-    return runner, not isinstance(planned.run, Setting | Define)
+    return make(connection.database, planned, connection), not isinstance(planned.run, NOT_KEPT)
 
 
 def plan_of(connection: Connection, sql: str, **settings: str) -> Plan:
@@ -61,6 +71,10 @@ def plan_of(connection: Connection, sql: str, **settings: str) -> Plan:
         from sqlagent.run.define import overlaid
 
         catalog = overlaid(catalog, connection)
+    catalog = catalog._replace(
+        sources=ChainMap({"": FileSource(connection)}, connection.sources),
+        scanned=lambda path: scanned(connection, path),
+    )
     return plan(sql, catalog, {**connection.settings, **settings}, database.protected)
 
 
@@ -77,6 +91,10 @@ def make(database: Database, planned: Plan, connection: Connection | None = None
 def _make(database: Database, planned: Plan) -> Runner:
     run = planned.run
     if isinstance(run, Lite):
+        if run.source:
+            from sqlagent.run.attached import RunAttached
+
+            return RunAttached(run, planned.sql)
         if run.ddl:
             refuse_own(planned.sql)
         return (
@@ -114,6 +132,20 @@ def _make(database: Database, planned: Plan) -> Runner:
         from sqlagent.run.procedures import RunCall
 
         return RunCall(database, run)
+    if isinstance(run, Attach):
+        return RunAttach(run, planned.sql)
+    if isinstance(run, Detach):
+        return RunDetach(run, planned.sql)
+    if isinstance(run, Databases):
+        return RunDatabases(run)
+    if isinstance(run, Remote):
+        from sqlagent.run.remote import RunRemote
+
+        return RunRemote(run, planned.sql)
+    if isinstance(run, Native):
+        from sqlagent.run.native import RunNative
+
+        return RunNative(database, run, planned.sql)
     from sqlagent.run.duck import RunDuck, RunFill
 
     return (
@@ -127,14 +159,11 @@ def run_many(connection: Connection, cursor: Cursor, sql: str, parameters: Itera
     """`executemany`: one transaction around the statement with each set of parameters."""
     outdated(connection)  # its plans are then gone
     runner = connection.plans.get(sql) or connection._runner(sql)
-    if isinstance(runner, LiteWrite):
-        runner.many(connection, cursor, parameters)
+    many = getattr(runner, "many", None)
+    if many is not None:
+        many(connection, cursor, parameters)
         return
-    writes = isinstance(getattr(runner, "plan", None), ColumnsWrite)
-    if writes and runner.plan.sets is not None:  # type: ignore[attr-defined]  # a RunColumns
-        runner.many(connection, cursor, parameters)  # type: ignore[attr-defined]  # likewise
-        return
-    if not isinstance(runner, RunCalls) and not writes:
+    if not getattr(runner, "repeats", isinstance(runner, RunCalls)):
         raise ProgrammingError("executemany is for statements that write")
     own = connection.txn is None
     if own:

@@ -409,7 +409,7 @@ def bounded(
         if handle.data_version() != handle.seen and lite.stale(connection, handle):
             again = True
             return True
-        cursor._columns = lite.columns_of(rows)
+        cursor._columns = lite.columns_of(connection, rows)
         if len(rows) == first:
             streamed = True
             lite.stream(connection, cursor, handle, found, rows)

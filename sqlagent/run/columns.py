@@ -33,7 +33,9 @@ _TYPES = {"HUGEINT": "DECIMAL(38,0)", "INTEGER": "BIGINT", '"NULL"': "VARCHAR"}
 
 
 class RunColumns:
-    """The runner of a ColumnsWrite."""
+    """The runner of a ColumnsWrite. `many` takes all sets of parameters at once, where it can."""
+
+    repeats = True  # executemany may run it for each set
 
     def __init__(self, database: Database, plan: ColumnsWrite, text: str) -> None:
         self.database = database
@@ -41,6 +43,7 @@ class RunColumns:
         self.text = text
         read = Duck(plan.sql, plan.parameters, plan.tables, plan.files, plan.functions)
         self.read = read._replace(files=positional(read))
+        self.many = self.all_sets if plan.sets is not None else None
 
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
         if outdated(connection):
@@ -71,7 +74,7 @@ class RunColumns:
             for v in several
         ]
 
-    def many(self, connection: Connection, cursor: Cursor, parameters: Iterable[Any]) -> None:
+    def all_sets(self, connection: Connection, cursor: Cursor, parameters: Iterable[Any]) -> None:
         """An INSERT of every set of parameters, as one part."""
         import pyarrow as pa
 

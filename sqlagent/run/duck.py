@@ -12,10 +12,13 @@ from sqlagent.engines.duckdb import DuckEngine, DuckResult
 from sqlagent.engines.sqlite import Database, Handle, translate
 from sqlagent.errors import DataError, Error, NotSupportedError, ProgrammingError
 from sqlagent.functions import functions
+from sqlagent.plan.named import spread
 from sqlagent.plan.plans import Duck, Fill
+from sqlagent.run.across import Across, Stale
+from sqlagent.run.attached import source_of, writing_to
 from sqlagent.run.lite import LiteRead
-from sqlagent.run.writing import fail, open_handle, outdated, writing
-from sqlagent.sync.columns import NotColumnar
+from sqlagent.run.writing import fail, open_handle, outdated
+from sqlagent.types import widened
 from sqlagent.values import pick, stored
 
 if TYPE_CHECKING:
@@ -47,6 +50,10 @@ class RunDuck:
         self.plan = plan._replace(files=positional(plan))
         self.text = text
         self.lite = None if plan.lite is None else LiteRead(database, plan.lite, text)
+        self.past: Any = None  # what earlier runs taught of feeds
+        self.across: Across | None = None
+        if plan.across is not None:
+            self.across = Across(database, plan, plan.across, text)
 
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
         if connection.txn is not None and self.lite is not None:
@@ -55,10 +62,18 @@ class RunDuck:
         if outdated(connection):
             connection._run(cursor, self.text, parameters)
             return
+        if self.across is not None and self.across.may(connection):
+            self.across(connection, cursor, parameters)
+            return
         try:
             result = self.start(connection, parameters)
-        except NotColumnar:
+        except Stale:
+            connection.plans.clear()
+            connection._run(cursor, self.text, parameters)
+            return
+        except NotSupportedError as error:  # NotColumnar, or what DuckDB has not learnt yet
             if self.lite is None:
+                error.sql = error.sql or self.text
                 raise
             self.lite(connection, cursor, parameters)
             return
@@ -70,17 +85,35 @@ class RunDuck:
             if error.sql is None or error.sql != self.text:
                 error.sql, error.position = self.text, None
             raise
-        cursor._columns = result.columns
+        given = spread(self.plan.names, len(result.columns))
+        columns = [
+            (new or name, widened(kind))
+            for new, (name, kind) in zip(given, result.columns, strict=True)
+        ]
+        cursor._columns = columns
+        if shared_by(connection) is not None:  # the next statement is to use its cursor
+            cursor._iter = iter(list(result.rows()))
+            return
         cursor._iter = self.rows(connection, result)
-        cursor._table = result.arrow
+        cursor._table = lambda: unified(result.arrow(), columns)
         cursor._close = result.close
+        cursor._feeds = result.feeds
 
     def start(
-        self, connection: Connection, parameters: Any, within: float | None = None
+        self,
+        connection: Connection,
+        parameters: Any,
+        shared: Any = None,
+        within: float | None = None,
     ) -> DuckResult:
-        """Run it, `within` so many seconds; in a transaction, over what that transaction sees."""
+        """Run it, `within` so many seconds; in a transaction, over what that transaction sees: on
+        the cursor `shared` where DuckDB writes in it."""
+        shared = shared or shared_by(connection)
+        for name in self.plan.natives:
+            connection.sources[name].check()
         duck = engine(self.database, connection.settings["memory_limit_mb"])
         self.database.duck_settings.update(connection.settings)
+        given = parameters
         values = pick(self.plan.parameters, parameters)
         values = list(values.values()) if isinstance(values, dict) else list(values)
         values = [
@@ -94,6 +127,20 @@ class RunDuck:
         handle = Interruptible()
         connection.running[id(handle)] = handle
         try:
+            if self.plan.feeds or shared is not None:
+                from sqlagent.run.feeds import Realising
+
+                feeding = Realising(connection, duck, self.plan, given, self.past)
+                result = duck.run_prepared(
+                    self.plan,
+                    values,
+                    feeding,
+                    timeout_s=limit,
+                    started=handle.started,
+                    cursor=shared,
+                )
+                result.feeds, self.past = feeding.steps, feeding.past
+                return result
             if connection.txn is not None:
                 with connection.txn_lock:
                     own = open_handle(connection)
@@ -112,6 +159,11 @@ class RunDuck:
             yield from result.rows()
         finally:
             connection.running.pop(id(handle), None)
+
+
+def shared_by(connection: Connection) -> Any:
+    """The cursor of the attached database of DuckDB's that the transaction writes, if it does."""
+    return None if connection.other is None else getattr(connection.other, "cursor", None)
 
 
 def positional(plan: Duck) -> tuple[str | int, ...]:
@@ -134,6 +186,13 @@ def adapted(value: Any) -> Any:
     if type(value).__module__ == "numpy":
         return value.tolist()
     return value
+
+
+def unified(table: Any, columns: list[tuple[str, str]]) -> Any:
+    """DuckDB's Arrow table in the types and names that SQLite's rows have too."""
+    from sqlagent.arrow import alike
+
+    return alike(table, columns)
 
 
 class Interruptible:
@@ -164,6 +223,7 @@ class RunFill:
             connection._run(cursor, self.text, parameters)
             return
         plan = self.plan
+        target = source_of(connection, plan.target) if plan.target else None
         result = self.source.start(connection, parameters)
         try:
             columns = result.columns
@@ -190,11 +250,15 @@ class RunFill:
                     handle.executemany(insert, batch)
                 return done + len(batch)
 
-            cursor.rowcount = writing(connection, work, self.text, several=True)
+            cursor.rowcount = writing_to(connection, target, work, self.text, several=True)
         finally:
             result.close()
         if plan.create is not None:
-            connection.schema_changed()
+            if target is None:
+                connection.schema_changed()
+            else:
+                connection.plans.clear()
+                target.database.known_catalog = None
 
 
 def definition(create: str, table: str, columns: list[tuple[str, str]]) -> str:

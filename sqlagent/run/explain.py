@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from sqlagent.engines.sqlite import Database, translate
-from sqlagent.plan.plans import Calls, ColumnsWrite, Define, Duck, Explain, Fill, Lite, Merge, Plan
+from sqlagent.plan.plans import (
+    Calls,
+    ColumnsWrite,
+    Define,
+    Duck,
+    Explain,
+    Fill,
+    Lite,
+    Merge,
+    Native,
+    Plan,
+    Remote,
+)
 from sqlagent.values import pick
 
 if TYPE_CHECKING:
@@ -59,17 +71,26 @@ class RunExplain:
         if isinstance(run, Lite):
             step: Step = {"engine": "sqlite", "does": "write" if run.writes else "read"}
             step |= {"why": run.why, "sql": run.sql, "tables": list(run.tables)}
+            if run.source:
+                step["source"] = run.source
             step["plan"] = self.lite_plan(connection, run, parameters)
             return [step]
         if isinstance(run, Duck):
             step = {"engine": "duckdb", "does": "read", "why": run.why, "sql": run.sql}
             step["tables"] = list(run.tables)
             step["files"] = [str(f) for f in run.files]
+            from sqlagent.run.feeds import across_step, steps_of
+
             fed = [
                 {"engine": "sqlite", "does": "feed", "tables": list(run.tables),
                  "why": "the columns of these tables follow their rows in the file"}
             ] if run.tables else []  # fmt: skip
-            return [step, *fed]
+            first = [across_step(run)] if run.across and connection.txn is None else []
+            return [*first, step, *steps_of(run.feeds), *fed]
+        if isinstance(run, Native | Remote):
+            from sqlagent.run.attached import explained
+
+            return explained(self, connection, run, parameters)
         if isinstance(run, Calls):
             names = [o.function for o in run.outputs if o.function]
             step = {"engine": "sqlite", "does": "write", "functions": names}
@@ -94,12 +115,14 @@ class RunExplain:
         """SQLite's own query plan."""
         if run.ddl:
             return []
-        handle = connection.txn or self.database.checkout()
+        database = connection.sources[run.source].database if run.source else self.database
+        own = connection.held(run.source) if run.source else connection.txn
+        handle = own or database.checkout()
         try:
             if run.functions:
                 from sqlagent.engines.sqlite_functions import ensure
 
-                ensure(handle, self.database)
+                ensure(handle, database)
             values = pick(run.parameters, parameters) if parameters else ()
             sql = "EXPLAIN QUERY PLAN " + run.sql
             try:
@@ -113,8 +136,8 @@ class RunExplain:
         except Exception as error:
             raise translate(error, self.text) from None
         finally:
-            if handle is not connection.txn:
-                self.database.give_back(handle)
+            if handle is not own:
+                database.give_back(handle)
 
 
 def text_of(step: Step) -> list[str]:
@@ -123,7 +146,7 @@ def text_of(step: Step) -> list[str]:
     if "rows" in step:
         head += f" ({step['rows']} rows, {step['time_ms']} ms)"
     lines = [head]
-    for name in ("why", "tables", "files", "functions", "sql"):
+    for name in ("why", "source", "tables", "files", "functions", "sql"):
         value = step.get(name)
         if value:
             lines.append(f"  {name}: {', '.join(value) if isinstance(value, list) else value}")

@@ -10,7 +10,9 @@ import apsw
 
 from sqlagent.engines import schema
 from sqlagent.engines.sqlite import Database, Handle, translate
+from sqlagent.engines.sqlite_errors import inexact, not_exact
 from sqlagent.errors import InterfaceError
+from sqlagent.plan.named import spread
 from sqlagent.plan.plans import Lite
 from sqlagent.run.stat import UNCOUNTED, Stat, now_ms
 from sqlagent.run.writing import (
@@ -22,7 +24,7 @@ from sqlagent.run.writing import (
     writing,
     writing_bare,
 )
-from sqlagent.values import pick, row_converter, stored_all
+from sqlagent.values import pick, row_converter, stored_all, stored_in
 
 if TYPE_CHECKING:
     from sqlagent.connection import Connection
@@ -60,18 +62,24 @@ class Runnable:
         try:
             if self.columns is None:
                 return self.first(handle, parameters)
-            if parameters and not plain(parameters):
-                parameters = stored_all(parameters)
+            if parameters and (self.plan.stores or not plain(parameters)):
+                parameters = self.store(parameters)
             return handle.execute(self.sql, parameters)
         except KeyError as error:  # APSW's, for a name that the mapping does not have
             raise InterfaceError(
                 f"no value was given for parameter {error}", sqlstate="07001"
             ) from None
 
+    def store(self, parameters: Any) -> Any:
+        """Parameters in the forms that the file keeps."""
+        if self.plan.stores:
+            return stored_in(parameters, self.plan.stores)
+        return stored_all(parameters)
+
     def first(self, handle: Handle, parameters: Any) -> Any:
         """The first execution also learns the columns, before any row: none may come."""
         cursor = handle.cursor()
-        parameters = stored_all(parameters)
+        parameters = self.store(parameters)
 
         def see(traced: Any, _sql: str, _bindings: Any) -> bool:
             if self.columns is None:
@@ -92,22 +100,43 @@ class Runnable:
             return []
         known = self.plan.types or ()
         columns = []
+        given = spread(self.plan.names, len(description))
         for at, (name, declared, _, table, origin) in enumerate(description):
             kind = known[at] if len(known) == len(description) else None
-            columns.append((name, kind or schema.column_type(table, origin, declared)))
+            kind = kind or schema.column_type(table, origin, declared)
+            columns.append((given[at] or name, kind))
         self.convert = row_converter([kind for _, kind in columns])
         self.untyped = any(kind is None for _, kind in columns)
         return columns
 
-    def columns_of(self, rows: list[tuple[Any, ...]]) -> Any:
-        """The columns; where nothing is declared (an expression), the first row says the type."""
+    def columns_of(self, connection: Connection, rows: list[tuple[Any, ...]]) -> Any:
+        """The columns; where nothing is declared (an expression), the first row says the type.
+
+        Where that is NULL or missing, the parser finds it out, if anybody asks.
+        """
         columns = self.columns
-        if not self.untyped or not rows or columns is None:
+        if not self.untyped or columns is None:
             return columns
-        return [
+        first = rows[0] if rows else (None,) * len(columns)
+        found = [
             (name, kind or VALUE_TYPES.get(type(value)))
-            for (name, kind), value in zip(columns, rows[0], strict=True)
+            for (name, kind), value in zip(columns, first, strict=True)
         ]
+        if any(kind is None for _, kind in found):
+            return lambda: self.inferred(connection, found)
+        return found
+
+    def inferred(
+        self, connection: Connection, columns: list[tuple[str, str | None]]
+    ) -> list[tuple[str, str | None]]:
+        """The columns with the types that the statement's text says."""
+        from sqlagent.plan.route import described
+
+        catalog = schema.catalog(self.database)
+        kinds = described(self.text, catalog, connection.settings)
+        if kinds is None or len(kinds) != len(columns):
+            return columns
+        return [(name, kind or new) for (name, kind), new in zip(columns, kinds, strict=True)]
 
     def prepare(self, connection: Connection, handle: Handle) -> None:
         if self.functions:
@@ -156,13 +185,15 @@ class LiteRead(Runnable):
         except BaseException as error:
             del running[key]
             database.give_back(handle)
+            if self.plan.exact is not None and self.exactly(connection, cursor, parameters, error):
+                return
             raise translate(error, self.text) from None
         if found is None:
             del running[key]
             database.give_back(handle)
             connection._run(cursor, self.text, parameters)
             return
-        cursor._columns = self.columns_of(rows) if self.untyped else self.columns
+        cursor._columns = self.columns_of(connection, rows) if self.untyped else self.columns
         if len(rows) == FIRST_ROWS:
             self.stream(connection, cursor, handle, found, rows)
             return
@@ -183,6 +214,22 @@ class LiteRead(Runnable):
             from sqlagent.run.offer import Timed
 
             connection.plans[self.text] = Timed(self)
+
+    def exactly(
+        self, connection: Connection, cursor: Cursor, parameters: Any, error: BaseException
+    ) -> bool:
+        """After a row that SQLite cannot say exactly, ask DuckDB; whether that was it."""
+        if not inexact(error):
+            return False
+        if self.plan.exact is True:  # the user chose SQLite
+            if "integer overflow" in str(error):  # of a sum, which DuckDB makes wider
+                raise not_exact("a sum of more than 64 bits", self.text) from None
+            return False
+        from sqlagent.run.duck import RunDuck
+
+        plan = self.plan.exact._replace(names=self.plan.names)
+        RunDuck(self.database, plan, self.text)(connection, cursor, parameters)
+        return True
 
     def stale(self, connection: Connection, handle: Handle) -> bool:
         """Somebody else committed: has the schema changed under this plan?"""
@@ -242,9 +289,11 @@ class LiteRead(Runnable):
             self.prepare(connection, handle)
             rows = list(self.start(handle, parameters))
         except BaseException as error:
+            if self.plan.exact is not None and self.exactly(connection, cursor, parameters, error):
+                return
             fail(connection)
             raise translate(error, self.text) from None
-        cursor._columns = self.columns_of(rows)
+        cursor._columns = self.columns_of(connection, rows)
         cursor._iter = map(self.convert, rows) if self.convert else iter(rows)
 
 
@@ -254,6 +303,9 @@ class LiteWrite(Runnable):
     def __init__(self, database: Database, plan: Lite, text: str) -> None:
         super().__init__(database, plan, text)
         self.bare = not plan.tables and outside(text)
+        # A set of parameters is a row of INSERT … VALUES; of another write it may be any number.
+        words = set(text.upper().replace("(", " ").split())
+        self.counted = "INSERT" not in words or bool(words & {"OR", "CONFLICT", "SELECT"})
 
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
         if self.plan.defined and outdated(connection):
@@ -280,7 +332,7 @@ class LiteWrite(Runnable):
         cursor.rowcount = changes
         cursor.lastrowid = rowid
         if self.columns:
-            cursor._columns = self.columns_of(rows)
+            cursor._columns = self.columns_of(connection, rows)
             cursor._iter = map(self.convert, rows) if self.convert else iter(rows)
 
     def chunk(self, handle: Handle) -> None:
@@ -296,15 +348,22 @@ class LiteWrite(Runnable):
         sets = parameters if isinstance(parameters, list) else list(parameters)
         slots = self.slots
 
-        def work(handle: Handle) -> None:
+        def work(handle: Handle) -> int:
             self.prepare(connection, handle)
             values = sets if slots is None else [pick(slots, p) for p in sets]
-            if not all(map(plain, values)):
-                values = [stored_all(v) for v in values]
-            for _ in handle.executemany(self.sql, values):
-                pass
+            if self.plan.stores or not all(map(plain, values)):
+                values = [self.store(v) for v in values]
+            changed = 0
+            if self.counted:
+                for each in values:
+                    for _ in handle.execute(self.sql, each):
+                        pass
+                    changed += handle.changes()
+            else:
+                for _ in handle.executemany(self.sql, values):
+                    pass
+                changed = len(values)
             self.chunk(handle)
+            return changed
 
-        if sets:
-            writing(connection, work, self.text, several=True)
-        cursor.rowcount = len(sets)
+        cursor.rowcount = writing(connection, work, self.text, several=True) if sets else 0

@@ -23,6 +23,8 @@ def offer(connection: Connection, planned: Plan, runner: Any) -> Runner:
     """What runs a plan of this connection: `runner`, counted, or a choice of engines."""
     run, database = planned.run, connection.database
     assert isinstance(run, Lite | Duck)  # the others run in one way alone
+    if beyond(run):
+        return runner  # type: ignore[no-any-return]
     if LOG in run.tables and not (isinstance(run, Lite) and run.writes):
         return Flushed(runner)
     own = all(t.startswith("sqlagent_") or t.startswith("sqlite_") for t in run.tables)
@@ -60,6 +62,13 @@ def read(connection: Connection, planned: Plan, runner: Any, known: Known) -> Ru
     return Choice(found, known, planned.sql, lite, duck, free)
 
 
+def beyond(run: Lite | Duck) -> bool:
+    """Whether a read reaches other databases, or tables by feeds: the planner has chosen then."""
+    if isinstance(run, Lite):
+        return bool(run.source)
+    return bool(run.feeds or run.natives or run.across)
+
+
 def may_choose(connection: Connection, run: Any, known: Known) -> bool:
     """Whether both engines may run a read of this plan, with the same rows."""
     lite = run if isinstance(run, Lite) else run.lite
@@ -83,7 +92,7 @@ def decided(connection: Connection, planned: Plan) -> Lite | Duck:
         kept = run.lite if isinstance(run, Duck) else None
         return run if kept is None else kept._replace(why="the transaction's own rows are there")
     writes = isinstance(run, Lite) and (run.writes or run.ddl)
-    if writes or LOG in run.tables:
+    if writes or beyond(run) or LOG in run.tables:
         return run
     known = experience(connection.database).known(planned.sql, run.tables)
     runner = _make(connection.database, planned)

@@ -42,11 +42,13 @@ class RunTransaction:
                         raise ProgrammingError("no transaction is open", sqlstate="25P01")
                     connection.begin()
                 try:
-                    open_handle(connection, check=verb != "rollback_to").execute(
-                        text[verb] + quoted
-                    )
+                    own = open_handle(connection, check=verb != "rollback_to")
+                    if connection.other is not None:
+                        connection.other.savepoint(text[verb] + quoted)
+                    own.execute(text[verb] + quoted)
                 except apsw.Error as error:
                     raise translate(error) from None
+                remember(connection.savepoints, verb, quoted)
                 if verb == "rollback_to":
                     connection.txn_failed = False
                     connection.plans.clear()
@@ -54,6 +56,17 @@ class RunTransaction:
                         forget = getattr(service, "transaction_ended", None)
                         if forget is not None:
                             forget()
+
+
+def remember(savepoints: list[str], verb: str, quoted: str) -> None:
+    """Keep which savepoints are open: one that a name is released with ends those after it."""
+    if verb == "savepoint":
+        savepoints.append(quoted)
+        return
+    folded = [s.lower() for s in savepoints]
+    if quoted.lower() in folded:
+        last = len(folded) - 1 - folded[::-1].index(quoted.lower())
+        del savepoints[last + (verb == "rollback_to") :]
 
 
 class RunSetting:

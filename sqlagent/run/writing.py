@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlagent.engines import schema
 from sqlagent.engines.sqlite import Handle, translate
-from sqlagent.errors import Error, ProgrammingError
+from sqlagent.errors import Error, NotSupportedError, ProgrammingError
 
 if TYPE_CHECKING:
     from sqlagent.connection import Connection
@@ -29,25 +29,50 @@ def writing(
             connection.begin()
         with connection.txn_lock:
             handle = open_handle(connection)
-            with limited(connection, handle):
-                if not several:
-                    return work(handle)
-                handle.execute("SAVEPOINT one")
-                try:
-                    result = work(handle)
-                except BaseException:
-                    if handle.in_transaction:
-                        handle.execute("ROLLBACK TO one")
-                        handle.execute("RELEASE one")
-                    raise
-                handle.execute("RELEASE one")
-                return result
+            claim(connection, "")
+            return within(connection, handle, work, several)
     except BaseException as error:
-        fail(connection)
-        translated = translate(error, text)
-        if isinstance(translated, Error) and translated.sql is None:
-            translated.sql = text
-        raise translated from None
+        raise failed(connection, error, text) from None
+
+
+def claim(connection: Connection, name: str) -> None:
+    """Take note of the database ('' is the file) that the transaction writes: it may be but one."""
+    if connection.wrote is not None and connection.wrote != name:
+        first, second = (f'"{n}"' if n else "the file itself" for n in (connection.wrote, name))
+        raise NotSupportedError(
+            f"this transaction writes {first}: it cannot write {second} too",
+            detail="two databases have no commit in common: a crash could keep one half",
+            hint="COMMIT first.", sqlstate="25000",
+        )  # fmt: skip
+    connection.wrote = name
+
+
+def within(
+    connection: Connection, handle: Handle, work: Callable[[Handle], Any], several: bool
+) -> Any:
+    """Run a write in an open transaction."""
+    with limited(connection, handle):
+        if not several:
+            return work(handle)
+        handle.execute("SAVEPOINT one")
+        try:
+            result = work(handle)
+        except BaseException:
+            if handle.in_transaction:
+                handle.execute("ROLLBACK TO one")
+                handle.execute("RELEASE one")
+            raise
+        handle.execute("RELEASE one")
+        return result
+
+
+def failed(connection: Connection, error: BaseException, text: str) -> BaseException:
+    """A write's error as it is raised."""
+    fail(connection)
+    translated = translate(error, text)
+    if isinstance(translated, Error) and translated.sql is None:
+        translated.sql = text
+    return translated
 
 
 def writing_bare(connection: Connection, work: Callable[[Handle], Any], text: str) -> Any:

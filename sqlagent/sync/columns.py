@@ -8,6 +8,7 @@ from it would differ from SQLite's. (pyarrow is imported on first use.)
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlagent.engines.schema import VECTORS
@@ -103,8 +104,11 @@ def declared(connection: apsw.Connection, table: str) -> tuple[Any, ...] | None:
     return (*row, tuple(info))
 
 
-def describe(connection: apsw.Connection, table: str) -> Shape:
-    """The shape of a table as the file has it now. Raises ProgrammingError, NotColumnar."""
+def describe(connection: apsw.Connection, table: str, only: Collection[str] | None = None) -> Shape:
+    """The shape of a table, or of `only` some of its columns, as the file has it now.
+
+    Raises ProgrammingError, NotColumnar.
+    """
     says = declared(connection, table)
     if says is None:
         raise ProgrammingError(f'table "{table}" does not exist', sqlstate="42P01")
@@ -122,7 +126,9 @@ def describe(connection: apsw.Connection, table: str) -> Shape:
             key = quoted(key_column)
         else:
             key = rowid_name([c[0] for c in info])
-    fields = tuple(_field(connection, name, c[0], c[1]) for c in info)
+    fields = tuple(
+        _field(connection, name, c[0], c[1]) for c in info if only is None or c[0] in only
+    )
     return Shape(name, key, key_column, fields, says)
 
 
@@ -210,7 +216,7 @@ def field(name: str, kind: str) -> Field:
         return Field(name, kind, "TEXT", f"{number} {text[5:]}", cast)
     if re.fullmatch(r"FLOAT\[\d*\]", kind):
         return Field(name, kind, "VECTOR", column, f"CAST({{0}} AS {kind})")
-    if kind.endswith("]"):
+    if kind.endswith("]") or kind.startswith("STRUCT("):
         return Field(name, kind, "TEXT", text, f"CAST(CAST({{0}} AS JSON) AS {kind})")
     return Field(name, kind, "TEXT", text, f"CAST({{0}} AS {kind})")  # TIME, UUID
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,12 @@ if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Database, Handle
 
 ATTEMPTS = 5
+ATTEMPTS_BESIDE = 40
 INSTALL_WAIT_MS = 100
+
+
+class Overtaken(OperationalError):
+    """Copies and a transaction beside them could not be of one commit."""
 
 
 class Replicas:
@@ -57,21 +62,25 @@ class Replicas:
 
     # What callers use ---------------------------------------------------------------------------
 
-    def fresh(self, tables: Iterable[str]) -> int:
+    def fresh(self, tables: Iterable[str], beside: Callable[[], None] | None = None) -> int:
         """Bring the copies of `tables` (and all that exist) up to the last commit: `dropped` then.
 
-        Raises NotColumnar for a table that cannot be columns, ProgrammingError for one that is not.
+        `beside` begins a read transaction of the caller's, anew each time that it is called: the
+        copies are then of the very commit that the last one sees.
+        Raises NotColumnar for a table that cannot be columns, ProgrammingError for one that is not,
+        Overtaken where the two could not be brought together.
         """
         wanted = [t.lower() for t in tables]
         with self.lock:
             seen = self._now()
-            there = self._replicas.keys() | self.parts.copies.keys()
-            if seen == self._seen and there.issuperset(wanted):
+            known = self._replicas.keys() | self.parts.copies.keys()
+            there = seen == self._seen and known.issuperset(wanted)
+            if there and beside is None:
                 return self.dropped
             self._busy.clear()
-            for _ in range(ATTEMPTS):
+            for _ in range(ATTEMPTS if beside is None else ATTEMPTS_BESIDE):
                 try:
-                    if self._catch_up(wanted):
+                    if self._catch_up(wanted, beside):
                         return self.dropped
                 except Unsound as error:
                     self._forget([error.name])
@@ -85,6 +94,8 @@ class Replicas:
                     raise duck_errors.translate(error) from None
                 finally:
                     self._discard_drafts()
+            if beside is not None:
+                raise Overtaken("others commit faster than two transactions can begin")
             raise OperationalError("the columns could not catch up: the schema keeps changing")
 
     def names(self) -> list[str]:
@@ -137,12 +148,11 @@ class Replicas:
         """
         with self.lock:  # so that the copies stay where they are until the cursor has seen them
             cursor.execute("BEGIN")
+            known = {} if getattr(cursor, "shared", False) else self._replicas
             for table in tables:
                 if self.parts.private(cursor, connection, table) is not None:
                     continue
-                private.make(
-                    cursor, connection, table, self._replicas.get(table.lower()), self._schema
-                )
+                private.make(cursor, connection, table, known.get(table.lower()), self._schema)
 
     # What is in the file ------------------------------------------------------------------------
 
@@ -158,15 +168,20 @@ class Replicas:
         """A value that changes with every commit."""
         return tuple(log.rows(self._connection(), "PRAGMA data_version"))
 
-    def _catch_up(self, wanted: Sequence[str]) -> bool:
-        """One attempt; False when triggers were made and the state must be read again."""
+    def _catch_up(self, wanted: Sequence[str], beside: Callable[[], None] | None) -> bool:
+        """One attempt; False when triggers were made and the state must be read again, or when
+        somebody committed between the beginning of `beside` and ours."""
         reader = self._connection()
         missing = [w for w in wanted if w not in self._replicas]
         with contextlib.ExitStack() as stack:
             path = self._attach(reader, missing, stack)
             seen = self._now()  # before the snapshot is taken: never later than it
+            if beside is not None:
+                beside()
             reader.execute("BEGIN")
             stack.callback(_end, reader)
+            if beside is not None and self._now() != seen:
+                return False
             schema = log.number(reader, "schema_version")
             span = log.span(reader)
             if schema != self._schema:

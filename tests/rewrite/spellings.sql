@@ -15,7 +15,7 @@ duckdb: SELECT n / 2 FROM t
 
 -- division by a column
 SELECT x / nullif(n, 0) FROM t
-sqlite: SELECT (x / NULLIF(n, 0)) FROM t
+sqlite: SELECT (COALESCE(x / NULLIF(n, 0), CASE WHEN NOT x IS NULL AND NOT NULLIF(n, 0) IS NULL THEN json_extract('0', 'sqlagent: a division by zero') END)) FROM t
 duckdb: SELECT x / nullif(n, 0) FROM t
 
 -- integer division
