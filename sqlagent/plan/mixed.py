@@ -134,7 +134,7 @@ class Mixed:
             raise
         if isinstance(made, Duck) and made.lite is not None and not forced:
             made = made.lite  # its rows are in SQLite: to feed them all costs more than it saves
-        if isinstance(made, Lite):
+        if isinstance(made, Lite) and (made.writes or not made.exact):
             return made._replace(source=alias, why=why)
         return None
 

@@ -45,7 +45,7 @@ def pushed(router: Router, table: str, condition: exp.Expr) -> Pushed | None:
         return None
     mine, said = router.passed(select, context, "sqlite")
     where = said.args.get("where")
-    if mine.doubts or mine.functions or where is None:
+    if mine.doubts or mine.checked or mine.functions or where is None:
         return None
     return Pushed(_binary(where.this, known), expects)
 

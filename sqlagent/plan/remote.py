@@ -135,7 +135,7 @@ def _elsewhere(
     except Error as error:
         error.sql = sql  # of the same length: its places hold
         raise
-    if isinstance(found, Lite):
+    if isinstance(found, Lite) and (found.writes or not found.exact):
         return found._replace(source=alias, why=_why(alias), sql=found.sql.strip())
     return None
 

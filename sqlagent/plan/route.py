@@ -250,7 +250,8 @@ class Router:
             if node.args.get("catalog") is not None:
                 node.set("db", node.args["catalog"])
                 node.set("catalog", None)
-        return self.lite(said, context, sources)[0]
+        found = self.lite(said, context, sources)[0]
+        return None if found is None or found.exact else found
 
     def files(self, sources: Sources) -> tuple[str | int, ...]:
         """The files, with the user's slot for each parameter among them."""

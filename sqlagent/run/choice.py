@@ -420,6 +420,8 @@ def bounded(
     except BaseException as error:
         if late:
             return False
+        if lite.exactly(connection, cursor, parameters, error):
+            return True
         raise translate(error, lite.text) from None
     finally:
         if not streamed:

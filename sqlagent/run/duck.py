@@ -49,7 +49,10 @@ class RunDuck:
         self.database = database
         self.plan = plan._replace(files=positional(plan))
         self.text = text
-        self.lite = None if plan.lite is None else LiteRead(database, plan.lite, text)
+        lite = plan.lite
+        if lite is not None and lite.exact is True:  # this is what says the row that SQLite cannot
+            lite = lite._replace(exact=plan._replace(lite=None))
+        self.lite = None if lite is None else LiteRead(database, lite, text)
         self.past: Any = None  # what earlier runs taught of feeds
         self.across: Across | None = None
         if plan.across is not None:
@@ -103,8 +106,8 @@ class RunDuck:
         self,
         connection: Connection,
         parameters: Any,
-        shared: Any = None,
         within: float | None = None,
+        shared: Any = None,
     ) -> DuckResult:
         """Run it, `within` so many seconds; in a transaction, over what that transaction sees: on
         the cursor `shared` where DuckDB writes in it."""

@@ -122,7 +122,7 @@ class RunNative:
                     hold(connection, source)
             held = connection.other or HeldNative(connection, source)
             try:
-                result = self.read.start(connection, parameters, held.cursor)
+                result = self.read.start(connection, parameters, shared=held.cursor)
                 self.fill(cursor, result)
             except BaseException as error:
                 if held is connection.other:
