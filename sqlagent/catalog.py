@@ -27,7 +27,8 @@ class Column(NamedTuple):
 
 class Table(NamedTuple):
     """A table or view of the file. `kind` is 'table', 'view' or 'virtual' ('feed': rows of a
-    source, for one statement); `sql` is a view's definition, as CREATE VIEW has it.
+    source, for one statement), or for what SQLite itself does not have 'query' (a view),
+    'materialized' (a view) or 'columns' (a table); `sql` is its definition, as CREATE has it.
 
     `key` is the INTEGER PRIMARY KEY that is the rowid ('rowid' where there is none, None for
     WITHOUT ROWID tables). `collated`: its definition names a collation.
@@ -45,8 +46,26 @@ class Table(NamedTuple):
         return next((c for c in self.columns if c.name.lower() == lowered), None)
 
 
+class Definition(NamedTuple):
+    """What a user defined and SQLite has no place for, see `sqlagent_definitions`.
+
+    `kind` is 'macro', 'table macro', 'view', 'materialized view' or 'columns'; `sql` the CREATE
+    statement in `dialect`; `parameters` how many a macro has; `columns` what a relation shows.
+    """
+
+    name: str
+    kind: str
+    sql: str
+    dialect: str = "duckdb"
+    parameters: int = 0
+    columns: tuple[Column, ...] = ()
+
+
 class Catalog(NamedTuple):
     """The tables by lower-case name, as of `version` (SQLite's schema_version).
+
+    `definitions` are the users' macros, views and tables, by lower-case name; those that are read
+    by name are among `tables` too.
 
     `sources` are what a statement may name beside them: attached databases by lower-case alias,
     and under '' the file itself. `scanned(path)` is the alias of a SQLite file that a statement
@@ -55,6 +74,7 @@ class Catalog(NamedTuple):
 
     version: int
     tables: dict[str, Table]
+    definitions: Mapping[str, tuple[Definition, ...]] = {}
     sources: Mapping[str, Source] = {}
     scanned: Callable[[str], str | None] | None = None
 

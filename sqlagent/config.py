@@ -23,6 +23,11 @@ SETTINGS: dict[str, Setting] = {
         "what a text means where dialects differ (5/2, LIKE and case, NULL order)",
     ),
     "route": Setting("auto", ("auto", "sqlite", "duckdb"), "which engine runs reads"),
+    "default_engine": Setting(
+        "rows",
+        ("rows", "columns"),
+        "what CREATE TABLE makes where it does not say USING: a table of rows or one of columns",
+    ),
     "embedding_model": Setting(
         "minilm",
         str,

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlagent import config, errors
 from sqlagent.cursor import Cursor
-from sqlagent.engines import live
+from sqlagent.engines import live, schema
 from sqlagent.engines.sqlite_errors import translate
 from sqlagent.errors import (
     BusyError,
@@ -96,11 +96,14 @@ class Connection:
         self.txn_lock = threading.RLock()
         self.txn_failed = False  # under the dialect of PostgreSQL, until ROLLBACK
         self.plans: dict[str, Runner] = {}
+        self.temporary: dict[str, Any] = {}  # definitions of this connection alone, by name
+        self.redefined = False  # the open transaction changed the schema
         self.sources: dict[str, Any] = {}  # attached databases, by lower-case alias
         self.other: Any = None  # the attached database that the transaction writes
         self.wrote: str | None = None  # what the transaction wrote: '' the file, or an alias
         self.savepoints: list[str] = []  # quoted, the outermost first
         self.database = live.attach(path, read_only=read_only, timeout=timeout)
+        self.database.connections.add(self)
         try:
             from sqlagent.open import prepare
 
@@ -188,12 +191,13 @@ class Connection:
         from sqlagent.run import runner_for
         from sqlagent.run.writing import fail
 
+        generation = self.database.generation
         try:
             runner, keep = runner_for(self, sql)
         except BaseException:
             fail(self)
             raise
-        if keep:
+        if keep and generation == self.database.generation:
             if len(self.plans) >= PLANS_MAX:
                 for old in list(self.plans)[: PLANS_MAX // 2]:
                     self.plans.pop(old, None)
@@ -222,6 +226,9 @@ class Connection:
                 self.txn = self.database.hold(self.timeout)
             self.txn_failed = False
             self.slowly = True
+            known = self.database.known_catalog
+            if known is not None and schema.version(self.txn) != known.version:
+                self.database.schema_changed()
 
     def commit(self) -> None:
         """Make the transaction durable; does nothing where none is open."""
@@ -259,9 +266,18 @@ class Connection:
                 raise translated from None
             self._let_go(handle)
 
+    def schema_changed(self) -> None:
+        """Plans are made anew by all connections; in a transaction by this one, until its end."""
+        self.redefined = self.txn is not None
+        self.plans.clear()
+        if not self.redefined:
+            self.database.schema_changed()
+
     def _let_go(self, handle: Any) -> None:
         self.txn = self.other = self.wrote = None
         self.savepoints = []
+        if self.redefined:
+            self.schema_changed()
         self.txn_failed = False
         self.slowly = bool(self.settings["statement_timeout_ms"])
         handle.owner = None

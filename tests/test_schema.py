@@ -35,6 +35,8 @@ SURFACE = {
     "sqlagent_sync": "",
     "sqlagent_query_log": "",
     "sqlagent_import_rejects": "",
+    "sqlagent_definitions": "name kind sql dialect created_at",
+    "sqlagent_parts": "name rows data",
 }
 
 

@@ -9,6 +9,9 @@ from .session import Session
 # A full-text table keeps its own data in tables of these names beside it.
 _SHADOWS = ("_data", "_idx", "_content", "_docsize", "_config")
 
+# What users defined and SQLite does not list.
+_TYPES = {"view": "view", "materialized view": "view", "columns": "table"}
+
 FUNCTIONS_SQL = "SELECT name, kind, signature, returns, description FROM sqlagent_functions"
 
 
@@ -19,6 +22,8 @@ def tables(session: Session, pattern: str = "") -> list[tuple[str, str, str]]:
     """
     rows = session.rows("SELECT name, type, sql FROM sqlite_master")
     made: list[tuple[str, str, str]] = [(str(n), str(t), str(s or "")) for n, t, s in rows]
+    kept = session.rows("SELECT name, kind, sql FROM sqlagent_definitions")
+    made += [(str(n), _TYPES[str(k)], str(s)) for n, k, s in kept if k in _TYPES]
     virtual = {name for name, _, sql in made if "virtual table" in sql[:40].lower()}
     shadows = {name + suffix for name in virtual for suffix in _SHADOWS}
     return sorted(

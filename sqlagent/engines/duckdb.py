@@ -86,7 +86,7 @@ class DuckEngine:
         `values` are in the plan's positional order. `started` is given a callable that interrupts
         this statement only.
         """
-        self._check_files(plan, values)
+        self.check_files(plan, values)
         self._check_open()
         dropped = self.replicas.fresh(plan.tables)
         try:
@@ -109,7 +109,7 @@ class DuckEngine:
         started: Callable[[Callable[[], None]], None] | None = None,
     ) -> DuckResult:
         """Run a plan over what `connection`, in a transaction, sees: its own writes too."""
-        self._check_files(plan, values)
+        self.check_files(plan, values)
         cursor = self._cursor()
         try:
             self.replicas.private(plan.tables, connection, cursor)
@@ -118,6 +118,21 @@ class DuckEngine:
             cursor.close()
             raise translate(error, plan.sql) from None
         return self._start(cursor, plan.sql, values, timeout_s, started)
+
+    @contextlib.contextmanager
+    def writing(self, connection: Any) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor for a write into columns, whose transaction is undone at the end: what it is to
+        leave is in the file. `connection.interrupt` reaches it."""
+        cursor = self._cursor()
+        connection.running[id(cursor)] = cursor
+        try:
+            yield cursor
+        finally:
+            connection.running.pop(id(cursor), None)
+            self._finish(cursor)
+            with contextlib.suppress(duckdb.Error):
+                cursor.execute("ROLLBACK")
+            cursor.close()
 
     def run_prepared(
         self,
@@ -130,7 +145,7 @@ class DuckEngine:
         cursor: Any = None,
     ) -> DuckResult:
         """Run a plan on a cursor, a new one or `cursor`, to which `prepare` gives what it reads."""
-        self._check_files(plan, values)
+        self.check_files(plan, values)
         cursor = cursor or self._cursor()
         if started is not None:
             started(cursor.interrupt)
@@ -144,7 +159,7 @@ class DuckEngine:
 
     def explain(self, plan: Duck, values: Sequence[Any] = (), analyze: bool = False) -> str:
         """DuckDB's own plan of a statement, as text."""
-        self._check_files(plan, values)
+        self.check_files(plan, values)
         self.replicas.fresh(plan.tables)
         sql = f"EXPLAIN {'ANALYZE ' if analyze else ''}{plan.sql}"
         result = self._start(self._cursor(), sql, values, None, None)
@@ -194,7 +209,7 @@ class DuckEngine:
         with self._lock:
             self._running.discard(cursor)
 
-    def _check_files(self, plan: Duck, values: Sequence[Any]) -> None:
+    def check_files(self, plan: Duck, values: Sequence[Any]) -> None:
         """Refuse a file that is a live SQLite file: opening it would drop SQLite's locks."""
         for name in plan.files:
             paths = values[name] if isinstance(name, int) else name

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import apsw
 
 from sqlagent.catalog import Catalog, Column, Table
+from sqlagent.engines import definitions
 from sqlagent.types import logical
 
 if TYPE_CHECKING:
@@ -50,9 +51,9 @@ def read_catalog(handle: Handle) -> Catalog:
     for row in rows:
         found.setdefault(str(row[0]), []).append(row)
     collated = {str(name) for (name,) in handle.execute(COLLATED).fetchall()}
-    return Catalog(
-        number, {name.lower(): _table(name, rows, name in collated) for name, rows in found.items()}
-    )
+    tables = {name.lower(): _table(name, rows, name in collated) for name, rows in found.items()}
+    defined = definitions.read(handle)
+    return Catalog(number, tables | definitions.relations(defined), defined)
 
 
 def _table(name: str, rows: list[tuple[object, ...]], collated: bool) -> Table:
@@ -85,5 +86,7 @@ def catalog(database: Database) -> Catalog:
     with database.read() as handle:
         kept: Catalog | None = database.known_catalog
         if kept is None or kept.version != version(handle):
+            if kept is not None:  # plans that were made by it must not outlive it
+                database.schema_changed()
             kept = database.known_catalog = read_catalog(handle)
         return kept

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,6 +45,8 @@ class Database(Writer):
         self.forked = False  # the parent's, in a child process
         self.services: dict[str, Any] = {}  # what hangs on the file: columns, search indexes
         self.known_catalog: Any = None
+        self.connections: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.generation = 0  # rises whenever plans that were made before no longer hold
         self.duck_settings: dict[str, Any] = {}  # what functions on DuckDB see
         self.lock = threading.RLock()
         self.pool: deque[Handle] = deque()
@@ -173,6 +176,13 @@ class Database(Writer):
         with self.read() as handle:
             handle.execute("BEGIN")
             yield handle
+
+    def schema_changed(self) -> None:
+        """Every connection of the process plans anew: the file's schema is another."""
+        self.generation += 1
+        self.known_catalog = None
+        for connection in list(self.connections):
+            connection.plans.clear()
 
     # Ending -------------------------------------------------------------------------------------
 

@@ -149,8 +149,7 @@ class RunImport:
 
         done: tuple[int, int] = writing(connection, work, self.text, several=True)
         if table is None or any(p.new or p.wider for p in pairs):
-            connection.plans.clear()
-            self.database.known_catalog = None
+            connection.schema_changed()
         return done
 
     def stop_at(self, own: duckdb.DuckDBPyConnection, read: source.Source, broken: int) -> None:

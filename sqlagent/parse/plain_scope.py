@@ -102,7 +102,7 @@ class Scope:
                 self._column(Column(name, kind))
             return call.end
         table = self.catalog.table(token.name)
-        if table is None or table.kind == "virtual" or self.text(place + 1) == ".":
+        if table is None or table.kind not in ("table", "view") or self.text(place + 1) == ".":
             return None
         self.tables.append(token.name.lower())
         self.aliases.add(token.name.lower())

@@ -34,18 +34,23 @@ _PIVOTS = frozenset(("PIVOT", "UNPIVOT", "PIVOT_WIDER", "PIVOT_LONGER"))
 
 
 def parse(
-    sql: str, tokens: list[Token], numbering: Numbering, dialect: str
+    sql: str,
+    tokens: list[Token],
+    numbering: Numbering,
+    dialect: str,
+    own: frozenset[str] = frozenset(),
 ) -> tuple[exp.Expr, bool]:
     """The tree of one statement in `dialect`; what only SQLite spells is understood in any of them.
 
-    Second, whether the text itself is the dialect's own.
+    Second, whether the text itself is the dialect's own. `own` are lower-case names of functions
+    that the user defined.
 
     Raises ProgrammingError with the place of a syntax error.
     """
     for token, following in pairwise(tokens):
         if token.text == following.text == ",":  # sqlglot passes over it
             raise ProgrammingError('syntax error at or near ","', sql=sql, position=following.start)
-    edits = _edits(sql, tokens, numbering)
+    edits = _edits(sql, tokens, numbering, own)
     first, last = tokens[0].start, tokens[-1].start + len(tokens[-1].text)
     text = " " * first + edited(sql[:last], edits)[first:]
     try:
@@ -126,7 +131,9 @@ def _decimal(text: str) -> str:
     return str(value - (1 << 64) if 1 << 63 <= value < 1 << 64 else value)
 
 
-def _edits(sql: str, tokens: list[Token], numbering: Numbering) -> list[tuple[int, int, str]]:
+def _edits(
+    sql: str, tokens: list[Token], numbering: Numbering, own: frozenset[str] = frozenset()
+) -> list[tuple[int, int, str]]:
     """What to change in a text so that sqlglot reads it as it is meant."""
     edits = same_text(sql, tokens, numbering, ":p")
     ours = functions()
@@ -135,7 +142,7 @@ def _edits(sql: str, tokens: list[Token], numbering: Numbering) -> list[tuple[in
         kind, text, start = token
         new = None
         called = place < last and tokens[place + 1].text == "("
-        if called and is_name(token) and token.name.lower() in ours:
+        if called and is_name(token) and ((name := token.name.lower()) in ours or name in own):
             new = _OURS + token.name
         elif kind == "quoted" and text[0] == "`":
             new = quote_name(token.name)

@@ -17,6 +17,7 @@ from sqlagent.parse.plain import TableCall, plain
 from sqlagent.plan import calls
 from sqlagent.plan.attaching import attaching
 from sqlagent.plan.ddl import ddl
+from sqlagent.plan.define import copied, defined, expands
 from sqlagent.plan.plans import Explain, Lite, Plan, Script
 from sqlagent.plan.simple import simple, wrong
 
@@ -74,18 +75,18 @@ def planned(
         found = remote(sql, tokens, catalog, settings, protected)
     if found is not None:
         return found
-    found = simple(sql, tokens, catalog)
+    found = simple(sql, tokens, catalog) or defined(sql, tokens, catalog, settings, protected)
     if found is None and settings.get("dialect") == "sqlite":
         from sqlagent.plan.native import native
 
         found = native(sql, tokens, catalog, settings)
-    found = found or ddl(sql, tokens, catalog) or calls.direct(sql, tokens)
+    found = found or ddl(sql, tokens, catalog)
     if tokens[0].upper == "COPY":
         from sqlagent.plan.importing import copy_from
 
-        found = copy_from(sql, tokens, protected)
-    if found is None:
-        found = _plain(sql, tokens, catalog, settings)
+        found = copied(copy_from(sql, tokens, protected), sql, catalog, settings, protected)
+    if found is None and not (catalog.definitions and expands(tokens, catalog)):
+        found = calls.direct(sql, tokens) or _plain(sql, tokens, catalog, settings)
     if found is None:
         from sqlagent.plan.route import route
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlagent.errors import NotSupportedError
 from sqlagent.parse.lexer import Token, is_name, quote_name
 from sqlagent.parse.parameters import edited
-from sqlagent.plan.plans import Argument, Call, Lite
+from sqlagent.plan.plans import Lite
 from sqlagent.plan.simple import wrong
 from sqlagent.types import is_list, is_struct, logical, opaque
 
@@ -24,7 +24,7 @@ _REFUSED = {
 }
 
 
-def ddl(sql: str, tokens: list[Token], catalog: Catalog) -> Lite | Call | None:
+def ddl(sql: str, tokens: list[Token], catalog: Catalog) -> Lite | None:
     """The plan of a definition that needs no rewriting; None for CREATE … AS and anything else."""
     words = [t.upper for t in tokens[:8]]
     verb = words[0]
@@ -40,23 +40,21 @@ def ddl(sql: str, tokens: list[Token], catalog: Catalog) -> Lite | Call | None:
     kind = next(
         (w for w in words[1:] if w not in ("OR", "REPLACE", "TEMP", "TEMPORARY", "UNIQUE")), ""
     )
-    if kind in ("MACRO", "FUNCTION"):
-        return Call(f"{verb.lower()}_macro", (Argument(value=sql.strip().rstrip(";")),))
     if kind in _REFUSED:
         raise NotSupportedError(
             f"{verb} {kind} is not here", hint=_REFUSED[kind], sql=sql, position=tokens[0].start
         )
     if verb == "CREATE" and (
-        kind == "VIEW" or words[1] == "OR" or (kind == "TABLE" and _as(tokens))
+        kind == "VIEW" or words[1] == "OR" or (kind == "TABLE" and is_filled(tokens))
     ):
         return None
     text = sql
     if verb == "CREATE" and kind == "TABLE":
-        text = edited(sql, _defaults(tokens) + _types(sql, tokens))
+        text = edited(sql, defaults(tokens) + _types(sql, tokens))
     return Lite(text, writes=True, tables=_tables(tokens, catalog), ddl=True, why=_WHY)
 
 
-def _as(tokens: list[Token]) -> bool:
+def is_filled(tokens: list[Token]) -> bool:
     """Whether it is CREATE TABLE name [(columns)] AS: a GENERATED column's AS is deeper."""
     depth = 0
     for token in tokens:
@@ -66,7 +64,7 @@ def _as(tokens: list[Token]) -> bool:
     return False
 
 
-def _defaults(tokens: list[Token]) -> list[tuple[int, int, str]]:
+def defaults(tokens: list[Token]) -> list[tuple[int, int, str]]:
     """`DEFAULT now()` and `DEFAULT get_current_timestamp()` as an expression that SQLite has."""
     edits = []
     for place, token in enumerate(tokens[:-3]):

@@ -61,6 +61,8 @@ def table(router: Router, name: str) -> Lite:
         return _function(router, name)
     if found.kind == "virtual":
         return _columns([(c.name, c.type) for c in found.columns])
+    if found.kind not in ("table", "view"):
+        return _defined(found)
     return Lite(_declared(found), tables=(found.name.lower(),), why=_OWN)
 
 
@@ -112,3 +114,14 @@ def all_tables(router: Router) -> Lite:
         for t in sorted(router.catalog.tables.values(), key=lambda t: t.name)
     )
     return Lite(rows, types=("VARCHAR",) * 3 + ("JSON",) * 2, why=_OWN)
+
+
+def _defined(found: Table) -> Lite:
+    """What SQLite does not have: its columns are in the catalog."""
+    rows = " UNION ALL ".join(
+        f"SELECT {quote(c.name)} AS column_name, {quote(c.type or 'ANY')} AS column_type, "
+        f'{quote("NO" if c.not_null else "YES")} AS "null", NULL AS "key", '
+        'NULL AS "default", NULL AS extra'
+        for c in found.columns
+    )
+    return Lite(rows, types=("VARCHAR",) * 6, why="its definition")

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from sqlagent.catalog import Definition
+
 Slots = tuple[int | str, ...] | None
 
 
@@ -21,8 +23,9 @@ class Lite(NamedTuple):
     schema. `names`: of outputs without one of their own (see `sqlagent.plan.named`). `exact`: the
     Duck plan of the same, for a row that SQLite cannot say exactly. `stores`: the parameters that
     go into columns of nested types, by place, with type and name. `source`: the attached SQLite
-    file that runs it, all of whose tables it names bare. `native`:
-    it is in SQLite's own dialect, and gives values as SQLite has them.
+    file that runs it, all of whose tables it names bare. `native`: it is in SQLite's own dialect,
+    and gives values as SQLite has them. `defined`: what users defined is in it, so another process
+    may have made it outdated.
     """
 
     sql: str
@@ -38,6 +41,7 @@ class Lite(NamedTuple):
     stores: tuple[tuple[int, str, str], ...] = ()
     source: str = ""
     native: bool = False
+    defined: bool = False
 
 
 class Keys(NamedTuple):
@@ -262,11 +266,63 @@ class Explain(NamedTuple):
     sql: str = ""
 
 
+class Define(NamedTuple):
+    """What users define: `drop` is forgotten, `sql` run by SQLite, `definitions` kept; all or none.
+
+    `drop` are pairs of a name and the kinds that go. `probe` is a read without rows that must work
+    before anything is kept; its columns are those of a view. `temporary`: of the connection alone,
+    where `replace` says that one may be there already.
+    """
+
+    definitions: tuple[Definition, ...] = ()
+    drop: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    sql: tuple[str, ...] = ()
+    probe: Lite | Duck | None = None
+    temporary: bool = False
+    replace: bool = False
+    why: str = "definitions are kept in the file"
+
+
+class ColumnsWrite(NamedTuple):
+    """A write into a table that is kept as columns: DuckDB makes rows, SQLite keeps their parts.
+
+    `verb` is insert, update, delete or create. `sql` is DuckDB's statement over `NEW`, a temporary
+    table with the rows in question (for create a SELECT); `tables` are what it reads. `where` is a
+    SELECT of the parts that hold affected rows, None where all may; `sets` is `sql` with a row of
+    the table SETS for each set of parameters. Of a create, `replace` says what happens to one
+    that is there, and `columns` are given names.
+    """
+
+    table: str
+    verb: str
+    sql: str
+    parameters: Slots = None
+    tables: tuple[str, ...] = ()
+    files: tuple[str | int, ...] = ()
+    functions: bool = False
+    where: tuple[str, Slots] | None = None
+    sets: str | None = None
+    replace: bool = False
+    columns: tuple[str, ...] = ()
+    why: str = "DuckDB makes the rows, and the file keeps them as parts"
+
+
+class Merge(NamedTuple):
+    """`MERGE INTO table`: `stage` puts what is to be done into temporary tables, `checked` finds a
+    target row that is meant twice, `apply` does it; all SQLite's, in one transaction."""
+
+    table: str
+    stage: tuple[tuple[str, Slots], ...]
+    apply: tuple[str, ...]
+    checked: str | None = None
+    why: str = "writes go to the file, by SQLite"
+
+
 class Plan(NamedTuple):
     """What a statement becomes: `run` is one of the above; `sql` the user's text."""
 
     sql: str
     run: (
         Lite | Duck | Calls | Fill | Import | Native | Remote | Attach | Detach | Databases
-        | Transaction | Setting | Call | Explain | Script | Typed
+        | Transaction | Setting | Call | Explain | Script | Typed | Define | ColumnsWrite | Merge
     )  # fmt: skip

@@ -20,17 +20,19 @@ from sqlagent.parse.tree import parse, same_text
 from sqlagent.plan import alike
 from sqlagent.plan.clauses import only_duckdb
 from sqlagent.plan.copying import copy_to
+from sqlagent.plan.define import COLUMNAR
 from sqlagent.plan.describe import all_tables
 from sqlagent.plan.describe import described as describing
 from sqlagent.plan.describe import table as described_table
 from sqlagent.plan.guard import refuse_statement
 from sqlagent.plan.named import output_names
-from sqlagent.plan.plans import Call, Calls, Duck, Feed, Fill, Lite
+from sqlagent.plan.plans import Call, Calls, ColumnsWrite, Define, Duck, Feed, Fill, Lite, Merge
 from sqlagent.plan.say import say, types
 from sqlagent.plan.sources import Protected, Sources
 from sqlagent.plan.writing import write_calls
 from sqlagent.plan.written import written
 from sqlagent.rewrite import COMMON, TO_DUCKDB, TO_SQLITE, Context
+from sqlagent.rewrite.expand import own_names
 from sqlagent.rewrite.spellings import takes_json
 
 _READS = (exp.Select, exp.SetOperation, exp.Values, exp.Subquery, exp.Pivot)
@@ -42,7 +44,7 @@ def route(
     catalog: Catalog,
     settings: Mapping[str, Any],
     protected: Protected,
-) -> Lite | Duck | Calls | Call | Fill:
+) -> Lite | Duck | Calls | Call | Fill | Define | ColumnsWrite | Merge:
     """The plan of one statement that is not plain."""
     refuse_statement(sql, tokens[0].upper, tokens[0].start)
     check_length(sql, tokens)
@@ -87,20 +89,24 @@ class Router:
         self.protected = protected
         self.numbering = Numbering(sql, tokens)
         self.own = True
+        self.columnar = bool(settings.get(COLUMNAR))  # CREATE TABLE makes one of columns
         self.unsaid = ["it has what only SQLite says"]  # why DuckDB could not say the last read
 
-    def plan(self) -> Lite | Duck | Calls | Call | Fill:
+    def plan(self) -> Lite | Duck | Calls | Call | Fill | Define | ColumnsWrite | Merge:
         """The plan of the whole statement."""
         words = [t.upper for t in self.tokens]
         if words in (["DESCRIBE"], ["SHOW", "ALL", "TABLES"]):
             return all_tables(self)
         if words[0] in ("SHOW", "DESCRIBE", "DESC") and len(words) == 2:
             return described_table(self, self.tokens[1].name)
-        tree, own = parse(self.sql, self.tokens, self.numbering, self.dialect)
+        names = own_names(self.catalog.definitions)
+        tree, own = parse(self.sql, self.tokens, self.numbering, self.dialect, names)
         self.own = own and self.dialect == "duckdb"
         return self.of(tree)
 
-    def of(self, tree: exp.Expr) -> Lite | Duck | Calls | Call | Fill:
+    def of(
+        self, tree: exp.Expr
+    ) -> Lite | Duck | Calls | Call | Fill | Define | ColumnsWrite | Merge:
         """The plan of a tree, whole or a part of the statement."""
         if isinstance(tree, exp.Describe | exp.Summarize | exp.Show):
             return describing(self, tree)

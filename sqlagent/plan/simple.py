@@ -123,7 +123,8 @@ def _setting(
         if verb == "show" and name == "tables":
             return Lite(
                 "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') "
-                "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
+                "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' UNION SELECT name "
+                "FROM sqlagent_definitions WHERE kind NOT LIKE '%macro' ORDER BY name",
                 why="the tables of the file",
             )
         if verb == "show" and (

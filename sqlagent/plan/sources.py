@@ -36,7 +36,7 @@ class Sources:
         self.guard = Guard(context, protected)
         self.ctes = {c.alias_or_name.lower() for c in tree.find_all(exp.CTE)}
         self._targets = {
-            id(t) for n in tree.find_all(exp.Insert, exp.Update, exp.Delete, exp.Create)
+            id(t) for n in tree.find_all(exp.Insert, exp.Update, exp.Delete, exp.Create, exp.Merge)
             for t in [n.this.this if isinstance(n.this, exp.Schema) else n.this]
         }  # fmt: skip
         for node in list(tree.find_all(exp.Table)):
@@ -68,6 +68,8 @@ class Sources:
                 self.context.changed = True
             if lowered not in self.tables:
                 self.tables.append(lowered)
+            if table.kind == "columns":
+                self.not_sqlite.append(f'"{name}" is kept as columns')
             if table.kind == "virtual":
                 self.not_duckdb.append(f'"{name}" is a virtual table of SQLite')
         elif lowered in _SQLITE_TABLES or lowered.startswith("pragma_"):

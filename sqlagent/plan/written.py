@@ -11,7 +11,7 @@ from sqlagent.parse.lexer import quote_name
 from sqlagent.plan import alike
 from sqlagent.plan.changes import by_key, using
 from sqlagent.plan.create import created
-from sqlagent.plan.plans import Duck, Fill, Lite
+from sqlagent.plan.plans import ColumnsWrite, Define, Duck, Fill, Lite, Merge
 from sqlagent.plan.refusals import WRITES, refused
 from sqlagent.plan.say import say
 from sqlagent.plan.sources import Sources
@@ -21,21 +21,35 @@ from sqlagent.rewrite.context import Context
 if TYPE_CHECKING:
     from sqlagent.plan.route import Router
 
-_INSTEAD = {"MERGE": "INSERT … ON CONFLICT … DO UPDATE does the same"}
 
-
-def written(router: Router, tree: exp.Expr, context: Context) -> Lite | Fill:
+def written(
+    router: Router, tree: exp.Expr, context: Context
+) -> Lite | Fill | Define | ColumnsWrite | Merge:
     """INSERT, UPDATE, DELETE and CREATE … AS."""
     if isinstance(tree, exp.Create):
         return created(router, tree, context)
-    if not isinstance(tree, (exp.Insert, exp.Update, exp.Delete)):
+    if isinstance(tree, exp.Alter):
+        from sqlagent.plan.columns import altered
+
+        return altered(router, tree)
+    if not isinstance(tree, (exp.Insert, exp.Update, exp.Delete, exp.Merge)):
         word = router.tokens[0].upper
         raise NotSupportedError(
-            f"{word} is not here", hint=_INSTEAD.get(word),
+            f"{word} is not here",
             sql=router.sql, position=router.tokens[0].start,
         )  # fmt: skip
     if isinstance(tree, exp.Delete):
         using(tree)
+    goal = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
+    table = router.catalog.table(goal.name)
+    if table is not None and table.kind == "columns":
+        from sqlagent.plan.columns import written_columns
+
+        return written_columns(router, tree, context)
+    if isinstance(tree, exp.Merge):
+        from sqlagent.plan.merge import merged
+
+        return merged(router, tree, context)
     sources = Sources(tree, context, router.protected)
     context.names.read(tree)
     query = tree.args.get("expression")
@@ -96,7 +110,7 @@ def _lite(
         text, slots = say(said, "sqlite", router.numbering)
     return Lite(
         text, slots, writes=True, functions=bool(mine.functions), tables=tuple(sources.tables),
-        ddl=ddl, why=WRITES, native=router.dialect == "sqlite",
+        ddl=ddl, why=WRITES, native=router.dialect == "sqlite", defined=bool(context.expanded),
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from sqlagent.rewrite.arguments import arguments
 from sqlagent.rewrite.checked import checked
 from sqlagent.rewrite.context import Context
 from sqlagent.rewrite.division import division
+from sqlagent.rewrite.expand import expand
 from sqlagent.rewrite.files import files
 from sqlagent.rewrite.inner_names import inner_names
 from sqlagent.rewrite.joined import joined
@@ -23,8 +24,9 @@ from sqlagent.rewrite.times import times
 from sqlagent.rewrite.vectors import vectors
 from sqlagent.rewrite.views import views
 
-# Arguments are bound before macros are inlined, since a macro's body is filled by position.
-COMMON = (files, inner_names, arguments, macros)
+# What users defined comes first: a definition may name files, and call functions of ours.
+# Arguments are bound before our macros are inlined, since a macro's body is filled by position.
+COMMON = (expand, files, inner_names, arguments, macros)
 # Times before spellings: a comparison decides whether `datetime('now')` is a text or a time.
 TO_SQLITE = (
     vectors,

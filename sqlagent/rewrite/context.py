@@ -13,7 +13,7 @@ OURS = names(
     "agents sessions states state_versions memories memory_strength documents chunks "
     "vectors collections entities relations sqlagent_functions sqlagent_settings "
     "sqlagent_migrations sqlagent_change_log sqlagent_sync sqlagent_query_log "
-    "sqlagent_import_rejects"
+    "sqlagent_import_rejects sqlagent_definitions sqlagent_parts"
 )
 
 
@@ -31,6 +31,7 @@ class Context:
         self.checked = False  # SQLite stops at a row that it cannot say as DuckDB does
         self.functions: set[str] = set()
         self.doubts: list[str] = []
+        self.expanded: set[str] = set()  # what the user defined, by lower-case name
         self.names = Names(catalog, self)
 
     def position(self, name: str) -> int | None:

@@ -18,12 +18,15 @@ from sqlagent.plan.plans import (
     Attach,
     Call,
     Calls,
+    ColumnsWrite,
     Databases,
+    Define,
     Detach,
     Duck,
     Explain,
     Import,
     Lite,
+    Merge,
     Native,
     Plan,
     Remote,
@@ -36,6 +39,7 @@ from sqlagent.run.attaching import RunAttach, RunDatabases, RunDetach, scanned
 from sqlagent.run.calls import RunCalls
 from sqlagent.run.lite import LiteRead, LiteWrite
 from sqlagent.run.session import RunScript, RunSetting, RunTransaction
+from sqlagent.run.writing import outdated
 from sqlagent.sources.file import FileSource
 
 if TYPE_CHECKING:
@@ -43,7 +47,7 @@ if TYPE_CHECKING:
     from sqlagent.cursor import Cursor
 
 
-NOT_KEPT = (Setting, Attach, Detach, Databases)
+NOT_KEPT = (Setting, Define, Attach, Detach, Databases)
 
 
 def runner_for(connection: Connection, sql: str) -> tuple[Runner, bool]:
@@ -65,6 +69,10 @@ def plan_of(connection: Connection, sql: str, **settings: str) -> Plan:
         catalog = schema.read_catalog(connection.txn)
     else:
         catalog = schema.catalog(database)
+    if connection.temporary:
+        from sqlagent.run.define import overlaid
+
+        catalog = overlaid(catalog, connection)
     catalog = catalog._replace(
         sources=ChainMap({"": FileSource(connection)}, connection.sources),
         scanned=lambda path: scanned(connection, path),
@@ -108,6 +116,18 @@ def _make(database: Database, planned: Plan) -> Runner:
         from sqlagent.run.explain import RunExplain
 
         return RunExplain(database, run, planned.sql)
+    if isinstance(run, Define):
+        from sqlagent.run.define import RunDefine
+
+        return RunDefine(database, run, planned.sql)
+    if isinstance(run, Merge):
+        from sqlagent.run.merge import RunMerge
+
+        return RunMerge(database, run, planned.sql)
+    if isinstance(run, ColumnsWrite):
+        from sqlagent.run.columns import RunColumns
+
+        return RunColumns(database, run, planned.sql)
     if isinstance(run, Import):
         from sqlagent.imports.run import RunImport
 
@@ -145,6 +165,7 @@ def _make(database: Database, planned: Plan) -> Runner:
 
 def run_many(connection: Connection, cursor: Cursor, sql: str, parameters: Iterable[Any]) -> None:
     """`executemany`: one transaction around the statement with each set of parameters."""
+    outdated(connection)  # its plans are then gone
     runner = connection.plans.get(sql) or connection._runner(sql)
     many = getattr(runner, "many", None)
     if many is not None:

@@ -8,7 +8,7 @@ from sqlagent.context import Context
 from sqlagent.engines.sqlite import Database, Handle
 from sqlagent.errors import InterfaceError
 from sqlagent.plan.plans import Argument, Calls, Plan
-from sqlagent.run.writing import writing
+from sqlagent.run.writing import outdated, writing
 
 if TYPE_CHECKING:
     from sqlagent.connection import Connection
@@ -43,6 +43,9 @@ class RunCalls:
         else:
             from sqlagent.cursor import Cursor as Read
 
+            if outdated(connection):  # now: the read would run the whole statement anew, and write
+                connection._run(cursor, self.text, parameters)
+                return
             read = Read(connection)
             self.source(connection, read, parameters)
             inputs = read.fetchall()

@@ -22,6 +22,7 @@ from sqlagent.plan.plans import Duck
 from sqlagent.run.experience import Experience, Known
 from sqlagent.run.lite import FIRST_ROWS, LiteRead
 from sqlagent.run.stat import now_ms, quick
+from sqlagent.run.writing import outdated
 
 if TYPE_CHECKING:
     from sqlagent.connection import Connection
@@ -74,6 +75,9 @@ class Choice:
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
         if connection.slowly:
             self.simply(connection, cursor, parameters)
+            return
+        if outdated(connection):
+            connection._run(cursor, self.text, parameters)
             return
         decision = self.decide()
         if decision.engine == "duckdb":

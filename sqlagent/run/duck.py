@@ -17,7 +17,7 @@ from sqlagent.plan.plans import Duck, Fill
 from sqlagent.run.across import Across, Stale
 from sqlagent.run.attached import source_of, writing_to
 from sqlagent.run.lite import LiteRead
-from sqlagent.run.writing import fail, open_handle
+from sqlagent.run.writing import fail, open_handle, outdated
 from sqlagent.types import widened
 from sqlagent.values import pick, stored
 
@@ -61,6 +61,9 @@ class RunDuck:
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
         if connection.txn is not None and self.lite is not None:
             self.lite(connection, cursor, parameters)  # where the transaction's own rows are
+            return
+        if outdated(connection):
+            connection._run(cursor, self.text, parameters)
             return
         if self.across is not None and self.across.may(connection):
             self.across(connection, cursor, parameters)
@@ -224,6 +227,9 @@ class RunFill:
         self.source = RunDuck(database, plan.source, text)
 
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
+        if outdated(connection):
+            connection._run(cursor, self.text, parameters)
+            return
         if not self.plan.atomic or connection.txn is not None:
             self.fill(connection, cursor, parameters)
             return
@@ -285,8 +291,11 @@ class RunFill:
         finally:
             result.close()
         if plan.create is not None:
-            connection.plans.clear()
-            (target or self).database.known_catalog = None
+            if target is None:
+                connection.schema_changed()
+            else:
+                connection.plans.clear()
+                target.database.known_catalog = None
 
 
 def is_nested(kind: str) -> bool:

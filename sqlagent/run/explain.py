@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from sqlagent.engines.sqlite import Database, translate
-from sqlagent.plan.plans import Calls, Duck, Explain, Fill, Lite, Native, Plan, Remote
+from sqlagent.plan.plans import (
+    Calls,
+    ColumnsWrite,
+    Define,
+    Duck,
+    Explain,
+    Fill,
+    Lite,
+    Merge,
+    Native,
+    Plan,
+    Remote,
+)
 from sqlagent.values import pick
 
 if TYPE_CHECKING:
@@ -89,6 +101,14 @@ class RunExplain:
             step = {"engine": "sqlite", "does": "write", "sql": run.create or run.insert}
             step["why"] = "its rows come from DuckDB"
             return [step, *self.steps(connection, run.source, parameters)]
+        if isinstance(run, ColumnsWrite):
+            step = {"engine": "duckdb", "does": "write", "why": run.why, "sql": run.sql}
+            return [step | {"tables": list(run.tables)}]
+        if isinstance(run, Merge):
+            texts = [sql for sql, _ in run.stage] + list(run.apply)
+            return [{"engine": "sqlite", "does": "write", "why": run.why, "sql": "; ".join(texts)}]
+        if isinstance(run, Define):
+            return [{"engine": "sqlite", "does": "write", "why": run.why, "sql": list(run.sql)}]
         return [{"engine": "sqlagent", "does": type(run).__name__.lower(), "why": ""}]
 
     def lite_plan(self, connection: Connection, run: Lite, parameters: Any) -> list[str]:

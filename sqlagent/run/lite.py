@@ -15,7 +15,15 @@ from sqlagent.errors import InterfaceError
 from sqlagent.plan.named import spread
 from sqlagent.plan.plans import Lite
 from sqlagent.run.stat import UNCOUNTED, Stat, now_ms
-from sqlagent.run.writing import fail, limited, open_handle, outside, writing, writing_bare
+from sqlagent.run.writing import (
+    fail,
+    limited,
+    open_handle,
+    outdated,
+    outside,
+    writing,
+    writing_bare,
+)
 from sqlagent.types import affinity
 from sqlagent.values import pick, row_converter, stored_all, stored_in
 
@@ -240,7 +248,7 @@ class LiteRead(Runnable):
         known = self.database.known_catalog
         if known is None or schema.version(handle) == known.version:
             return False
-        connection.plans.clear()
+        self.database.schema_changed()
         return True
 
     def stream(
@@ -311,6 +319,10 @@ class LiteWrite(Runnable):
         self.counted = "INSERT" not in words or bool(words & {"OR", "CONFLICT", "SELECT"})
 
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
+        if self.plan.defined and outdated(connection):
+            connection._run(cursor, self.text, parameters)
+            return
+
         def work(handle: Handle) -> tuple[list[Any], int, int]:
             self.prepare(connection, handle)
             rows = list(self.start(handle, parameters))
@@ -324,8 +336,7 @@ class LiteWrite(Runnable):
         write = writing_bare if self.bare else writing
         rows, changes, rowid = write(connection, work, self.shown)
         if self.plan.ddl:
-            connection.plans.clear()
-            self.database.known_catalog = None
+            connection.schema_changed()
             return
         if start:
             stat.took(now_ms() - start, changes)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sqlagent.engines.sqlite import Database, Handle, translate
-from sqlagent.errors import NotSupportedError, ProgrammingError, nearest
+from sqlagent.errors import ProgrammingError, nearest
 from sqlagent.plan.plans import Call
 from sqlagent.run.calls import value_of
 
@@ -32,10 +32,6 @@ class RunCall:
 
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
         name = self.plan.name.lower()
-        if name in ("create_macro", "drop_macro"):
-            raise NotSupportedError(
-                "macros of your own are not in this version", hint="CREATE VIEW is."
-            )
         if name not in CALLS:
             raise ProgrammingError(
                 f'unknown procedure "{self.plan.name}"',
@@ -121,8 +117,7 @@ def applied(connection: Connection, most: int | None) -> Rows:
 
         rows.append(timed(one.statement, lambda work=work: database.write(work)))  # type: ignore[misc]  # bound at once
     if rows:
-        connection.plans.clear()
-        database.known_catalog = None
+        connection.schema_changed()
     return rows
 
 

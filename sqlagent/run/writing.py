@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from sqlagent.engines import schema
 from sqlagent.engines.sqlite import Handle, translate
 from sqlagent.errors import Error, NotSupportedError, ProgrammingError
 
@@ -98,6 +99,23 @@ def outside(text: str) -> bool:
     from sqlagent.parse.lexer import lex
 
     return lex(text)[0].upper in ("VACUUM", "PRAGMA")
+
+
+def outdated(connection: Connection) -> bool:
+    """Whether somebody else changed the schema since plans were made: what a view or a macro was
+    may stand in them. All plans are then forgotten."""
+    database = connection.database
+    if connection.txn is not None:
+        return False  # `begin` has looked, and since then nobody else commits
+    with database.read() as handle:
+        known = database.known_catalog
+        if handle.data_version() == handle.seen or known is None:
+            return False
+        handle.seen = handle.data_version()
+        if schema.version(handle) == known.version:
+            return False
+    database.schema_changed()
+    return True
 
 
 def open_handle(connection: Connection, check: bool = True) -> Handle:

@@ -22,6 +22,7 @@ from sqlagent.errors import Error, OperationalError, ProgrammingError
 from sqlagent.sync import build, delta, log, private
 from sqlagent.sync.columns import NotColumnar, Shape, declared, describe, quoted, reads
 from sqlagent.sync.delta import COMPACT_ROWS, Delta, Replica, Unsound
+from sqlagent.sync.parts import Change, Parts
 from sqlagent.sync.snapshot import ROWS_MIN, Snapshots, identity
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Replicas:
         self.dropped = 0  # copies dropped so far: a query between two steps may have missed one
         self.loads = 0  # tables that came from disk
         self._scanner: bool | None = None  # whether the sqlite scanner is loaded; None: not tried
+        self.parts = Parts(database)  # of the tables that are kept as columns
         self._snapshots = Snapshots(database.folder)
         self._snapshots.tidy()
 
@@ -71,7 +73,8 @@ class Replicas:
         wanted = [t.lower() for t in tables]
         with self.lock:
             seen = self._now()
-            there = seen == self._seen and all(w in self._replicas for w in wanted)
+            known = self._replicas.keys() | self.parts.copies.keys()
+            there = seen == self._seen and known.issuperset(wanted)
             if there and beside is None:
                 return self.dropped
             self._busy.clear()
@@ -97,7 +100,7 @@ class Replicas:
 
     def names(self) -> list[str]:
         """The tables that have copies."""
-        return list(self._replicas)
+        return [*self._replicas, *self.parts.copies]
 
     def save(self) -> None:
         """Keep the state of large tables on disk, where they have moved on since the last time."""
@@ -109,6 +112,8 @@ class Replicas:
         """Forget every copy and snapshot; each is made anew at its next use."""
         with self.lock:
             self._forget(list(self._replicas))
+            self.parts.forget(self._cursor)
+            self._seen = None
             self._refused.clear()
             self._unlogged.clear()
             self._snapshots.clear()
@@ -145,6 +150,8 @@ class Replicas:
             cursor.execute("BEGIN")
             known = {} if getattr(cursor, "shared", False) else self._replicas
             for table in tables:
+                if self.parts.private(cursor, connection, table) is not None:
+                    continue
                 private.make(cursor, connection, table, known.get(table.lower()), self._schema)
 
     # What is in the file ------------------------------------------------------------------------
@@ -180,6 +187,10 @@ class Replicas:
             if schema != self._schema:
                 self._check_shapes(reader, span, schema)
             self._drop_stale(reader, span, seen)
+            changes = self.parts.gather(reader, [w for w in wanted if w not in self._replicas])
+            stack.callback(self.parts.discard, changes)
+            kept = self.parts.copies.keys() | {c.name for c in changes if c.copy is not None}
+            wanted = [w for w in wanted if w not in kept]
             missing = [w for w in wanted if w not in self._replicas]
             unready = [m for m in missing if not self._ready(reader, m, span)]
             if unready:
@@ -194,7 +205,7 @@ class Replicas:
             if path is not None:
                 reader.execute("DETACH sqlagent_copy")
             self._fill(made, path)
-            self._apply([m[0] for m in made], deltas)
+            self._apply([m[0] for m in made], deltas, changes)
         for replica, _, proof in made:
             if proof is not None:
                 self._save(replica, proof)
@@ -425,9 +436,9 @@ class Replicas:
                     raise Unsound(replica.name) from None
         return found
 
-    def _apply(self, made: list[Replica], deltas: list[Delta]) -> None:
+    def _apply(self, made: list[Replica], deltas: list[Delta], changes: list[Change]) -> None:
         """All changes in one transaction, so that every query sees all copies at one log entry."""
-        if not made and not deltas:
+        if not made and not deltas and not changes:
             return
         cursor = self._cursor
         cursor.execute("BEGIN")
@@ -435,11 +446,14 @@ class Replicas:
             counts = [d.apply(cursor) for d in deltas]
             for replica in made:
                 self._show(replica)
+            self.parts.apply(cursor, changes)
             cursor.execute("COMMIT")
         except BaseException:
+            self.parts.undone(changes)
             with contextlib.suppress(duckdb.Error):
                 cursor.execute("ROLLBACK")
             raise
+        self.parts.applied(changes)
         for replica in made:
             self._replicas[replica.name] = replica
             self._drafts.remove(replica.physical)
