@@ -6,7 +6,11 @@ planner read it and never see an engine.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from sqlagent.sources import Source
 
 
 class Column(NamedTuple):
@@ -58,16 +62,23 @@ class Catalog(NamedTuple):
 
     `definitions` are the users' macros, views and tables, by lower-case name; those that are read
     by name are among `tables` too.
+    `sources` are what a statement may name beside them: attached databases by lower-case alias,
+    and under '' the file itself.
     """
 
     version: int
     tables: dict[str, Table]
     definitions: dict[str, tuple[Definition, ...]] = {}  # noqa: RUF012  # read, never changed
+    sources: Mapping[str, Source] = {}
 
     def table(self, name: str) -> Table | None:
         """The table, view, or table function of ours that needs no arguments, of that name."""
         found = self.tables.get(name.lower())
         return found if found is not None else _function(name.lower())
+
+    def attached(self, schema: str) -> Source | None:
+        """The attached database of that name."""
+        return self.sources.get(schema.lower()) if schema else None
 
 
 def _function(name: str) -> Table | None:

@@ -96,6 +96,7 @@ class Connection:
         self.txn_lock = threading.RLock()
         self.txn_failed = False  # under the dialect of PostgreSQL, until ROLLBACK
         self.plans: dict[str, Runner] = {}
+        self.sources: dict[str, Any] = {}  # attached databases, by lower-case alias
         self.temporary: dict[str, Any] = {}  # definitions of this connection alone, by name
         self.redefined = False  # the open transaction changed the schema
         self.database = live.attach(path, read_only=read_only, timeout=timeout)

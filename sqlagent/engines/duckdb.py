@@ -36,6 +36,10 @@ __all__ = ["DuckEngine", "DuckResult"]
 STALE_S = 86_400  # a spill folder that nobody has written for so long is of a process that died
 
 
+class StalePlan(Exception):
+    """The schema has changed since the statement was planned: it must be planned anew."""
+
+
 class DuckEngine:
     """The DuckDB side of a `Database`. Safe for threads: each statement has a cursor of its own."""
 
@@ -74,7 +78,8 @@ class DuckEngine:
         """
         self.check_files(plan, values)
         self._check_open()
-        dropped = self.replicas.fresh(plan.tables)
+        dropped = self.replicas.fresh(plan.tables, plan.views)
+        self._check_views(plan)
         try:
             return self._start(self._cursor(), plan.sql, values, timeout_s, started)
         except ProgrammingError:
@@ -82,7 +87,8 @@ class DuckEngine:
                 raise
         # Another thread dropped a copy between the two steps, to make it anew. Now none can.
         with self.replicas.lock:
-            self.replicas.fresh(plan.tables)
+            self.replicas.fresh(plan.tables, plan.views)
+            self._check_views(plan)
             return self._start(self._cursor(), plan.sql, values, timeout_s, started)
 
     def run_private(
@@ -98,7 +104,7 @@ class DuckEngine:
         self.check_files(plan, values)
         cursor = self._cursor()
         try:
-            self.replicas.private(plan.tables, connection, cursor)
+            self.replicas.private(plan.tables, connection, cursor, plan.views)
         except BaseException as error:
             self._finish(cursor)
             cursor.close()
@@ -156,6 +162,11 @@ class DuckEngine:
         if started is not None:
             started(cursor.interrupt)
         return DuckResult(cursor, sql, values, lambda: self._finish(cursor), timeout_s)
+
+    def _check_views(self, plan: Duck) -> None:
+        """Refuse a plan whose views may be defined otherwise by now."""
+        if plan.views and plan.views[0].version != self.replicas.schema:
+            raise StalePlan
 
     def _check_open(self) -> None:
         if self._closed:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from sqlagent.catalog import Catalog
 
 Protected = Callable[[str], str | None]
+DEFINING = ("CREATE", "DROP", "REFRESH", "ALTER")
+WRITING = ("INSERT", "UPDATE", "DELETE", "REPLACE")
 PLAIN = "a plain statement on the file's own tables"
 
 
@@ -54,7 +56,13 @@ def _run(
     """The first way that fits: by tokens alone, else by the parser."""
     if tokens[0].upper == "EXPLAIN":
         return _explain(sql, tokens, catalog, settings, protected)
-    found: Any = simple(sql, tokens) or defined(sql, tokens, catalog, settings, protected)
+    found: Any = simple(sql, tokens)
+    word = tokens[0].upper
+    if found is None and (word in DEFINING or (catalog.definitions and word in WRITING)):
+        from sqlagent.plan.materialized import statement
+
+        found = statement(sql, tokens, catalog, settings, protected)
+    found = found or defined(sql, tokens, catalog, settings, protected)
     found = found or ddl(sql, tokens, catalog)
     if tokens[0].upper == "COPY":
         from sqlagent.plan.importing import copy_from

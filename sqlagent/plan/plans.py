@@ -34,12 +34,86 @@ class Lite(NamedTuple):
     defined: bool = False
 
 
+class Keys(NamedTuple):
+    """A semi-join: a feed takes only the rows whose `column` is among the keys.
+
+    `sql` is DuckDB's SELECT DISTINCT of the other side's column, over fresh columns of `tables`,
+    over files, and over the feeds named in `after`, which must be there first. Above `at_most`
+    keys the feed goes without them.
+    """
+
+    column: str
+    sql: str
+    parameters: Slots = None
+    tables: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    at_most: int = 10_000
+
+
+class Feed(NamedTuple):
+    """Rows that DuckDB gets as Arrow, under `name`, before it runs.
+
+    `source` is the alias of an attached source; '' is the file itself. `table` is the table's name
+    in it and `columns` those that the statement needs, in the table's order. `filter` is a
+    condition in the words of the source's engine, with `?1`, `?2` … for `parameters`: what passes
+    it holds at least what the statement needs, so a source may ignore it. `limit` rows of any are
+    enough. `rows` is how many the table has, about; None: not known.
+    """
+
+    name: str
+    source: str
+    table: str
+    columns: tuple[str, ...]
+    filter: str | None = None
+    parameters: Slots = None
+    limit: int | None = None
+    keys: Keys | None = None
+    rows: int | None = None
+
+
+class Aggregate(NamedTuple):
+    """An aggregate of a view: `argument` is the place of its argument; None: count(*)."""
+
+    call: str
+    argument: int | None
+
+
+class Materialized(NamedTuple):
+    """A materialised view as DuckDB keeps it: a table of its own behind the view's name.
+
+    `sql` is its SELECT, over `tables` of the file and over `views` of its kind; `columns` are
+    (name, type). `how` it is kept: 'rows', 'groups' or 'whole', the last for the reason `why`. The
+    others read one `table`, in DuckDB's expressions: `outputs` over its columns, or, for groups,
+    over "k0" …, the `keys`, and "a0" …, the `aggregates` of `arguments`; `where` is over its
+    columns, `having` as `outputs` are. `version` is that of the catalog.
+    """
+
+    name: str
+    sql: str
+    tables: tuple[str, ...]
+    columns: tuple[tuple[str, str], ...] = ()
+    how: str = "whole"
+    why: str = ""
+    table: str = ""
+    where: str | None = None
+    keys: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    aggregates: tuple[Aggregate, ...] = ()
+    outputs: tuple[str, ...] = ()
+    having: str | None = None
+    views: tuple[Materialized, ...] = ()
+    version: int = 0
+
+
 class Duck(NamedTuple):
     """A read that DuckDB runs over fresh columns of `tables` (names as in the file).
 
     In `sql` a table of the file is named as it is in the file, in schema `main`. `files` are paths
     and globs that it reads; a Slot among them is a parameter that holds one. `lite` is the same on
-    SQLite where that is possible: used inside a transaction that has written.
+    SQLite where that is possible: used inside a transaction that has written. `feeds` are read
+    first, and named in `sql` by their own names; `natives` are the aliases of the attached
+    databases that DuckDB itself has attached. `views` are the materialised views that it reads;
+    what those read is among `tables`.
     """
 
     sql: str
@@ -49,6 +123,9 @@ class Duck(NamedTuple):
     functions: bool = False
     lite: Lite | None = None
     why: str = ""
+    feeds: tuple[Feed, ...] = ()
+    natives: tuple[str, ...] = ()
+    views: tuple[Materialized, ...] = ()
 
 
 class Argument(NamedTuple):
@@ -129,6 +206,21 @@ class Call(NamedTuple):
     arguments: tuple[Argument, ...] = ()
 
 
+class Materialize(NamedTuple):
+    """CREATE, DROP or REFRESH MATERIALIZED VIEW; `verb` in lower case.
+
+    `view` is None where there is nothing to do: `unless` (IF NOT EXISTS) there is one, or with
+    `definition` None, IF EXISTS and there is none.
+    """
+
+    verb: str
+    name: str
+    definition: Definition | None = None
+    view: Materialized | None = None
+    replace: bool = False
+    unless: bool = False
+
+
 class Explain(NamedTuple):
     """`EXPLAIN [ANALYZE] [(FORMAT json)] statement`; `sql` is the text of the statement."""
 
@@ -207,4 +299,5 @@ class Plan(NamedTuple):
         | Define
         | ColumnsWrite
         | Merge
+        | Materialize
     )

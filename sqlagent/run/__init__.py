@@ -22,6 +22,7 @@ from sqlagent.plan.plans import (
     Explain,
     Import,
     Lite,
+    Materialize,
     Merge,
     Plan,
     Setting,
@@ -41,7 +42,7 @@ def runner_for(connection: Connection, sql: str) -> tuple[Runner, bool]:
     """What runs a text, and whether it may be kept for the next time."""
     planned = plan_of(connection, sql)
     runner = make(connection.database, planned, connection)
-    return runner, not isinstance(planned.run, Setting | Define)
+    return runner, not isinstance(planned.run, Setting | Define | Materialize)
 
 
 def plan_of(connection: Connection, sql: str, **settings: str) -> Plan:
@@ -57,6 +58,8 @@ def plan_of(connection: Connection, sql: str, **settings: str) -> Plan:
         catalog = schema.read_catalog(connection.txn)
     else:
         catalog = schema.catalog(database)
+    if connection.sources:
+        catalog = catalog._replace(sources=connection.sources)
     if connection.temporary:
         from sqlagent.run.define import overlaid
 
@@ -70,7 +73,11 @@ def make(database: Database, planned: Plan, connection: Connection | None = None
     if connection is not None and isinstance(planned.run, Lite | Duck):
         from sqlagent.run.offer import offer
 
-        return offer(connection, planned, runner)
+        runner = offer(connection, planned, runner)
+        if isinstance(planned.run, Duck):
+            from sqlagent.run.kept import wrapped
+
+            runner = wrapped(database, planned.run, runner)
     return runner
 
 
@@ -94,6 +101,10 @@ def _make(database: Database, planned: Plan) -> Runner:
         from sqlagent.run.explain import RunExplain
 
         return RunExplain(database, run, planned.sql)
+    if isinstance(run, Materialize):
+        from sqlagent.run.materialized import RunMaterialize
+
+        return RunMaterialize(database, run, planned.sql)
     if isinstance(run, Define):
         from sqlagent.run.define import RunDefine
 
