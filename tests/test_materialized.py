@@ -34,7 +34,7 @@ VIEWS = [
         "sum(n) / count(*) AS q FROM t WHERE n IS NOT NULL GROUP BY u, n % 3 "
         "HAVING count(*) > 1 AND c < 50",
     ),
-    ("bools", "groups", "SELECT b, sum(b) AS s, count(*) FILTER (WHERE n > 3) AS c FROM t GROUP BY b"),
+    ("bools", "groups", "SELECT b, sum(b) AS s, count(*) FILTER (n > 3) AS c FROM t GROUP BY b"),
     ("rowless", "groups", "SELECT g, sum(n) AS s FROM bare GROUP BY g"),
     ("few", "rows", "SELECT id, n - 1 AS w, coalesce(g, '?') AS g FROM t x WHERE x.n > 2"),
     ("every", "rows", "SELECT * FROM t"),
@@ -188,7 +188,8 @@ for line in sys.stdin:
         if kind < 0.6:
             con.execute("INSERT OR REPLACE INTO t (id, g, n, d, m) VALUES (?, ?, ?, ?, ?)", row)
         elif kind < 0.8:
-            con.execute("UPDATE t SET n = n + ?, g = ? WHERE id % 10 = ?", (row[2], row[1], row[0] % 10))
+            con.execute("UPDATE t SET n = n + ?, g = ? WHERE id % 10 = ?",
+                        (row[2], row[1], row[0] % 10))
         else:
             con.execute("DELETE FROM t WHERE id % 20 = ?", (row[0] % 20,))
     con.execute("COMMIT")
@@ -334,7 +335,7 @@ def test_changed_tables_name_the_view(con):
     con.execute("ALTER TABLE t DROP COLUMN d")
     for route in ("auto", "sqlite", "duckdb"):
         con.execute(f"SET route = '{route}'")
-        with pytest.raises(ProgrammingError, match='materialised view "c" cannot be read.*"d"'):
+        with pytest.raises(ProgrammingError, match=r'materialised view "c" cannot be read.*"d"'):
             con.execute("SELECT * FROM c")
     con.execute("DROP TABLE t")
     with pytest.raises(ProgrammingError, match='"c" cannot be read: unknown table "t"') as caught:

@@ -46,6 +46,7 @@ class DuckEngine:
     def __init__(self, database: Database, *, memory_mb: int | None = None) -> None:
         self._database = database
         self._lock = threading.Lock()
+        self._local = threading.local()
         self._running: set[duckdb.DuckDBPyConnection] = set()
         self._closed = False
         config: dict[str, Any] = {
@@ -126,13 +127,29 @@ class DuckEngine:
                 cursor.execute("ROLLBACK")
             cursor.close()
 
-    def explain(self, plan: Duck, values: Sequence[Any] = (), analyze: bool = False) -> str:
-        """DuckDB's own plan of a statement, as text."""
+    def plan_json(self, plan: Duck, values: Sequence[Any]) -> str | None:
+        """DuckDB's own plan of a statement, as JSON, over what is there; None: it cannot be."""
         self.check_files(plan, values)
-        self.replicas.fresh(plan.tables)
-        sql = f"EXPLAIN {'ANALYZE ' if analyze else ''}{plan.sql}"
-        result = self._start(self._cursor(), sql, values, None, None)
-        return "\n".join(str(row[-1]) for row in result.rows())
+        cursor = self._cursor()
+        try:
+            sql = f"EXPLAIN (FORMAT json) {plan.sql}"
+            row = (cursor.execute(sql, list(values)) if values else cursor.execute(sql)).fetchone()
+            return None if row is None else str(row[-1])
+        except duckdb.Error:
+            return None
+        finally:
+            self._finish(cursor)
+            cursor.close()
+
+    @contextlib.contextmanager
+    def profiled(self) -> Iterator[list[dict[str, Any]]]:
+        """Within, DuckDB's profile of each statement that this thread runs is kept in the list."""
+        found: list[dict[str, Any]] = []
+        self._local.profiles = found
+        try:
+            yield found
+        finally:
+            self._local.profiles = None
 
     @contextlib.contextmanager
     def session(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -177,11 +194,19 @@ class DuckEngine:
             self._check_open()
             cursor = self._root.cursor()
             self._running.add(cursor)
-            return cursor
+        if getattr(self._local, "profiles", None) is not None:
+            cursor.execute("PRAGMA enable_profiling = 'no_output'")
+        return cursor
 
     def _finish(self, cursor: duckdb.DuckDBPyConnection) -> None:
         with self._lock:
             self._running.discard(cursor)
+        profiles = getattr(self._local, "profiles", None)
+        if profiles is not None:
+            import json
+
+            with contextlib.suppress(duckdb.Error, ValueError):
+                profiles.append(json.loads(cursor.get_profiling_information(format="json")))
 
     def check_files(self, plan: Duck, values: Sequence[Any]) -> None:
         """Refuse a file that is a live SQLite file: opening it would drop SQLite's locks."""

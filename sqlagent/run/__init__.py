@@ -77,7 +77,7 @@ def make(database: Database, planned: Plan, connection: Connection | None = None
         if isinstance(planned.run, Duck):
             from sqlagent.run.kept import wrapped
 
-            runner = wrapped(database, planned.run, runner)
+            return wrapped(database, planned.run, runner)
     return runner
 
 

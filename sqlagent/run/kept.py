@@ -201,7 +201,11 @@ class _Giving:
 
 def wrapped(database: Database, plan: Duck, inner: Runner) -> Runner:
     """`inner`, with its results kept where the same text may give the same rows again."""
-    return Kept(database, plan, inner) if reason(plan) is None else inner
+    from sqlagent.run.choice import Choice
+    from sqlagent.run.duck import RunDuck
+
+    slow = isinstance(inner, Choice | RunDuck)  # not a read that SQLite runs at once
+    return Kept(database, plan, inner) if slow and reason(plan) is None else inner
 
 
 def reason(plan: Duck) -> str | None:

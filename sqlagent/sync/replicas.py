@@ -108,6 +108,18 @@ class Replicas:
             self._views.forget(name.lower())
             self.dropped += 1
 
+    def progress(self, tables: Iterable[str]) -> dict[str, tuple[int, int]]:
+        """Of each of `tables` that has a copy: its rows, and how many log entries it is behind."""
+        with self.lock:
+            reader = self._connection()
+            found = {}
+            for name in tables:
+                replica = self._replicas.get(name.lower())
+                if replica is not None:
+                    entries = log.entries(reader, replica.seq) if replica.logged else {}
+                    found[name] = (replica.rows, entries.get(replica.name, (0, False))[0])
+            return found
+
     @property
     def loads(self) -> int:
         """How many tables came from disk."""
