@@ -22,7 +22,7 @@ from benchmarks.table import show
 FIGURES = (
     "startup", "point_read", "save", "clients", "remember", "recall",
     "crowd", "nearest", "resident", "freshness", "aggregate", "columns_table", "tpch", "imports",
-    "routing",
+    "routing", "materialized",
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parent.parent
 

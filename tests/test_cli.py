@@ -507,7 +507,9 @@ def test_import_rejects_a_bad_file_whole_and_loads_the_rest(db, run, tmp_path):
     (tmp_path / "2.csv").write_text("id,colour\n5,red\n")
     (tmp_path / "3.csv").write_text("id,name\n6,Mate\n")
     status, _, err = run("import", "1.csv", "2.csv", "3.csv", db, "--into", "tea")
-    assert status == 1 and 'table "tea" has no column "colour"' in err and "2 rows of 2 files" in err
+    assert (
+        status == 1 and 'table "tea" has no column "colour"' in err and "2 rows of 2 files" in err
+    )
     assert len(rows(run, db, "SELECT * FROM tea")) == 5
     rejects = rows(run, db, "SELECT source FROM sqlagent_import_rejects")
     assert rejects == [{"source": "2.csv"}]

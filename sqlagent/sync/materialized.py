@@ -205,16 +205,18 @@ class Held:
         (came_back,) = cursor.execute(
             f"INSERT INTO {self.physical} SELECT {names} FROM sqlagent_merged WHERE {there}NOT anew"
         ).fetchone() or (0,)
-        source = f"{delta.replica.physical} AS {alias}"
-        anew = f"(SELECT * FROM sqlagent_merged WHERE {there}anew) AS d"
-        (again,) = cursor.execute(
-            f"INSERT INTO {self.physical} "
-            + self._grouped(
-                f"SELECT t.* FROM (SELECT {self._taken(source)}) AS t"
-                f" SEMI JOIN {anew} ON {self._same('t')}"
-            )
-            + ("" if self.view.keys else " HAVING (SELECT bool_or(anew) FROM sqlagent_merged)")
+        again = 0
+        (doubtful,) = cursor.execute(
+            f"SELECT count(*) FROM sqlagent_merged WHERE {there}anew"
         ).fetchone() or (0,)
+        if doubtful:  # a scan of the base
+            source = f"{delta.replica.physical} AS {alias}"
+            anew = f"(SELECT * FROM sqlagent_merged WHERE {there}anew) AS d"
+            joined = f"SELECT t.* FROM (SELECT {self._taken(source)}) AS t SEMI JOIN {anew}"
+            joined += f" ON {self._same('t')}"
+            (again,) = cursor.execute(
+                f"INSERT INTO {self.physical} {self._grouped(joined)}"
+            ).fetchone() or (0,)
         cursor.execute("DROP TABLE sqlagent_changes")
         cursor.execute("DROP TABLE sqlagent_merged")
         self.deleted += gone

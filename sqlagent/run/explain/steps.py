@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from sqlagent.engines.sqlite import Database, translate
-from sqlagent.plan.plans import Calls, ColumnsWrite, Define, Duck, Feed, Fill, Lite, Materialize, Merge
+from sqlagent.plan.plans import (
+    Calls,
+    ColumnsWrite,
+    Define,
+    Duck,
+    Feed,
+    Fill,
+    Lite,
+    Materialize,
+    Merge,
+)
 from sqlagent.values import pick
 
 if TYPE_CHECKING:
