@@ -31,6 +31,7 @@ def shop(words):
     """A connection to a file with a table of numbers."""
     words.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, g TEXT, v BIGINT)")
     words.execute("INSERT INTO t SELECT i, 'g' || (i % 3), i FROM range(3000) r(i)")
+    words.execute("SET route = 'duckdb'")  # small tables are SQLite's otherwise
     words.execute("SELECT max(v) FROM t GROUP BY g")  # makes the triggers, which is a commit
     return words
 
@@ -182,7 +183,7 @@ def test_every_commit_ends_them(shop, fresh_db, shell):
     start = now()
     shop.execute("INSERT INTO t (g, v) VALUES ('g', 1)")
     assert now() == start + 1
-    with sqlagent.connect(fresh_db) as other:
+    with sqlagent.connect(fresh_db, route="duckdb") as other:
         other.execute("INSERT INTO t (g, v) VALUES ('g', 10)")
         assert now() == start + 11
     shell(fresh_db, "INSERT INTO t (g, v) VALUES ('g', 100);")
@@ -269,13 +270,13 @@ def test_a_file_that_changes(shop, tmp_path, monkeypatch):
 
 def test_threads_never_see_less_than_was_committed(fresh_db):
     """A counter that only grows: what a reader sees is at least what was committed before."""
-    with sqlagent.connect(fresh_db, embedding_model="none") as con:
+    with sqlagent.connect(fresh_db, embedding_model="none", route="duckdb") as con:
         con.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v BIGINT)")
         con.execute("INSERT INTO t VALUES (1, 0)")
         committed, errors, done = [0], [], threading.Event()
 
         def write():
-            with sqlagent.connect(fresh_db) as own:
+            with sqlagent.connect(fresh_db, route="duckdb") as own:
                 for value in range(1, 40):
                     own.execute("UPDATE t SET v = ? WHERE id = 1", (value,))
                     committed[0] = value
@@ -283,7 +284,7 @@ def test_threads_never_see_less_than_was_committed(fresh_db):
             done.set()
 
         def read():
-            with sqlagent.connect(fresh_db) as own:
+            with sqlagent.connect(fresh_db, route="duckdb") as own:
                 while not done.is_set():
                     before = committed[0]
                     (seen,) = own.execute("SELECT max(v) FROM t GROUP BY id").fetchone()
@@ -309,7 +310,7 @@ for line in sys.stdin:
 
 
 def test_a_plain_client_in_another_process(fresh_db):
-    with sqlagent.connect(fresh_db, embedding_model="none") as con:
+    with sqlagent.connect(fresh_db, embedding_model="none", route="duckdb") as con:
         con.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v BIGINT)")
         con.execute("INSERT INTO t VALUES (1, 0)")
         writer = start(WRITER, fresh_db)
@@ -335,7 +336,10 @@ STEPS = st.lists(
 @given(STEPS)
 def test_any_order_of_writers(tmp_path_factory, steps):
     path = Path(tmp_path_factory.mktemp("cache")) / "agent.db"
-    with sqlagent.connect(path, embedding_model="none") as con, sqlagent.connect(path) as other:
+    with (
+        sqlagent.connect(path, embedding_model="none", route="duckdb") as con,
+        sqlagent.connect(path) as other,
+    ):
         con.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v BIGINT)")
         rows = 0
         for number, step in enumerate(steps):
@@ -366,7 +370,7 @@ PLAIN_INSERT = (
 
 
 def test_in_memory():
-    with sqlagent.connect(":memory:", embedding_model="none") as con:
+    with sqlagent.connect(":memory:", embedding_model="none", route="duckdb") as con:
         con.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v BIGINT)")
         for count in range(1, 6):
             con.execute("INSERT INTO t (v) VALUES (1)")
@@ -377,7 +381,7 @@ def test_in_memory():
 
 def test_read_only(shop, fresh_db):
     shop.close()
-    with sqlagent.connect(fresh_db, read_only=True) as con:
+    with sqlagent.connect(fresh_db, read_only=True, route="duckdb") as con:
         assert hits(con, SUMS)[1] == 0
         assert hits(con, SUMS)[1] == 1
         python("import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); "
