@@ -48,7 +48,8 @@ VIEWS = [
 
 
 def made(path: Path) -> sqlagent.Connection:
-    con = sqlagent.connect(path, embedding_model="none", result_cache=False)
+    # Afresh on DuckDB, whose types a view has.
+    con = sqlagent.connect(path, embedding_model="none", result_cache=False, route="duckdb")
     con.executescript(TABLES)
     return con
 
