@@ -74,8 +74,8 @@ def make(database: Database, planned: Plan, connection: Connection | None = None
         from sqlagent.run.offer import offer
 
         runner = offer(connection, planned, runner)
-        if isinstance(planned.run, Duck):
-            from sqlagent.run.kept import wrapped
+        if isinstance(planned.run, Duck) and connection.settings["result_cache"]:
+            from sqlagent.run.kept import wrapped  # SET plans everything anew
 
             return wrapped(database, planned.run, runner)
     return runner
