@@ -35,7 +35,10 @@ SETTINGS: dict[str, Setting] = {
         "'sentence-transformers:NAME' with the extra [models]",
     ),
     "result_cache": Setting(
-        "off", ("off",), "whether results of reads are kept for the next time; none are yet"
+        True, bool, "whether results of reads on columns are kept until the next commit"
+    ),
+    "result_cache_mb": Setting(
+        64, int, "how much memory kept results may take, in MB; one takes at most an eighth of it"
     ),
     "query_log": Setting(
         "on",

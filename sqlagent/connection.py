@@ -96,9 +96,9 @@ class Connection:
         self.txn_lock = threading.RLock()
         self.txn_failed = False  # under the dialect of PostgreSQL, until ROLLBACK
         self.plans: dict[str, Runner] = {}
+        self.sources: dict[str, Any] = {}  # attached databases, by lower-case alias
         self.temporary: dict[str, Any] = {}  # definitions of this connection alone, by name
         self.redefined = False  # the open transaction changed the schema
-        self.sources: dict[str, Any] = {}  # attached databases, by lower-case alias
         self.other: Any = None  # the attached database that the transaction writes
         self.wrote: str | None = None  # what the transaction wrote: '' the file, or an alias
         self.savepoints: list[str] = []  # quoted, the outermost first

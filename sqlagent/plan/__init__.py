@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from sqlagent.catalog import Catalog
 
 Protected = Callable[[str], str | None]
+DEFINING = ("CREATE", "DROP", "REFRESH", "ALTER")
+WRITING = ("INSERT", "UPDATE", "DELETE", "REPLACE")
 PLAIN = "a plain statement on the file's own tables"
 
 
@@ -75,7 +77,13 @@ def planned(
         found = remote(sql, tokens, catalog, settings, protected)
     if found is not None:
         return found
-    found = simple(sql, tokens, catalog) or defined(sql, tokens, catalog, settings, protected)
+    found = simple(sql, tokens, catalog)
+    word = tokens[0].upper
+    if found is None and (word in DEFINING or (catalog.definitions and word in WRITING)):
+        from sqlagent.plan.materialized import statement
+
+        found = statement(sql, tokens, catalog, settings, protected)
+    found = found or defined(sql, tokens, catalog, settings, protected)
     if found is None and settings.get("dialect") == "sqlite":
         from sqlagent.plan.native import native
 

@@ -85,6 +85,40 @@ class Feed(NamedTuple):
     known: Any = None
 
 
+class Aggregate(NamedTuple):
+    """An aggregate of a view: `argument` is the place of its argument; None: count(*)."""
+
+    call: str
+    argument: int | None
+
+
+class Materialized(NamedTuple):
+    """A materialised view as DuckDB keeps it: a table of its own behind the view's name.
+
+    `sql` is its SELECT, over `tables` of the file and over `views` of its kind; `columns` are
+    (name, type). `how` it is kept: 'rows', 'groups' or 'whole', the last for the reason `why`. The
+    others read one `table`, in DuckDB's expressions: `outputs` over its columns, or, for groups,
+    over "k0" …, the `keys`, and "a0" …, the `aggregates` of `arguments`; `where` is over its
+    columns, `having` as `outputs` are. `version` is that of the catalog.
+    """
+
+    name: str
+    sql: str
+    tables: tuple[str, ...]
+    columns: tuple[tuple[str, str], ...] = ()
+    how: str = "whole"
+    why: str = ""
+    table: str = ""
+    where: str | None = None
+    keys: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    aggregates: tuple[Aggregate, ...] = ()
+    outputs: tuple[str, ...] = ()
+    having: str | None = None
+    views: tuple[Materialized, ...] = ()
+    version: int = 0
+
+
 class Duck(NamedTuple):
     """A read that DuckDB runs over fresh columns of `tables` (names as in the file).
 
@@ -95,7 +129,8 @@ class Duck(NamedTuple):
     databases that DuckDB itself has attached. `across` is the same as SQLite runs it by itself,
     over the file and the attached SQLite files that it names; `searched` are those aliases of
     tables in it that an index must serve, or it would be slow. `exact`: it gives SQLite's values or
-    fails, as where an integer overflows; that is no answer, but a refusal.
+    fails, as where an integer overflows; that is no answer, but a refusal. `views` are the
+    materialised views that it reads; what those read is among `tables`.
     """
 
     sql: str
@@ -111,6 +146,7 @@ class Duck(NamedTuple):
     across: Lite | None = None
     searched: tuple[str, ...] = ()
     exact: bool = False
+    views: tuple[Materialized, ...] = ()
 
 
 class Typed(NamedTuple):
@@ -257,6 +293,21 @@ class Script(NamedTuple):
     parts: tuple[str, ...]
 
 
+class Materialize(NamedTuple):
+    """CREATE, DROP or REFRESH MATERIALIZED VIEW; `verb` in lower case.
+
+    `view` is None where there is nothing to do: `unless` (IF NOT EXISTS) there is one, or with
+    `definition` None, IF EXISTS and there is none.
+    """
+
+    verb: str
+    name: str
+    definition: Definition | None = None
+    view: Materialized | None = None
+    replace: bool = False
+    unless: bool = False
+
+
 class Explain(NamedTuple):
     """`EXPLAIN [ANALYZE] [(FORMAT json)] statement`; `sql` is the text of the statement."""
 
@@ -325,4 +376,5 @@ class Plan(NamedTuple):
     run: (
         Lite | Duck | Calls | Fill | Import | Native | Remote | Attach | Detach | Databases
         | Transaction | Setting | Call | Explain | Script | Typed | Define | ColumnsWrite | Merge
+        | Materialize
     )  # fmt: skip

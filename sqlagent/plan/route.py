@@ -17,7 +17,7 @@ from sqlagent.parse.depth import check_length
 from sqlagent.parse.lexer import Token, lex, statements
 from sqlagent.parse.parameters import Numbering, edited
 from sqlagent.parse.tree import parse, same_text
-from sqlagent.plan import alike
+from sqlagent.plan import alike, materialized
 from sqlagent.plan.clauses import only_duckdb
 from sqlagent.plan.copying import copy_to
 from sqlagent.plan.define import COLUMNAR
@@ -132,21 +132,23 @@ class Router:
         context.names.read(tree)
         sources.check_columns()
         not_duckdb = sources.not_duckdb + _sqlite_only(tree)
-        not_sqlite = sources.not_sqlite
+        kept = bool(materialized.split(sources.tables, self.catalog, self.protected)[1])
+        plain, said, read = (tree, context, sources) if not kept else self.expanded(tree, context)
+        not_sqlite = read.not_sqlite
         if self.dialect != "sqlite" and not not_sqlite:
-            not_sqlite = only_duckdb(tree, context)
+            not_sqlite = only_duckdb(plain, said)
             if not not_sqlite:
-                not_sqlite = alike.doubts(tree, context, bool(not_duckdb))
+                not_sqlite = alike.doubts(plain, said, bool(not_duckdb))
         if not_sqlite and not_duckdb:
             raise self.impossible(not_sqlite, not_duckdb)
         # Our table functions answer from indexes of their own: no columns are scanned.
         analytic = (
             bool(sources.tables) and not sources.calls and self.dialect != "sqlite"
             and tree.find(*alike.AGGREGATES) is not None
-        )  # fmt: skip
+        ) or kept  # fmt: skip
         lite = None
         if not not_sqlite:
-            lite, not_sqlite = self.lite(tree, context, sources)
+            lite, not_sqlite = self.lite(plain, said, read)
         if self.wanted == "sqlite" or not_duckdb:
             if lite is None:
                 raise self.impossible(not_sqlite, not_duckdb)
@@ -169,6 +171,8 @@ class Router:
             return lite
         if self.wanted == "duckdb":
             return duck._replace(why="SET route = 'duckdb'")
+        if kept:
+            return duck._replace(why="it reads a materialised view")
         why = "it analyses columns" if analytic else not_sqlite[0] if not_sqlite else ""
         return duck._replace(why=why)
 
@@ -243,10 +247,11 @@ class Router:
             text, slots = say(said, "duckdb", self.numbering)
         else:
             text, slots = self.verbatim()
+        read, views = materialized.split(tables, self.catalog, self.protected)
         return Duck(
-            text, slots, tuple(tables), self.files(sources), bool(mine.functions), lite,
+            text, slots, read, self.files(sources), bool(mine.functions), lite,
             feeds=feeds, natives=natives, across=across if searched is not None else None,
-            searched=searched or (),
+            searched=searched or (), views=views,
         )  # fmt: skip
 
     def across(self, tree: exp.Expr, context: Context, sources: Sources) -> Lite | None:
@@ -266,6 +271,18 @@ class Router:
                 node.set("catalog", None)
         found = self.lite(said, context, sources)[0]
         return None if found is None or found.exact else found
+
+    def expanded(self, tree: exp.Expr, context: Context) -> tuple[exp.Expr, Context, Sources]:
+        """The statement as SQLite would read it: each materialised view is its SELECT."""
+        plain = materialized.expanded(tree, self.catalog)
+        said = self.context()
+        said.functions, said.changed = set(context.functions), True
+        for common in COMMON:
+            plain = common(plain, said)
+        read = Sources(plain, said, self.protected)
+        read.not_sqlite += materialized.foreign(tree, self.catalog, self.dialect)
+        said.names.read(plain)
+        return plain, said, read
 
     def files(self, sources: Sources) -> tuple[str | int, ...]:
         """The files, with the user's slot for each parameter among them."""

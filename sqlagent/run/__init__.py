@@ -26,6 +26,7 @@ from sqlagent.plan.plans import (
     Explain,
     Import,
     Lite,
+    Materialize,
     Merge,
     Native,
     Plan,
@@ -69,6 +70,8 @@ def plan_of(connection: Connection, sql: str, **settings: str) -> Plan:
         catalog = schema.read_catalog(connection.txn)
     else:
         catalog = schema.catalog(database)
+    if connection.sources:
+        catalog = catalog._replace(sources=connection.sources)
     if connection.temporary:
         from sqlagent.run.define import overlaid
 
@@ -86,7 +89,11 @@ def make(database: Database, planned: Plan, connection: Connection | None = None
     if connection is not None and isinstance(planned.run, Lite | Duck):
         from sqlagent.run.offer import offer
 
-        return offer(connection, planned, runner)
+        runner = offer(connection, planned, runner)
+        if isinstance(planned.run, Duck) and connection.settings["result_cache"]:
+            from sqlagent.run.kept import wrapped  # SET plans everything anew
+
+            return wrapped(database, planned.run, runner)
     return runner
 
 
@@ -116,6 +123,10 @@ def _make(database: Database, planned: Plan) -> Runner:
         from sqlagent.run.explain import RunExplain
 
         return RunExplain(database, run, planned.sql)
+    if isinstance(run, Materialize):
+        from sqlagent.run.materialized import RunMaterialize
+
+        return RunMaterialize(database, run, planned.sql)
     if isinstance(run, Define):
         from sqlagent.run.define import RunDefine
 

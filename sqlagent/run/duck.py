@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from sqlagent.context import Context
-from sqlagent.engines.duckdb import DuckEngine, DuckResult
+from sqlagent.engines.duckdb import DuckEngine, DuckResult, StalePlan
 from sqlagent.engines.sqlite import Database, Handle, translate
 from sqlagent.errors import DataError, Error, NotSupportedError, ProgrammingError
 from sqlagent.functions import functions
@@ -79,6 +79,10 @@ class RunDuck:
                 error.sql = error.sql or self.text
                 raise
             self.lite(connection, cursor, parameters)
+            return
+        except StalePlan:
+            self.database.schema_changed()
+            connection._run(cursor, self.text, parameters)
             return
         except apsw.Error as error:  # a function of ours that read the file
             fail(connection)

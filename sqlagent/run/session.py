@@ -116,6 +116,11 @@ class RunSetting:
             connection.settings["statement_timeout_ms"]
         )
         connection.plans.clear()
+        if key.startswith("result_cache") and "results" in connection.database.services:
+            mb = (
+                connection.settings["result_cache_mb"] if connection.settings["result_cache"] else 0
+            )
+            connection.database.services["results"].shrink(mb << 20)
         if key == "memory_limit_mb" and "columns" in connection.database.services:
             connection.database.services["columns"].limit_memory(checked)
         if key == "synchronous":
