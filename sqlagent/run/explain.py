@@ -60,7 +60,7 @@ class RunExplain:
             step = {"engine": "duckdb", "does": "read", "why": run.why, "sql": run.sql}
             step["tables"] = list(run.tables)
             step["files"] = [str(f) for f in run.files]
-            from sqlagent.run.feeds import across_step, steps_of
+            from sqlagent.run.feed_steps import across_step, steps_of
 
             fed = [
                 {"engine": "sqlite", "does": "feed", "tables": list(run.tables),
