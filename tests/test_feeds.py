@@ -20,6 +20,7 @@ from sqlagent import catalog
 from sqlagent.catalog import Catalog
 from sqlagent.engines import live, schema
 from sqlagent.plan import feeds as planned
+from sqlagent.plan import keys
 from sqlagent.plan.plans import Feed
 from sqlagent.run.across import Across
 from sqlagent.sources import Rows, Statistics, lite
@@ -59,11 +60,11 @@ class Shop:
             yield handle
 
     def read(
-        self, feed: Feed, values: Sequence[Any], keys: list[Any] | None, *,
+        self, feed: Feed, values: Sequence[Any], wanted: list[Any] | None, *,
         connection: sqlagent.Connection, snapshot: Any,
     ) -> Rows:  # fmt: skip
         self.read_feeds.append(feed)
-        return lite.read(snapshot, feed, values, keys)
+        return lite.read(snapshot, feed, values, wanted)
 
     def token(self) -> Any:
         return None
@@ -126,7 +127,7 @@ def forced(con: sqlagent.Connection, on: bool) -> Iterator[None]:
             patch.setattr(planned, "pushed", lambda *_: None)
             patch.setattr(planned._Splitter, "_limit", lambda *_: None)
         else:
-            patch.setattr(planned, "FILE_ROWS", 0)
+            patch.setattr(keys, "FILE_ROWS", 0)
         con.plans.clear()
         yield
         con.plans.clear()

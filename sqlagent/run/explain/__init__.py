@@ -14,7 +14,7 @@ from sqlagent.plan.plans import Calls, Duck, Explain, Fill, Lite, Plan
 from sqlagent.run.explain.operators import profile_of
 from sqlagent.run.explain.steps import Step, result_of, steps
 from sqlagent.run.explain.text import lines
-from sqlagent.run.feeds import steps_of
+from sqlagent.run.feed_steps import steps_of
 
 if TYPE_CHECKING:
     from sqlagent.connection import Connection

@@ -155,7 +155,7 @@ def duck(database: Database, connection: Connection, run: Duck, parameters: Any)
     operators = _operators(database, connection, run, parameters)
     if operators:
         step["operators"] = operators
-    from sqlagent.run.feeds import across_step, steps_of
+    from sqlagent.run.feed_steps import across_step, steps_of
 
     found = [step]
     if run.across is not None and connection.txn is None:
