@@ -108,7 +108,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def con(place: Path) -> Iterator[sqlagent.Connection]:
     """A connection with shop.db attached."""
-    made = sqlagent.connect(place / "agent.db")
+    made = sqlagent.connect(place / "agent.db", result_cache=False)
     shop = Shop("shop", place / "shop.db")
     made.sources["shop"] = shop
     yield made
@@ -363,7 +363,7 @@ def test_keys_pass_from_feed_to_feed(con: sqlagent.Connection, place: Path) -> N
 def test_a_table_of_the_file_is_read_from_columns_where_keys_are_many(
     place: Path, tmp_path: Path
 ) -> None:
-    with sqlagent.connect(tmp_path / "a.db") as con:
+    with sqlagent.connect(tmp_path / "a.db", result_cache=False) as con:
         con.execute("CREATE TABLE big (id INTEGER PRIMARY KEY, v INTEGER)")
         con.execute(
             "WITH RECURSIVE g(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM g WHERE n < 30000)"

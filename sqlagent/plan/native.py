@@ -42,6 +42,10 @@ def native(
         return None  # another engine's table
     if not all(_known(tokens, place, catalog) for place in range(len(tokens))):
         return None
+    if catalog.definitions and any(
+        is_name(t) and t.name.lower() in catalog.definitions for t in tokens
+    ):
+        return None  # what users defined is not in SQLite's schema
     if catalog.sources and any(_attached(tokens, place, catalog) for place in range(len(tokens))):
         return None
     tables = tuple(sorted({t.name.lower() for t in tokens if is_name(t)} & catalog.tables.keys()))

@@ -255,7 +255,12 @@ def sources(connection: Connection, plan: Duck, parameters: Any) -> tuple[Any, .
         token = None if source is None else source.token()
         if token is None:
             return None
-        state.append((alias, id(source), token))
+        path = getattr(getattr(source, "database", None), "path", None)
+        try:  # another file may have taken its place
+            own = os.stat(path) if path else None
+        except OSError:
+            return None
+        state.append((alias, id(source), token, own and (own.st_dev, own.st_ino)))
     return tuple(state)
 
 
