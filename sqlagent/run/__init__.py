@@ -67,6 +67,7 @@ def plan_of(connection: Connection, sql: str, **settings: str) -> Plan:
         catalog = schema.read_catalog(connection.txn)
     else:
         catalog = schema.catalog(database)
+    connection.planned_by = database.generation
     if connection.temporary:
         from sqlagent.run.define import overlaid
 

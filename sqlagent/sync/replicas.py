@@ -322,6 +322,9 @@ class Replicas:
                 after = log.number(writer, "schema_version")
             if before == self._schema:  # nobody else changed the schema: no need to look again
                 self._schema = after
+            known = self._database.known_catalog
+            if known is not None and known.version == before:  # triggers are not in the catalog
+                self._database.known_catalog = known._replace(version=after)
         except apsw.BusyError:
             self._busy.add(name)
         except (Error, apsw.Error):
