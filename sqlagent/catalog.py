@@ -17,11 +17,12 @@ SMALL_ROWS = 20_000  # a table of the file with fewer is quickly made into colum
 
 class Column(NamedTuple):
     """A column: `type` is its logical type (see `sqlagent.types`), None where nothing is
-    declared."""
+    declared; `declared` is how the file declares it."""
 
     name: str
     type: str | None
     not_null: bool = False
+    declared: str | None = None
 
 
 class Table(NamedTuple):
@@ -30,7 +31,7 @@ class Table(NamedTuple):
     'materialized' (a view) or 'columns' (a table); `sql` is its definition, as CREATE has it.
 
     `key` is the INTEGER PRIMARY KEY that is the rowid ('rowid' where there is none, None for
-    WITHOUT ROWID tables).
+    WITHOUT ROWID tables). `collated`: its definition names a collation.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Table(NamedTuple):
     columns: tuple[Column, ...]
     key: str | None = "rowid"
     sql: str | None = None
+    collated: bool = False
 
     def column(self, name: str) -> Column | None:
         lowered = name.lower()

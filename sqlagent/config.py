@@ -35,7 +35,10 @@ SETTINGS: dict[str, Setting] = {
         "'sentence-transformers:NAME' with the extra [models]",
     ),
     "result_cache": Setting(
-        "off", ("off",), "whether results of reads are kept for the next time; none are yet"
+        True, bool, "whether results of reads on columns are kept until the next commit"
+    ),
+    "result_cache_mb": Setting(
+        64, int, "how much memory kept results may take, in MB; one takes at most an eighth of it"
     ),
     "query_log": Setting(
         "on",
@@ -89,9 +92,27 @@ def shown(value: Any) -> str:
     return str(value)
 
 
+ALIASES = {"statement_timeout": "statement_timeout_ms"}
+_UNITS_MS = {"": 1, "ms": 1, "s": 1000, "sec": 1000, "second": 1000, "min": 60_000,
+             "minute": 60_000, "h": 3_600_000, "hour": 3_600_000, "day": 86_400_000}  # fmt: skip
+
+
+def _milliseconds(value: Any) -> Any:
+    """`'5s'`, `'2 min'`, `'500ms'` and 500 as milliseconds; what is none of these as it is."""
+    import re
+
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", str(value).lower())
+    if found is None or isinstance(value, int | float):
+        return value
+    unit = found[2] if found[2] in _UNITS_MS else found[2].removesuffix("s")
+    return round(float(found[1]) * _UNITS_MS[unit]) if unit in _UNITS_MS else value
+
+
 def check(name: str, value: Any) -> tuple[str, Any]:
     """The setting's own name and the value in its type; ProgrammingError where it cannot be."""
-    key = name.lower()
+    key = ALIASES.get(name.lower(), name.lower())
+    if key == "statement_timeout_ms" and value is not None:
+        value = _milliseconds(value)
     setting = SETTINGS.get(key)
     if setting is None:
         raise ProgrammingError(

@@ -96,10 +96,10 @@ class Connection:
         self.txn_lock = threading.RLock()
         self.txn_failed = False  # under the dialect of PostgreSQL, until ROLLBACK
         self.plans: dict[str, Runner] = {}
+        self.sources: dict[str, Any] = {}  # attached databases, by lower-case alias
         self.temporary: dict[str, Any] = {}  # definitions of this connection alone, by name
         self.planned_by = 0  # the database's generation when the last plan's catalog was read
         self.redefined = False  # the open transaction changed the schema
-        self.sources: dict[str, Any] = {}  # attached databases, by lower-case alias
         self.other: Any = None  # the attached database that the transaction writes
         self.wrote: str | None = None  # what the transaction wrote: '' the file, or an alias
         self.savepoints: list[str] = []  # quoted, the outermost first
@@ -123,9 +123,13 @@ class Connection:
             runner = self.plans.get(sql)
         except TypeError:  # a list, say: planning says that it is no text
             runner = None
-        if runner is None:
-            runner = self._runner(sql)
-        runner(self, cursor, parameters)
+        try:
+            if runner is None:
+                runner = self._runner(sql)
+            runner(self, cursor, parameters)
+        except Error as error:
+            self._place(error, sql)
+            raise
         return cursor
 
     def executemany(self, sql: str, parameters: Iterable[Any]) -> Cursor:
@@ -156,14 +160,29 @@ class Connection:
 
     def _run(self, cursor: Cursor, sql: str, parameters: Any) -> None:
         cursor._reset()
-        (self.plans.get(sql) or self._runner(sql))(self, cursor, parameters)
+        try:
+            (self.plans.get(sql) or self._runner(sql))(self, cursor, parameters)
+        except Error as error:
+            self._place(error, sql)
+            raise
+
+    def _place(self, error: errors.Error, sql: object) -> None:
+        """Make an error speak of the user's own text."""
+        if isinstance(sql, str):
+            from sqlagent.run.place import placed
+
+            placed(error, sql, self)
 
     def _run_many(self, cursor: Cursor, sql: str, parameters: Iterable[Any]) -> None:
         from sqlagent.run import run_many
 
         cursor._reset()
         self._check()
-        run_many(self, cursor, sql, parameters)
+        try:
+            run_many(self, cursor, sql, parameters)
+        except Error as error:
+            self._place(error, sql)
+            raise
 
     def _runner(self, sql: str) -> Runner:
         """Parse, rewrite and plan a text, and keep what runs it."""

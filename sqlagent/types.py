@@ -133,6 +133,22 @@ def widened(kind: str) -> str:
     return _WIDENED.get(kind, kind)
 
 
+def affinity(declared: str | None) -> str:
+    """The affinity that SQLite gives a column declared so; BLOB where nothing is declared.
+
+    >>> affinity("varchar(20)"), affinity("FLOATING POINT"), affinity("DECIMAL(15,2)"), affinity("")
+    ('TEXT', 'INTEGER', 'NUMERIC', 'BLOB')
+    """
+    text = (declared or "BLOB").upper()
+    if "INT" in text:
+        return "INTEGER"
+    if "CHAR" in text or "CLOB" in text or "TEXT" in text:
+        return "TEXT"
+    if "BLOB" in text:
+        return "BLOB"
+    return "REAL" if "REAL" in text or "FLOA" in text or "DOUB" in text else "NUMERIC"
+
+
 class TypeCode(str):
     """A column's type in `Cursor.description`: its name, equal to the PEP 249 group it is of.
 

@@ -24,7 +24,7 @@ from sqlagent.engines.duckdb import DuckEngine
 from sqlagent.engines.sqlite import Database
 from sqlagent.errors import ProgrammingError
 from sqlagent.plan.plans import Duck
-from sqlagent.sync import build, replicas, snapshot
+from sqlagent.sync import build, making, replicas, snapshot
 from sqlagent.sync.columns import NotColumnar
 
 SCHEMA = """
@@ -321,7 +321,7 @@ def test_a_build_leaves_our_locks_alone(big: Path, monkeypatch: pytest.MonkeyPat
             assert rows(engine, SUM, "t") == TRUTH
             engine.sync()
             engine.rebuild()
-        assert engine.replicas._scanner
+        assert engine.replicas._maker.scanner
         child = [sys.executable, "-c", code, str(big)]
         assert (
             subprocess.run(child, capture_output=True, text=True).stdout == "database is locked\n"
@@ -405,7 +405,7 @@ def test_a_copy_of_mostly_deleted_rows_is_compacted(
 def big(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A table that is kept on disk, with thresholds that a quick test reaches."""
     monkeypatch.setattr(snapshot, "ROWS_MIN", 1000)
-    monkeypatch.setattr(replicas, "ROWS_MIN", 1000)
+    monkeypatch.setattr(making, "ROWS_MIN", 1000)
     path = new_file(
         tmp_path / "agent.db",
         "CREATE TABLE t (id INTEGER PRIMARY KEY, g TEXT, v DOUBLE, d DATE, j JSON)",
@@ -522,7 +522,7 @@ def test_two_processes_share_the_folder(big: Path) -> None:
     code = (
         "import sys\nsys.path[:0] = sys.argv[2:]\n"
         "from pathlib import Path\nimport test_columns as c\n"
-        "c.snapshot.ROWS_MIN = c.replicas.ROWS_MIN = 1000\n"
+        "c.snapshot.ROWS_MIN = c.making.ROWS_MIN = 1000\n"
         "with c.opened(Path(sys.argv[1])) as e:\n"
         "    for i in range(20):\n"
         "        e._database.write(lambda k: k.execute('INSERT INTO t (v) VALUES (1)'))\n"

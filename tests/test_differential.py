@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 import sqlagent.functions
 from sqlagent.catalog import Catalog, Column, Table
+from sqlagent.engines import duck_functions, duck_sqlite
 from sqlagent.engines.sqlite_errors import inexact
 from sqlagent.functions import REQUIRED, Function, Parameter
 from sqlagent.plan import plan
@@ -248,6 +249,7 @@ def lite():
 def duck():
     con = duckdb.connect()
     con.execute("SET TimeZone = 'UTC'")
+    duck_sqlite.register(con, duck_functions._values)
     for name, columns in DDL.items():
         con.execute(f"CREATE TABLE {name}({columns.replace('INTEGER', 'BIGINT')})")
         marks = ", ".join("?" * len(ROWS[name][0]))

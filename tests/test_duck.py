@@ -347,10 +347,10 @@ def test_close_and_status(engine: DuckEngine) -> None:
         ("t", 1000, 17000),
         ("w", 2, 34),
     ]
-    assert "SEQ_SCAN" in engine.explain(Duck("SELECT g FROM t", tables=("t",)), analyze=False)
-    assert "Total Time" in engine.explain(
-        Duck("SELECT g FROM t WHERE id < $1", tables=("t",)), (5,), analyze=True
-    )
+    assert "SEQ_SCAN" in (engine.plan_json(Duck("SELECT g FROM t", tables=("t",)), ()) or "")
+    with engine.profiled() as profiles:
+        rows(engine, "SELECT g FROM t WHERE id < 5", "t")
+    assert profiles[0]["rows_returned"] == 4
     result = engine.run(Duck("SELECT * FROM t", tables=("t",)))
     result.close()
     result.close()

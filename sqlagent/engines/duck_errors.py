@@ -83,6 +83,7 @@ def translate(error: BaseException, sql: str | None = None) -> BaseException:
         message = message[:1].lower() + message[1:]
     return kind(
         message or "the statement failed",
+        detail="reported by DuckDB",
         hint=hint[0].strip() if hint else None,
         sql=sql,
         position=_position(text, sql),

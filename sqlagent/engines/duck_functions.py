@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from sqlagent.engines import duck_sqlite
 from sqlagent.engines.duck_errors import remember
 from sqlagent.functions import Function, complete, invoke
 from sqlagent.sync.log import quoted
@@ -26,6 +27,7 @@ def register(
     cursor: duckdb.DuckDBPyConnection, functions: Mapping[str, Function], context: Contexts
 ) -> None:
     """Make our functions known to the instance of `cursor`; macros are inlined elsewhere."""
+    duck_sqlite.register(cursor, _values)
     for function in functions.values():
         if function.writes or function.kind == "macro":
             continue

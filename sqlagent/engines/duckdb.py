@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from sqlagent.engines import duck_functions
+from sqlagent.engines import duck_asked, duck_functions
 from sqlagent.engines.duck_errors import translate
 from sqlagent.engines.duck_result import DuckResult
 from sqlagent.engines.natives import Natives
@@ -37,12 +37,17 @@ __all__ = ["DuckEngine", "DuckResult"]
 STALE_S = 86_400  # a spill folder that nobody has written for so long is of a process that died
 
 
+class StalePlan(Exception):
+    """The schema has changed since the statement was planned: it must be planned anew."""
+
+
 class DuckEngine:
     """The DuckDB side of a `Database`. Safe for threads: each statement has a cursor of its own."""
 
     def __init__(self, database: Database, *, memory_mb: int | None = None) -> None:
         self._database = database
         self._lock = threading.Lock()
+        self._local = threading.local()
         self._running: set[duckdb.DuckDBPyConnection] = set()
         self._closed = False
         config: dict[str, Any] = {
@@ -56,6 +61,7 @@ class DuckEngine:
         self._root = duckdb.connect(":memory:", config=config)
         self._root.execute("SET GLOBAL TimeZone = 'UTC'")  # not known before ICU is there
         self._root.execute("CREATE SCHEMA columns")
+        duck_asked.register(self._root)
         self.replicas = Replicas(database, self._root.cursor())
         self.natives = Natives(self.cursor)
 
@@ -87,7 +93,8 @@ class DuckEngine:
         """
         self.check_files(plan, values)
         self._check_open()
-        dropped = self.replicas.fresh(plan.tables)
+        dropped = self.replicas.fresh(plan.tables, plan.views)
+        self._check_views(plan)
         try:
             return self._start(self._cursor(), plan.sql, values, timeout_s, started)
         except ProgrammingError:
@@ -95,7 +102,8 @@ class DuckEngine:
                 raise
         # Another thread dropped a copy between the two steps, to make it anew. Now none can.
         with self.replicas.lock:
-            self.replicas.fresh(plan.tables)
+            self.replicas.fresh(plan.tables, plan.views)
+            self._check_views(plan)
             return self._start(self._cursor(), plan.sql, values, timeout_s, started)
 
     def run_private(
@@ -111,7 +119,7 @@ class DuckEngine:
         self.check_files(plan, values)
         cursor = self._cursor()
         try:
-            self.replicas.private(plan.tables, connection, cursor)
+            self.replicas.private(plan.tables, connection, cursor, plan.views)
         except BaseException as error:
             self._finish(cursor)
             cursor.close()
@@ -156,13 +164,29 @@ class DuckEngine:
             raise translate(error, plan.sql) from None
         return self._start(cursor, plan.sql, values, timeout_s, started)
 
-    def explain(self, plan: Duck, values: Sequence[Any] = (), analyze: bool = False) -> str:
-        """DuckDB's own plan of a statement, as text."""
+    def plan_json(self, plan: Duck, values: Sequence[Any]) -> str | None:
+        """DuckDB's own plan of a statement, as JSON, over what is there; None: it cannot be."""
         self.check_files(plan, values)
-        self.replicas.fresh(plan.tables)
-        sql = f"EXPLAIN {'ANALYZE ' if analyze else ''}{plan.sql}"
-        result = self._start(self._cursor(), sql, values, None, None)
-        return "\n".join(str(row[-1]) for row in result.rows())
+        cursor = self._cursor()
+        try:
+            sql = f"EXPLAIN (FORMAT json) {plan.sql}"
+            row = (cursor.execute(sql, list(values)) if values else cursor.execute(sql)).fetchone()
+            return None if row is None else str(row[-1])
+        except duckdb.Error:
+            return None
+        finally:
+            self._finish(cursor)
+            cursor.close()
+
+    @contextlib.contextmanager
+    def profiled(self) -> Iterator[list[dict[str, Any]]]:
+        """Within, DuckDB's profile of each statement that this thread runs is kept in the list."""
+        found: list[dict[str, Any]] = []
+        self._local.profiles = found
+        try:
+            yield found
+        finally:
+            self._local.profiles = None
 
     @contextlib.contextmanager
     def session(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -193,6 +217,11 @@ class DuckEngine:
             started(cursor.interrupt)
         return DuckResult(cursor, sql, values, lambda: self._finish(cursor), timeout_s)
 
+    def _check_views(self, plan: Duck) -> None:
+        """Refuse a plan whose views may be defined otherwise by now."""
+        if plan.views and plan.views[0].version != self.replicas.schema:
+            raise StalePlan
+
     def _check_open(self) -> None:
         if self._closed:
             raise InterfaceError("the connection is closed")
@@ -202,11 +231,19 @@ class DuckEngine:
             self._check_open()
             cursor = self._root.cursor()
             self._running.add(cursor)
-            return cursor
+        if getattr(self._local, "profiles", None) is not None:
+            cursor.execute("PRAGMA enable_profiling = 'no_output'")
+        return cursor
 
     def _finish(self, cursor: duckdb.DuckDBPyConnection) -> None:
         with self._lock:
             self._running.discard(cursor)
+        profiles = getattr(self._local, "profiles", None)
+        if profiles is not None:
+            import json
+
+            with contextlib.suppress(duckdb.Error, ValueError):
+                profiles.append(json.loads(cursor.get_profiling_information(format="json")))
 
     def check_files(self, plan: Duck, values: Sequence[Any]) -> None:
         """Refuse a file that is a live SQLite file: opening it would drop SQLite's locks."""

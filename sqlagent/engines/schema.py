@@ -20,6 +20,7 @@ FROM pragma_table_list AS t, pragma_table_xinfo(t.name) AS c
 WHERE t.schema = 'main' AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' {chosen}
 ORDER BY t.name, c.cid
 """
+COLLATED = "SELECT name FROM sqlite_master WHERE type = 'table' AND instr(upper(sql), 'COLLATE')"
 NAMES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
 # What the file keeps as text or bytes, and we know to be more.
 VECTORS = {"vectors", "memory_vectors", "chunk_vectors"}
@@ -49,15 +50,18 @@ def read_catalog(handle: Handle) -> Catalog:
     found: dict[str, list[tuple[object, ...]]] = {}
     for row in rows:
         found.setdefault(str(row[0]), []).append(row)
-    tables = {name.lower(): _table(name, rows) for name, rows in found.items()}
+    collated = {str(name) for (name,) in handle.execute(COLLATED).fetchall()}
+    tables = {name.lower(): _table(name, rows, name in collated) for name, rows in found.items()}
     defined = definitions.read(handle)
     return Catalog(number, tables | definitions.relations(defined), defined)
 
 
-def _table(name: str, rows: list[tuple[object, ...]]) -> Table:
+def _table(name: str, rows: list[tuple[object, ...]], collated: bool) -> Table:
     kind, without_rowid = str(rows[0][1]), bool(rows[0][2])
     columns = tuple(
-        Column(str(r[3]), column_type(name, str(r[3]), r[4]), bool(r[5]) or bool(r[6]))
+        Column(
+            str(r[3]), column_type(name, str(r[3]), r[4]), bool(r[5]) or bool(r[6]), str(r[4] or "")
+        )
         for r in rows
         if r[7] != 1
     )
@@ -68,7 +72,7 @@ def _table(name: str, rows: list[tuple[object, ...]]) -> Table:
     elif len(keys) == 1 and str(keys[0][4]).upper() == "INTEGER":
         key = str(keys[0][3])
     sql = str(rows[0][8]) if kind == "view" and rows[0][8] else None
-    return Table(name, "virtual" if kind == "shadow" else kind, columns, key, sql)
+    return Table(name, "virtual" if kind == "shadow" else kind, columns, key, sql, collated)
 
 
 def column_type(table: str | None, column: str | None, declared: object) -> str | None:

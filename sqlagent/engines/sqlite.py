@@ -50,6 +50,7 @@ class Database(Writer):
         self.duck_settings: dict[str, Any] = {}  # what functions on DuckDB see
         self.lock = threading.RLock()
         self.pool: deque[Handle] = deque()
+        self.native_pool: deque[Handle] = deque()  # readers for dialect 'sqlite'
         self._readers = 0
         self._returned = threading.Condition()
         self.synchronous = "full"
@@ -61,8 +62,11 @@ class Database(Writer):
 
     # Opening ------------------------------------------------------------------------------------
 
-    def open(self, *, write: bool = False, uri: bool = False) -> Handle:
-        """A new connection to the file, the caller's to close. `uri`: it may ATTACH by URI."""
+    def open(self, *, write: bool = False, uri: bool = False, native: bool = False) -> Handle:
+        """A new connection to the file, the caller's to close.
+
+        `uri`: it may ATTACH by URI. `native`: as `Handle.speak` says.
+        """
         flags = apsw.SQLITE_OPEN_URI if self.memory or uri else 0
         if self.read_only:
             flags |= apsw.SQLITE_OPEN_READONLY
@@ -71,10 +75,8 @@ class Database(Writer):
         try:
             handle = Handle(self.path, flags=flags, statementcachesize=256)
             handle.set_busy_timeout(int(self.timeout * 1000))
-            handle.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
-            handle.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 0)
+            handle.speak(native)
             handle.execute(f"PRAGMA cache_size = -{2 * CACHE_KB if write else CACHE_KB}")
-            handle.execute("PRAGMA case_sensitive_like = ON")
             if write:
                 handle.execute(f"PRAGMA synchronous = {self.synchronous}")
                 handle.execute("PRAGMA foreign_keys = ON").fetchall()
@@ -99,14 +101,17 @@ class Database(Writer):
 
     # Reading ------------------------------------------------------------------------------------
 
-    def checkout(self, *, within: bool = False) -> Handle:
+    def checkout(self, *, within: bool = False, native: bool = False) -> Handle:
         """A reader from the pool, a new one, or one that another thread gives back.
 
         `within` a statement that may hold one already it never waits: two would wait for each
         other.
         """
+        pool, other = self.pool, self.native_pool
+        if native:
+            pool, other = other, pool
         try:
-            return self.pool.pop()
+            return pool.pop()
         except IndexError:
             pass
         with self._returned:
@@ -117,7 +122,13 @@ class Database(Writer):
                 end = time.monotonic() + self.timeout
                 while True:
                     try:
-                        return self.pool.pop()
+                        return pool.pop()
+                    except IndexError:
+                        pass
+                    try:  # idle in the other dialect: it learns this one
+                        handle = other.pop()
+                        handle.speak(native)
+                        return handle
                     except IndexError:
                         self._returned.wait(0.01)
                         if time.monotonic() > end:
@@ -126,7 +137,7 @@ class Database(Writer):
                                 hint="Fetch or close the cursors that are still open.",
                             ) from None
         try:
-            return self.open()
+            return self.open(native=native)
         except BaseException:
             with self._returned:
                 self._readers -= 1
@@ -140,12 +151,12 @@ class Database(Writer):
                 self._readers -= 1
             handle.close()
         else:
-            self.pool.append(handle)
+            (self.native_pool if handle.native else self.pool).append(handle)
 
     @contextmanager
-    def read(self) -> Iterator[Handle]:
+    def read(self, *, native: bool = False) -> Iterator[Handle]:
         """A pooled reader, not in a transaction."""
-        handle = self.checkout(within=True)
+        handle = self.checkout(within=True, native=native)
         try:
             yield handle
         finally:
@@ -187,8 +198,8 @@ class Database(Writer):
 
     def disown(self) -> None:
         """In a child process: the parent's connections are not used here, and never closed."""
-        _inherited.append((self.pool, self._writer, self.services))
-        self.pool, self._writer, self.services = deque(), None, {}
+        _inherited.append((self.pool, self.native_pool, self._writer, self.services))
+        self.pool, self.native_pool, self._writer, self.services = deque(), deque(), None, {}
         self.lock, self._writing = threading.RLock(), threading.Lock()
         self._returned = threading.Condition()
         self.closed = self.forked = True
@@ -202,8 +213,9 @@ class Database(Writer):
         for service in list(self.services.values()):
             service.close()
         self.services.clear()
-        while self.pool:
-            self.pool.pop().close()
+        for pool in (self.pool, self.native_pool):
+            while pool:
+                pool.pop().close()
         with self._writing:
             if self._writer is not None:
                 self._writer.close()

@@ -30,8 +30,20 @@ class Handle(apsw.Connection):
         def executemany(self, *arguments: Any, **named: Any) -> Any: ...
 
     functions_ready = False
+    native = False  # speaks as SQLite does by itself: see `speak`
     owner: Any = None
     seen = 0  # SQLite's data_version when the schema was last looked at
+
+    def speak(self, native: bool) -> None:
+        """Read what follows as SQLite does by itself (`native`), or as our other dialects do.
+
+        By itself its LIKE ignores the case of ASCII, and a "name" that no column has is a string.
+        The pragma makes it prepare again every statement that it knows.
+        """
+        self.config(apsw.SQLITE_DBCONFIG_DQS_DML, int(native))
+        self.config(apsw.SQLITE_DBCONFIG_DQS_DDL, int(native))
+        self.execute(f"PRAGMA case_sensitive_like = {'OFF' if native else 'ON'}")
+        self.native = native
 
 
 class Ticket:

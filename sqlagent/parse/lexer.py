@@ -37,8 +37,8 @@ class Token(NamedTuple):
 _TOKEN = re.compile(
     r"""(?P<space>\s+|--[^\n]*|/\*.*?\*/)
       |(?P<blob>[xX]'[^']*')
-      |(?P<string>'(?:[^']|'')*'|[eE]'(?:[^'\\]|\\.|'')*'|\$(?P<tag>[A-Za-z_]*)\$.*?\$(?P=tag)\$)
-      |(?P<quoted>"(?:[^"]|"")*"|`(?:[^`]|``)*`)
+      |(?P<string>'[^']*(?:''[^']*)*'(?!')|[eE]'[^'\\]*(?:(?:\\.|'')[^'\\]*)*'(?!')|\$(?P<tag>[A-Za-z_]*)\$.*?\$(?P=tag)\$)
+      |(?P<quoted>"[^"]*(?:""[^"]*)*"(?!")|`[^`]*(?:``[^`]*)*`(?!`))
       |(?P<number>0[xX][0-9a-fA-F_]+|(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9]+)?)
       |(?P<word>[^\W\d]\w*)
       |(?P<param>\?[0-9]*|\$[0-9]+|[$@][^\W\d]\w*|(?<![\w'")\]}:]):[^\W\d]\w*)
@@ -47,7 +47,14 @@ _TOKEN = re.compile(
     re.X | re.S,
 )
 
-_WHAT = {"'": "string", '"': "quoted identifier", "`": "quoted identifier", "/": "comment"}
+_DOLLAR = re.compile(r"\$[A-Za-z_]*\$")
+_WHAT = {
+    "'": "string",
+    "$": "string",
+    '"': "quoted identifier",
+    "`": "quoted identifier",
+    "/": "comment",
+}
 
 
 def lex(sql: str) -> list[Token]:
@@ -62,7 +69,8 @@ def lex(sql: str) -> list[Token]:
     ]
     for place, token in enumerate(tokens):
         opens = token.text == "/" and sql.startswith("/*", token.start)
-        if token.kind == "bad" or opens or "\0" in token.text:
+        dollar = token.text == "$" and _DOLLAR.match(sql, token.start) is not None
+        if token.kind == "bad" or opens or dollar or "\0" in token.text:
             what = _WHAT.get(token.text[0])
             message = f"unterminated {what}" if what else "the statement holds a NUL character"
             raise ProgrammingError(message, sql=sql, position=tokens[place].start)
@@ -112,6 +120,8 @@ _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 def _escape(match: re.Match[str]) -> str:
     """One escape of an E string as the character that it stands for."""
     code = match.group(1) or match.group(2) or match.group(3)
+    if code and int(code, 16) > 0x10FFFF:
+        raise ProgrammingError(f"\\U{code} is no character", sqlstate="22025")
     return chr(int(code, 16)) if code else _ESCAPED.get(match.group(4), match.group(4))
 
 

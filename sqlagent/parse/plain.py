@@ -107,6 +107,8 @@ class _Scan(Operands):
             return False
         if word in words.TRUTH_WORDS and section == "select":
             return False
+        if word == "OFFSET" and not any(t.upper == "LIMIT" for t in self.tokens[:place]):
+            return False  # SQLite has it after LIMIT alone
         if word in ("IN", "BETWEEN"):
             return self._members(place, self._operand(place - 1 - (self.upper(place - 1) == "NOT")))
         if word == "ON" and self.upper(place + 1) == "CONFLICT":
@@ -140,7 +142,11 @@ class _Scan(Operands):
         """Whether an operator is between values that both engines treat alike."""
         text = self.text(place)
         if text in words.OTHER_OPERATORS:
-            return text != "," or (section != "from" and self.text(place + 1) != ",")
+            if text != ",":
+                return True
+            after = self.upper(place + 1)  # a comma may trail in DuckDB
+            trails = after in words.SECTIONS or self.text(place + 1) in (",", ")", "")
+            return section != "from" and not trails
         if text in words.COMPARISONS:
             if section == "set" and text == "=" and self._assigns(place):
                 return True
@@ -170,6 +176,8 @@ class _Scan(Operands):
         token = self.tokens[place]
         name = token.name.lower()
         following = self.text(place + 1)
+        if following == "(" and self.text(place - 1) == "*":
+            return None  # * REPLACE (…), which no engine but DuckDB has
         if following == "(" and token.kind == "word":
             if self.upper(place - 1) in ("INTO", "CONFLICT"):
                 return place + 1

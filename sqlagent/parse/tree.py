@@ -26,10 +26,11 @@ logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 TIME_FUNCTIONS = frozenset(("strftime", "date", "datetime", "time", "julianday", "unixepoch"))
 _KEPT = TIME_FUNCTIONS | names(
-    "total printf char range generate_series json_array_insert json_remove json_set jsonb_extract "
-    "soundex"
+    "total printf format char range generate_series json_array_insert json_remove "
+    "json_set json jsonb_extract soundex"
 )
 _OURS = "sqlagent__"
+_PIVOTS = frozenset(("PIVOT", "UNPIVOT", "PIVOT_WIDER", "PIVOT_LONGER"))
 
 
 def parse(
@@ -72,7 +73,12 @@ def parse_definition(sql: str, tokens: list[Token]) -> exp.Expr:
 
 def _parse(text: str, dialect: str) -> exp.Expr:
     """The tree that sqlglot makes, with our functions under their own names."""
-    tree = parse_one(text, dialect=dialect)
+    try:
+        tree = parse_one(text, dialect=dialect)
+    except (TypeError, AttributeError, ValueError, LookupError, AssertionError) as error:
+        raise ParseError(f"not a statement: {error}") from None  # where the parser itself stumbles
+    for node in tree.walk():
+        node._meta = None  # sqlglot's places: not used here, and half the cost of each copy
     if isinstance(tree, exp.Command):
         raise ParseError(f"{tree.name} is not known")
     if _OURS in text:
@@ -114,7 +120,15 @@ def same_text(
             edits.append((start, end, f"{mark}{numbering.of[start]}"))
         elif kind == "string" and text[0] != "'":
             edits.append((start, end, quote(unquote(token))))
+        elif kind == "number" and text[:2] in ("0x", "0X"):
+            edits.append((start, end, _decimal(text)))  # DuckDB reads 0 AS x…
     return edits
+
+
+def _decimal(text: str) -> str:
+    """A hexadecimal number in decimal digits: a 64-bit one in two's complement, as in SQLite."""
+    value = int(text[2:].replace("_", ""), 16)
+    return str(value - (1 << 64) if 1 << 63 <= value < 1 << 64 else value)
 
 
 def _edits(
@@ -138,6 +152,33 @@ def _edits(
             new = f"sq_{text.lower()}"
         if new is not None:
             edits.append((start, start + len(text), new))
+    words = {t.upper for t in tokens}
+    return edits + (_pivoted(tokens) if words & (_PIVOTS | {"LIKE", "ILIKE", "GLOB"}) else [])
+
+
+def _pivoted(tokens: list[Token]) -> list[tuple[int, int, str]]:
+    """`[WITH …] PIVOT … ORDER BY` as an order of a subquery's rows: sqlglot ends a PIVOT before it.
+
+    And `* LIKE 'p%'` as the COLUMNS(…) that it means.
+    """
+    edits = []
+    depth, start, seen = 0, -1, False
+    for place, token in enumerate(tokens):
+        depth += (token.text in ("(", "[")) - (token.text in (")", "]"))
+        word = token.upper
+        if not depth and word in ("SELECT", "FROM"):
+            seen = True
+        if not depth and not seen and start < 0 and word in _PIVOTS:
+            start = token.start if not place or tokens[0].upper == "WITH" else -1
+        elif not depth and start >= 0 and word in ("ORDER", "LIMIT"):
+            edits += [(start, start, "SELECT * FROM ("), (token.start, token.start, ") ")]
+            start = -1
+        if word in ("LIKE", "ILIKE", "GLOB") and 0 < place < len(tokens) - 1:
+            star, form = tokens[place - 1], tokens[place + 1]
+            outputs = tokens[place - 2].upper == "SELECT" or tokens[place - 2].text == ","
+            if star.text == "*" and form.kind == "string" and outputs:
+                text = f"COLUMNS(a_name -> a_name {word} {form.text})"
+                edits.append((star.start, form.start + len(form.text), text))
     return edits
 
 

@@ -38,7 +38,8 @@ READ_FUNCTIONS = names("coalesce ifnull nullif abs length trim ltrim rtrim repla
 # What may follow a source and is no alias of it.
 CLAUSES = names(
     "UNION INTERSECT EXCEPT GROUP HAVING WINDOW QUALIFY USING NATURAL RIGHT FULL ASOF SEMI ANTI "
-    "POSITIONAL FETCH FOR TABLESAMPLE PIVOT UNPIVOT LATERAL INDEXED"
+    "POSITIONAL FETCH FOR TABLESAMPLE SAMPLE PIVOT UNPIVOT PIVOT_WIDER PIVOT_LONGER LATERAL "
+    "INDEXED AT WITH"
 )
 MIXING = names("coalesce ifnull nullif")  # what they give depends on the types of all arguments
 # Writes always run on SQLite, so its own spellings are meant.

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sqlagent.errors import ProgrammingError
+from sqlagent.parse.depth import check
 from sqlagent.parse.lexer import Token, lex, statements
 from sqlagent.parse.parameters import Numbering, edited
 from sqlagent.parse.plain import TableCall, plain
@@ -17,13 +18,15 @@ from sqlagent.plan import calls
 from sqlagent.plan.attaching import attaching
 from sqlagent.plan.ddl import ddl
 from sqlagent.plan.define import copied, defined, expands
-from sqlagent.plan.plans import Explain, Lite, Plan
+from sqlagent.plan.plans import Explain, Lite, Plan, Script
 from sqlagent.plan.simple import simple, wrong
 
 if TYPE_CHECKING:
     from sqlagent.catalog import Catalog
 
 Protected = Callable[[str], str | None]
+DEFINING = ("CREATE", "DROP", "REFRESH", "ALTER")
+WRITING = ("INSERT", "UPDATE", "DELETE", "REPLACE")
 PLAIN = "a plain statement on the file's own tables"
 
 
@@ -37,12 +40,24 @@ def plan(sql: str, catalog: Catalog, settings: Mapping[str, Any], protected: Pro
     parts = statements(lex(sql))
     if not parts:
         raise ProgrammingError("the statement is empty", sql=sql, position=0)
+    if len(parts) > 1 and settings.get("dialect") == "sqlite":
+        ends = [p[-1].start + len(p[-1].text) for p in parts]
+        return Plan(
+            sql, Script(tuple(sql[p[0].start : e] for p, e in zip(parts, ends, strict=True)))
+        )
     if len(parts) > 1:
         raise ProgrammingError(
             "expected one statement, not several", sql=sql, position=parts[1][0].start,
             hint="run them one by one, or with executescript",
         )  # fmt: skip
-    return Plan(sql, planned(sql, parts[0], catalog, settings, protected))
+    check(sql, parts[0])
+    try:
+        return Plan(sql, planned(sql, parts[0], catalog, settings, protected))
+    except RecursionError:
+        raise ProgrammingError(
+            "the statement is nested too deeply", sql=sql, position=parts[0][0].start,
+            sqlstate="54001",
+        ) from None  # fmt: skip
 
 
 def planned(
@@ -62,7 +77,17 @@ def planned(
         found = remote(sql, tokens, catalog, settings, protected)
     if found is not None:
         return found
-    found = simple(sql, tokens) or defined(sql, tokens, catalog, settings, protected)
+    found = simple(sql, tokens, catalog)
+    word = tokens[0].upper
+    if found is None and (word in DEFINING or (catalog.definitions and word in WRITING)):
+        from sqlagent.plan.materialized import statement
+
+        found = statement(sql, tokens, catalog, settings, protected)
+    found = found or defined(sql, tokens, catalog, settings, protected)
+    if found is None and settings.get("dialect") == "sqlite":
+        from sqlagent.plan.native import native
+
+        found = native(sql, tokens, catalog, settings)
     found = found or ddl(sql, tokens, catalog)
     if tokens[0].upper == "COPY":
         from sqlagent.plan.importing import copy_from
@@ -101,7 +126,10 @@ def _plain(
         edits = [(s, e, _numbered(x, tokens, s, e, numbering)) for s, e, x in found.edits]
         text, slots = edited(sql, marks + edits), tuple(numbering.slots)
     writes = tokens[0].upper != "SELECT"
-    return Lite(text, slots, writes, found.functions, found.tables, why=PLAIN)
+    return Lite(
+        text, slots, writes, found.functions, found.tables, why=PLAIN,
+        native=settings.get("dialect") == "sqlite",
+    )  # fmt: skip
 
 
 def _numbered(text: str, tokens: list[Token], start: int, end: int, numbering: Numbering) -> str:
@@ -121,7 +149,8 @@ def _explain(
 ) -> Any:
     """`EXPLAIN [ANALYZE] [(FORMAT json)] statement`; EXPLAIN QUERY PLAN is SQLite's own."""
     if tokens[1:] and tokens[1].upper == "QUERY":
-        return Lite(sql, why="SQLite's own explanation")
+        native_ = settings.get("dialect") == "sqlite"
+        return Lite(sql, why="SQLite's own explanation", native=native_)
     place, analyze, format = 1, False, "text"
     if tokens[place:] and tokens[place].upper in ("ANALYZE", "ANALYSE"):
         analyze, place = True, place + 1

@@ -32,18 +32,27 @@ READ_CALLS = names(
 )
 # SQLite's alone: they force its route.
 SQLITE_CALLS = names(
-    "last_insert_rowid changes total_changes sqlite_version sqlite_source_id randomblob "
-    "zeroblob snippet highlight bm25 likely unlikely likelihood sq_char quote sq_soundex subtype "
-    "timediff unistr unistr_quote sqlite_compileoption_get sqlite_compileoption_used "
-    "sq_json_array_insert json_error_position json_insert json_patch sq_json_remove json_replace "
-    "sq_json_set jsonb jsonb_array jsonb_array_insert sq_jsonb_extract jsonb_group_array "
+    "last_insert_rowid changes total_changes snippet highlight bm25 subtype "
+    "sqlite_compileoption_get sqlite_compileoption_used "
+    "jsonb jsonb_array jsonb_array_insert sq_jsonb_extract jsonb_group_array "
     "jsonb_group_object jsonb_insert jsonb_object jsonb_patch jsonb_remove jsonb_replace jsonb_set"
 )
+# SQLite's scalars, which DuckDB calls too: the same by construction.
+SHARED_CALLS = names(
+    "sqlite_version sqlite_source_id randomblob zeroblob likely unlikely likelihood sq_char quote "
+    "sq_soundex timediff unistr unistr_quote sq_json_array_insert json_error_position json_insert "
+    "json_patch sq_json_remove json_replace sq_json_set sq_printf sq_format"
+)
 # Writes always run on SQLite, so these of its own are meant there.
-WRITE_CALLS = SQLITE_CALLS | names(
-    "json json_array json_object json_quote json_extract json_type random hex typeof "
-    "lower upper round max min sq_printf format instr substr unicode printf "
-    "json_group_array json_group_object iif ifnull"
+READ_CALLS |= SHARED_CALLS
+WRITE_CALLS = (
+    SQLITE_CALLS
+    | SHARED_CALLS
+    | names(
+        "json sq_json json_array json_object json_quote json_extract json_type random hex typeof "
+        "lower upper round max min sq_printf format instr substr unicode printf "
+        "json_group_array json_group_object iif ifnull"
+    )
 )
 WRITE_CLASSES = (
     exp.Lower, exp.Upper, exp.Round, exp.Rand, exp.Max, exp.Min, exp.GroupConcat, exp.Hex,

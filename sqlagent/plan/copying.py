@@ -29,6 +29,8 @@ def copy_to(router: Router, tree: exp.Copy) -> Duck:
     path = files[0].name
     if tree.args.get("kind"):
         raise refused(router, "COPY into what is no table of the file")
+    if isinstance(inner, exp.Schema):  # COPY t (a, b) TO
+        inner = exp.Subquery(this=exp.select(*inner.expressions).from_(inner.this.copy()))
     if not isinstance(inner, exp.Subquery):
         inner = exp.Subquery(this=exp.select("*").from_(inner.copy()))
     query = inner.this

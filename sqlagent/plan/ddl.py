@@ -8,6 +8,7 @@ from sqlagent.errors import NotSupportedError
 from sqlagent.parse.lexer import Token, is_name, quote_name
 from sqlagent.parse.parameters import edited
 from sqlagent.plan.plans import Lite
+from sqlagent.plan.simple import wrong
 from sqlagent.types import is_list, is_struct, logical, opaque
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ def ddl(sql: str, tokens: list[Token], catalog: Catalog) -> Lite | None:
     """The plan of a definition that needs no rewriting; None for CREATE … AS and anything else."""
     words = [t.upper for t in tokens[:8]]
     verb = words[0]
+    if verb in ("CREATE", "ALTER", "DROP") and len(tokens) < 3:
+        raise wrong(sql, tokens, len(tokens), "what it is and its name")
     if verb in ("VACUUM", "ANALYZE", "REINDEX"):
         return Lite(sql, writes=True, ddl=verb == "VACUUM", why=_WHY)
     if verb == "TRUNCATE" and is_name(tokens[-1]):

@@ -23,8 +23,9 @@ class Lite(NamedTuple):
     schema. `names`: of outputs without one of their own (see `sqlagent.plan.named`). `exact`: the
     Duck plan of the same, for a row that SQLite cannot say exactly. `stores`: the parameters that
     go into columns of nested types, by place, with type and name. `source`: the attached SQLite
-    file that runs it, all of whose tables it names bare. `defined`: what users defined is in it, so
-    another process may have made it outdated.
+    file that runs it, all of whose tables it names bare. `native`: it is in SQLite's own dialect,
+    and gives values as SQLite has them. `defined`: what users defined is in it, so another process
+    may have made it outdated.
     """
 
     sql: str
@@ -39,6 +40,7 @@ class Lite(NamedTuple):
     exact: Any = None
     stores: tuple[tuple[int, str, str], ...] = ()
     source: str = ""
+    native: bool = False
     defined: bool = False
 
 
@@ -83,6 +85,40 @@ class Feed(NamedTuple):
     known: Any = None
 
 
+class Aggregate(NamedTuple):
+    """An aggregate of a view: `argument` is the place of its argument; None: count(*)."""
+
+    call: str
+    argument: int | None
+
+
+class Materialized(NamedTuple):
+    """A materialised view as DuckDB keeps it: a table of its own behind the view's name.
+
+    `sql` is its SELECT, over `tables` of the file and over `views` of its kind; `columns` are
+    (name, type). `how` it is kept: 'rows', 'groups' or 'whole', the last for the reason `why`. The
+    others read one `table`, in DuckDB's expressions: `outputs` over its columns, or, for groups,
+    over "k0" …, the `keys`, and "a0" …, the `aggregates` of `arguments`; `where` is over its
+    columns, `having` as `outputs` are. `version` is that of the catalog.
+    """
+
+    name: str
+    sql: str
+    tables: tuple[str, ...]
+    columns: tuple[tuple[str, str], ...] = ()
+    how: str = "whole"
+    why: str = ""
+    table: str = ""
+    where: str | None = None
+    keys: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    aggregates: tuple[Aggregate, ...] = ()
+    outputs: tuple[str, ...] = ()
+    having: str | None = None
+    views: tuple[Materialized, ...] = ()
+    version: int = 0
+
+
 class Duck(NamedTuple):
     """A read that DuckDB runs over fresh columns of `tables` (names as in the file).
 
@@ -92,7 +128,9 @@ class Duck(NamedTuple):
     first, and named in `sql` by their own names; `natives` are the aliases of the attached
     databases that DuckDB itself has attached. `across` is the same as SQLite runs it by itself,
     over the file and the attached SQLite files that it names; `searched` are those aliases of
-    tables in it that an index must serve, or it would be slow.
+    tables in it that an index must serve, or it would be slow. `exact`: it gives SQLite's values or
+    fails, as where an integer overflows; that is no answer, but a refusal. `views` are the
+    materialised views that it reads; what those read is among `tables`.
     """
 
     sql: str
@@ -107,6 +145,15 @@ class Duck(NamedTuple):
     natives: tuple[str, ...] = ()
     across: Lite | None = None
     searched: tuple[str, ...] = ()
+    exact: bool = False
+    views: tuple[Materialized, ...] = ()
+
+
+class Typed(NamedTuple):
+    """A read on DuckDB in SQLite's dialect whose parameters' classes decide what it says."""
+
+    parameters: tuple[int | str, ...]
+    why: str = ""
 
 
 class Argument(NamedTuple):
@@ -151,6 +198,7 @@ class Fill(NamedTuple):
     replace: bool = False
     table: str = ""
     target: str = ""
+    atomic: bool = False  # what is read decides what is written: both in one transaction
 
 
 class Native(NamedTuple):
@@ -239,6 +287,27 @@ class Call(NamedTuple):
     arguments: tuple[Argument, ...] = ()
 
 
+class Script(NamedTuple):
+    """Several statements in one text, which dialect 'sqlite' allows: run one after the other."""
+
+    parts: tuple[str, ...]
+
+
+class Materialize(NamedTuple):
+    """CREATE, DROP or REFRESH MATERIALIZED VIEW; `verb` in lower case.
+
+    `view` is None where there is nothing to do: `unless` (IF NOT EXISTS) there is one, or with
+    `definition` None, IF EXISTS and there is none.
+    """
+
+    verb: str
+    name: str
+    definition: Definition | None = None
+    view: Materialized | None = None
+    replace: bool = False
+    unless: bool = False
+
+
 class Explain(NamedTuple):
     """`EXPLAIN [ANALYZE] [(FORMAT json)] statement`; `sql` is the text of the statement."""
 
@@ -306,5 +375,6 @@ class Plan(NamedTuple):
     sql: str
     run: (
         Lite | Duck | Calls | Fill | Import | Native | Remote | Attach | Detach | Databases
-        | Transaction | Setting | Call | Explain | Define | ColumnsWrite | Merge
+        | Transaction | Setting | Call | Explain | Script | Typed | Define | ColumnsWrite | Merge
+        | Materialize
     )  # fmt: skip

@@ -13,13 +13,17 @@ from sqlglot import exp
 from sqlagent.catalog import Catalog
 from sqlagent.errors import NotSupportedError
 from sqlagent.functions import functions
+from sqlagent.parse.depth import check_length
 from sqlagent.parse.lexer import Token, lex, statements
 from sqlagent.parse.parameters import Numbering, edited
 from sqlagent.parse.tree import parse, same_text
-from sqlagent.plan import alike
+from sqlagent.plan import alike, materialized
+from sqlagent.plan.clauses import only_duckdb
 from sqlagent.plan.copying import copy_to
 from sqlagent.plan.define import COLUMNAR
+from sqlagent.plan.describe import all_tables
 from sqlagent.plan.describe import described as describing
+from sqlagent.plan.describe import table as described_table
 from sqlagent.plan.guard import refuse_statement
 from sqlagent.plan.named import output_names
 from sqlagent.plan.plans import Call, Calls, ColumnsWrite, Define, Duck, Feed, Fill, Lite, Merge
@@ -29,6 +33,7 @@ from sqlagent.plan.writing import write_calls
 from sqlagent.plan.written import written
 from sqlagent.rewrite import COMMON, TO_DUCKDB, TO_SQLITE, Context
 from sqlagent.rewrite.expand import own_names
+from sqlagent.rewrite.spellings import takes_json
 
 _READS = (exp.Select, exp.SetOperation, exp.Values, exp.Subquery, exp.Pivot)
 
@@ -42,6 +47,7 @@ def route(
 ) -> Lite | Duck | Calls | Call | Fill | Define | ColumnsWrite | Merge:
     """The plan of one statement that is not plain."""
     refuse_statement(sql, tokens[0].upper, tokens[0].start)
+    check_length(sql, tokens)
     made = Router(sql, tokens, catalog, settings, protected).plan()
     if isinstance(made, Lite | Duck) and (names := output_names(sql, tokens)) is not None:
         made = made._replace(names=names)
@@ -88,6 +94,11 @@ class Router:
 
     def plan(self) -> Lite | Duck | Calls | Call | Fill | Define | ColumnsWrite | Merge:
         """The plan of the whole statement."""
+        words = [t.upper for t in self.tokens]
+        if words in (["DESCRIBE"], ["SHOW", "ALL", "TABLES"]):
+            return all_tables(self)
+        if words[0] in ("SHOW", "DESCRIBE", "DESC") and len(words) == 2:
+            return described_table(self, self.tokens[1].name)
         names = own_names(self.catalog.definitions)
         tree, own = parse(self.sql, self.tokens, self.numbering, self.dialect, names)
         self.own = own and self.dialect == "duckdb"
@@ -121,19 +132,23 @@ class Router:
         context.names.read(tree)
         sources.check_columns()
         not_duckdb = sources.not_duckdb + _sqlite_only(tree)
-        not_sqlite = sources.not_sqlite
+        kept = bool(materialized.split(sources.tables, self.catalog, self.protected)[1])
+        plain, said, read = (tree, context, sources) if not kept else self.expanded(tree, context)
+        not_sqlite = read.not_sqlite
         if self.dialect != "sqlite" and not not_sqlite:
-            not_sqlite = alike.doubts(tree, context, bool(not_duckdb))
+            not_sqlite = only_duckdb(plain, said)
+            if not not_sqlite:
+                not_sqlite = alike.doubts(plain, said, bool(not_duckdb))
         if not_sqlite and not_duckdb:
             raise self.impossible(not_sqlite, not_duckdb)
         # Our table functions answer from indexes of their own: no columns are scanned.
         analytic = (
             bool(sources.tables) and not sources.calls and self.dialect != "sqlite"
             and tree.find(*alike.AGGREGATES) is not None
-        )  # fmt: skip
+        ) or kept  # fmt: skip
         lite = None
         if not not_sqlite:
-            lite, not_sqlite = self.lite(tree, context, sources)
+            lite, not_sqlite = self.lite(plain, said, read)
         if self.wanted == "sqlite" or not_duckdb:
             if lite is None:
                 raise self.impossible(not_sqlite, not_duckdb)
@@ -156,6 +171,8 @@ class Router:
             return lite
         if self.wanted == "duckdb":
             return duck._replace(why="SET route = 'duckdb'")
+        if kept:
+            return duck._replace(why="it reads a materialised view")
         why = "it analyses columns" if analytic else not_sqlite[0] if not_sqlite else ""
         return duck._replace(why=why)
 
@@ -187,6 +204,7 @@ class Router:
         return Lite(
             text, slots, functions=bool(mine.functions), tables=tuple(sources.tables),
             types=kinds, why="SQLite says it exactly alike", exact=mine.checked or None,
+            native=self.dialect == "sqlite",
         ), []  # fmt: skip
 
     def duck(
@@ -229,10 +247,11 @@ class Router:
             text, slots = say(said, "duckdb", self.numbering)
         else:
             text, slots = self.verbatim()
+        read, views = materialized.split(tables, self.catalog, self.protected)
         return Duck(
-            text, slots, tuple(tables), self.files(sources), bool(mine.functions), lite,
+            text, slots, read, self.files(sources), bool(mine.functions), lite,
             feeds=feeds, natives=natives, across=across if searched is not None else None,
-            searched=searched or (),
+            searched=searched or (), views=views,
         )  # fmt: skip
 
     def across(self, tree: exp.Expr, context: Context, sources: Sources) -> Lite | None:
@@ -252,6 +271,18 @@ class Router:
                 node.set("catalog", None)
         found = self.lite(said, context, sources)[0]
         return None if found is None or found.exact else found
+
+    def expanded(self, tree: exp.Expr, context: Context) -> tuple[exp.Expr, Context, Sources]:
+        """The statement as SQLite would read it: each materialised view is its SELECT."""
+        plain = materialized.expanded(tree, self.catalog)
+        said = self.context()
+        said.functions, said.changed = set(context.functions), True
+        for common in COMMON:
+            plain = common(plain, said)
+        read = Sources(plain, said, self.protected)
+        read.not_sqlite += materialized.foreign(tree, self.catalog, self.dialect)
+        said.names.read(plain)
+        return plain, said, read
 
     def files(self, sources: Sources) -> tuple[str | int, ...]:
         """The files, with the user's slot for each parameter among them."""
@@ -288,6 +319,6 @@ def _sqlite_only(tree: exp.Expr) -> list[str]:
     """Why DuckDB cannot say it: calls and MATCH that only SQLite has."""
     found = [
         f"{n.name.removeprefix('sq_')}() is SQLite's" for n in tree.find_all(exp.Anonymous)
-        if n.name.lower() in alike.SQLITE_CALLS
+        if n.name.lower() in alike.SQLITE_CALLS or takes_json(n)
     ]  # fmt: skip
     return found + ["MATCH is SQLite's full text"] * (tree.find(exp.Match) is not None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sqlagent.errors import NotSupportedError, ProgrammingError
 from sqlagent.parse.lexer import Token, is_name
 from sqlagent.parse.literals import literal
@@ -9,6 +11,9 @@ from sqlagent.parse.parameters import Numbering
 from sqlagent.parse.words import names
 from sqlagent.plan.calls import bound, call_arguments, is_function
 from sqlagent.plan.plans import Call, Lite, Setting, Transaction
+
+if TYPE_CHECKING:
+    from sqlagent.catalog import Catalog
 
 # DuckDB's own settings that open files or load code; its engine sets them, never a statement.
 _CLOSED_SETTINGS = names(
@@ -38,13 +43,15 @@ _READING_PRAGMAS = names(
 )
 
 
-def simple(sql: str, tokens: list[Token]) -> Transaction | Setting | Call | Lite | None:
+def simple(
+    sql: str, tokens: list[Token], catalog: Catalog | None = None
+) -> Transaction | Setting | Call | Lite | None:
     """The plan of a transaction statement, SET, RESET, SHOW, CALL or PRAGMA; None for any other."""
     word = tokens[0].upper
     if word in ("BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE"):
         return _transaction(sql, tokens)
     if word in ("SET", "RESET", "SHOW"):
-        return _setting(sql, tokens)
+        return _setting(sql, tokens, catalog)
     if word == "CALL":
         return _call(sql, tokens)
     if word == "PRAGMA":
@@ -98,7 +105,9 @@ def _transaction(sql: str, tokens: list[Token]) -> Transaction:
     return Transaction(verb)
 
 
-def _setting(sql: str, tokens: list[Token]) -> Setting | Lite:
+def _setting(
+    sql: str, tokens: list[Token], catalog: Catalog | None = None
+) -> Setting | Lite | None:
     """SET, RESET and SHOW; those of DuckDB's settings that open files are refused."""
     verb = tokens[0].upper.lower()
     rest = 1
@@ -118,6 +127,10 @@ def _setting(sql: str, tokens: list[Token]) -> Setting | Lite:
                 "FROM sqlagent_definitions WHERE kind NOT LIKE '%macro' ORDER BY name",
                 why="the tables of the file",
             )
+        if verb == "show" and (
+            name == "all_tables" or (catalog is not None and name in catalog.tables)
+        ):
+            return None
         return Setting(verb, None if name == "all" else name)
     rest += 1
     while rest + 1 < len(tokens) and tokens[rest].text == ".":

@@ -114,9 +114,12 @@ class Sources:
         """Take in a table function: ours, or one of DuckDB that the guard lets pass."""
         call = node.this
         if not isinstance(call, exp.Func):
+            given = isinstance(call, exp.Placeholder)
             raise ProgrammingError(
-                "a table is named, or a function called; a parameter cannot stand for one",
-                sql=self.context.sql, position=self.context.tokens[0].start, sqlstate="42P01",
+                "a parameter cannot stand for a table" if given else "no table can be made of this",
+                hint="read_csv(?), read_parquet(?) and read_json(?) take a path as a parameter"
+                if given else None,
+                sql=self.context.sql, position=_source_place(self.context) if given else None,
             )  # fmt: skip
         name = call.name.lower() if isinstance(call, exp.Anonymous) else call.sql_name().lower()
         function = functions().get(name)
@@ -152,7 +155,7 @@ class Sources:
         known = {c.name.lower() for columns in found if columns for c in columns}
         known |= {a.alias.lower() for a in tree.find_all(exp.Alias)} | ROWIDS | set(names.by_alias)
         known |= {i.name.lower() for i in tree.find_all(exp.TableAlias)} | {"excluded"}
-        if any(isinstance(node, exp.Lambda) for node in tree.walk()):
+        if any(isinstance(n, exp.Lambda | exp.Comprehension | exp.Unnest) for n in tree.walk()):
             return
         for column in tree.find_all(exp.Column):
             name, source = column.name.lower(), column.table.lower()
@@ -167,6 +170,13 @@ class Sources:
                     sql=self.context.sql, position=self.context.position(column.name),
                     sqlstate="42703",
                 )  # fmt: skip
+
+
+def _source_place(context: Context) -> int | None:
+    """Where a parameter stands as a source."""
+    pairs = zip(context.tokens, context.tokens[1:], strict=False)
+    found = (b.start for a, b in pairs if b.kind == "param" and a.upper in ("FROM", "JOIN"))
+    return next(found, None)
 
 
 def _is_file(name: str) -> bool:

@@ -9,6 +9,7 @@ from sqlglot import exp
 from sqlagent.errors import NotSupportedError
 from sqlagent.parse.lexer import quote_name
 from sqlagent.plan import alike
+from sqlagent.plan.changes import by_key, using
 from sqlagent.plan.create import created
 from sqlagent.plan.plans import ColumnsWrite, Define, Duck, Fill, Lite, Merge
 from sqlagent.plan.refusals import WRITES, refused
@@ -37,6 +38,8 @@ def written(
             f"{word} is not here",
             sql=router.sql, position=router.tokens[0].start,
         )  # fmt: skip
+    if isinstance(tree, exp.Delete):
+        using(tree)
     goal = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
     table = router.catalog.table(goal.name)
     if table is not None and table.kind == "columns":
@@ -58,14 +61,36 @@ def written(
     doubts = sources.not_sqlite + (
         [] if router.dialect == "sqlite" else alike.doubts(tree, context, True)
     )
-    if isinstance(tree, exp.Delete) and tree.args.get("using"):
-        doubts.append("DELETE … USING; say WHERE … IN (SELECT …)")
     if isinstance(tree, exp.Insert) and tree.args.get("by_name"):
         doubts.append("INSERT … BY NAME of values")
-    if doubts:
-        raise refused(router, doubts[0])
     sources.check_columns()
+    if doubts:
+        return _changed(router, tree, doubts)
+    mine, _ = router.passed(tree, context, "sqlite", writes=True)
+    if mine.doubts and router.dialect != "sqlite":
+        return _changed(router, tree, mine.doubts)
     return _lite(router, tree, context, sources)._replace(stores=into)
+
+
+def _changed(router: Router, tree: exp.Expr, doubts: list[str]) -> Fill:
+    """An UPDATE or DELETE over rows that DuckDB finds."""
+    found: Fill | Lite | None = None
+    values = tree.args.get("expression")
+    try:
+        if router.wanted == "sqlite":
+            found = None
+        elif isinstance(tree, exp.Insert) and isinstance(values, exp.Values):
+            query = exp.select("*").from_(exp.alias_(values.copy(), "given", table=True))
+            context = router.context()
+            sources = Sources(tree, context, router.protected)
+            found = _insert_select(router, tree, query, context, sources)
+        elif isinstance(tree, (exp.Update, exp.Delete)):
+            found = by_key(router, tree)
+    except NotSupportedError:
+        found = None
+    if not isinstance(found, Fill):
+        raise refused(router, doubts[0])
+    return found
 
 
 def _lite(
@@ -85,7 +110,7 @@ def _lite(
         text, slots = say(said, "sqlite", router.numbering)
     return Lite(
         text, slots, writes=True, functions=bool(mine.functions), tables=tuple(sources.tables),
-        ddl=ddl, why=WRITES, defined=bool(context.expanded),
+        ddl=ddl, why=WRITES, native=router.dialect == "sqlite", defined=bool(context.expanded),
     )  # fmt: skip
 
 
@@ -102,6 +127,14 @@ def _insert_select(
     inner.changed = True
     read = router.read(query, inner)
     by_name = bool(tree.args.get("by_name"))
+    if by_name and not isinstance(read, Duck):
+        given = [e.alias_or_name for e in query.expressions]
+        if isinstance(tree.this, exp.Table) and "" not in given and "*" not in given:
+            named = [exp.to_identifier(n, quoted=True) for n in given]
+            tree.set("this", exp.Schema(this=tree.this.copy(), expressions=named))
+            tree.set("by_name", False)
+            context.changed = True
+            return None
     if isinstance(read, Lite) and not by_name:
         return None
     if isinstance(read, Duck) and read.lite is not None and not read.files and not by_name:

@@ -80,6 +80,10 @@ def kind(node: exp.Expr | None, context: Context) -> str | None:
         inner = outputs(node.this, context)
         return inner[0][1] if inner is not None and len(inner) == 1 else None
     if isinstance(node, exp.Anonymous):
+        if node.name.lower() == "sq_unixepoch" and any(
+            a.name.lower() in ("subsec", "subsecond") for a in node.expressions
+        ):
+            return "DOUBLE"
         return _call(node.name.lower())
     return _BY_CLASS.get(type(node)) if node is not None else None
 

@@ -14,6 +14,8 @@ def matching(tree: exp.Expr, context: Context) -> exp.Expr:
     """
     for node in list(tree.find_all(exp.ILike, exp.Like)):
         folds = isinstance(node, exp.ILike) or context.dialect == "sqlite"
+        if context.engine == context.dialect == "sqlite" and isinstance(node, exp.Like):
+            continue  # the connection speaks as SQLite does by itself
         if not folds or (context.engine == "duckdb" and isinstance(node, exp.ILike)):
             continue
         if context.engine == "duckdb":

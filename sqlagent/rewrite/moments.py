@@ -11,6 +11,7 @@ from sqlglot import exp
 from sqlagent.errors import DataError
 from sqlagent.rewrite.context import Context
 from sqlagent.rewrite.infer import kind
+from sqlagent.rewrite.modifiers import said
 
 FORMAT = "%Y-%m-%d %H:%M:%f"
 _FULL = (
@@ -21,8 +22,6 @@ _FULL = (
     "%Y-%m-%dT%H:%M:%SZ",
 )
 _UNITS = ("year", "month", "day", "hour", "minute", "second")
-_STEP = re.compile(r"^\s*([+-]?)\s*(\d+(?:\.\d+)?)\s*([a-z]+?)s?\s*$", re.I)
-_IGNORED = frozenset(("utc", "subsec", "subsecond", "floor", "auto"))
 
 
 class Moment(NamedTuple):
@@ -85,7 +84,9 @@ def _call(node: exp.Anonymous, context: Context) -> Moment | None:
         return of_arguments(arguments[1:], context)
     if name in ("sq_datetime", "sq_date"):
         found = of_arguments(arguments, context)
-        return found.then("start of day") if found and name == "sq_date" else found
+        if found is None or (isinstance(found.base, exp.Literal) and not found.base.is_string):
+            return Moment(node)  # SQLite's own function says it
+        return found.then("start of day") if name == "sq_date" else found
     return Moment(node) if kind(node, context) in ("TIMESTAMP", "DATE") else None
 
 
@@ -159,36 +160,23 @@ def lite(found: Moment, context: Context) -> exp.Expr:
     return exp.Anonymous(this="strftime", expressions=arguments)
 
 
-def duck(found: Moment, context: Context) -> exp.Expr:
-    """The moment as a TIMESTAMP of DuckDB."""
+def duck(found: Moment, context: Context) -> exp.Expr | None:
+    """The moment as a TIMESTAMP of DuckDB; None where only SQLite's own functions say it."""
     base = found.base
     if base is None:
         here: exp.Expr = _micros(exp.Anonymous(this="now", expressions=[]))
     elif isinstance(base, exp.Literal):
+        if not base.is_string:
+            return None
         here = exp.cast(exp.Literal.string(canonical(base.name, context)), "TIMESTAMP")
-    elif kind(base, context) in ("TIMESTAMP", "DATE"):
+    elif (declared := kind(base, context)) in ("TIMESTAMP", "DATE"):
         here = base.copy()
+        if declared == "DATE" and found.steps:
+            here = exp.cast(here, "TIMESTAMP")
     else:
         # By way of TIMESTAMPTZ, so that an offset in a text counts: its cast to TIMESTAMP drops it.
         here = _micros(exp.Cast(this=base.copy(), to=exp.DataType.build("TIMESTAMPTZ")))
-    for step in found.steps:
-        if not isinstance(step, str):
-            # DuckDB reads no interval that starts with a plus.
-            text = exp.Anonymous(this="ltrim", expressions=[step.copy(), exp.Literal.string("+")])
-            step_value = exp.Cast(this=text, to=exp.DataType.build("INTERVAL"))
-            here = exp.Paren(this=exp.Add(this=here, expression=step_value))
-        elif step.lower() in _IGNORED:
-            continue
-        elif step.lower().startswith("start of "):
-            unit = exp.Literal.string(step.lower()[9:])
-            here = exp.Anonymous(this="date_trunc", expressions=[unit, here])
-        elif (parts := _STEP.match(step)) and parts[3].lower() in _UNITS:
-            amount = exp.Literal.string(f"{parts[1].replace('+', '')}{parts[2]} {parts[3].lower()}")
-            step_value = exp.Cast(this=amount, to=exp.DataType.build("INTERVAL"))
-            here = exp.Paren(this=exp.Add(this=here, expression=step_value))
-        else:
-            context.doubts.append(f"the time modifier '{step}'")
-    return here
+    return said(here, found.steps)
 
 
 def _micros(node: exp.Expr) -> exp.Expr:

@@ -6,12 +6,11 @@ from sqlglot import exp
 
 from sqlagent.parse.words import names
 from sqlagent.rewrite.context import Context
+from sqlagent.rewrite.formats import ALIKE, formatted, letters
 from sqlagent.rewrite.infer import kind
+from sqlagent.rewrite.modifiers import julian
 from sqlagent.rewrite.moments import Moment, duck, lite, moment, of_arguments
 
-# Format letters that mean the same in both; SQLite's others, and DuckDB's words for them.
-_ALIKE = frozenset("YmdHMSjw%")
-_DUCK_FORMAT = {"f": "%S.%g", "F": "%Y-%m-%d", "T": "%H:%M:%S", "R": "%H:%M"}
 _PARTS = {"year": "%Y", "month": "%m", "day": "%d", "hour": "%H", "minute": "%M"}
 _PART_CLASSES: dict[type, str] = {exp.Year: "year", exp.Month: "month", exp.Day: "day"}
 # Names that SQLite takes as they are and DuckDB, somewhere in a statement, only in quotes.
@@ -24,7 +23,13 @@ _RESERVED = names(
 )
 ROWIDS = frozenset(("rowid", "oid", "_rowid_"))
 # SQLite's functions that DuckDB has only in other words.
-_SAID = names("total date datetime time julianday unixepoch")
+_SAID = names("total date datetime time julianday unixepoch strftime")
+# Scalars of SQLite's own that DuckDB calls, each as `sqlite_` and its name.
+SQLITE_ONLY = names(
+    "char quote soundex timediff unistr unistr_quote randomblob zeroblob likely unlikely "
+    "likelihood sqlite_version sqlite_source_id json_array_insert json_error_position json_insert "
+    "json_patch json_remove json_replace json_set"
+)
 _MOMENTS = (
     exp.CurrentTimestamp, exp.CurrentDate, exp.Add, exp.Sub, exp.TimestampTrunc, exp.DateTrunc,
     exp.Cast,
@@ -33,6 +38,16 @@ _MOMENTS = (
 
 def spellings(tree: exp.Expr, context: Context) -> exp.Expr:
     """Every function in the spelling of the engine; `changed` where the text no longer stands."""
+    for _ in range(8):  # a call within a call becomes visible once the outer one is said
+        tree, again = _round(tree, context)
+        if not again:
+            break
+    return tree
+
+
+def _round(tree: exp.Expr, context: Context) -> tuple[exp.Expr, bool]:
+    """One walk over the tree; whether what it put in may hold more to say."""
+    again = False
     for node in list(tree.walk()):
         new = _new(node, context)
         if new is None or new == node:
@@ -43,7 +58,8 @@ def spellings(tree: exp.Expr, context: Context) -> exp.Expr:
             tree = new
         else:
             node.replace(new)
-    return tree
+        again = again or any(n.name[:3] == "sq_" for n in new.find_all(exp.Anonymous))
+    return tree, again
 
 
 def _only_renamed(node: exp.Expr, new: exp.Expr) -> bool:
@@ -59,6 +75,16 @@ def _new(node: exp.Expr, context: Context) -> exp.Expr | None:
     if context.engine != "sqlite":
         if isinstance(node, exp.CurrentTimestamp):
             return duck(Moment(None), context)
+        if isinstance(node, exp.Is) and not isinstance(node.expression, (exp.Null, exp.Boolean)):
+            if isinstance(node.expression, exp.Var | exp.JSON):
+                return None
+            return exp.NullSafeEQ(this=node.this.copy(), expression=node.expression.copy())
+        if isinstance(node, exp.Glob) and "[^" in node.expression.name:
+            # SQLite's class of other characters; DuckDB's is [!…].
+            arguments = [node.expression.copy(), node.this.copy()]
+            return exp.Anonymous(this="sqlite_glob", expressions=arguments)
+        if isinstance(node, exp.RegexpLike):
+            context.changed = True  # `a REGEXP b` is regexp_matches(a, b)
         if isinstance(node, exp.If) and not isinstance(node.parent, exp.Case):
             context.changed = True  # iif() is said as CASE
         if isinstance(node, exp.Column) and node.name.lower() in ROWIDS:
@@ -107,10 +133,16 @@ def _call(node: exp.Anonymous, context: Context) -> exp.Expr | None:
     """A function by name in the words of the engine."""
     name = node.name.lower()
     if name in ("now", "get_current_timestamp"):
-        found = moment(node, context)
-        if found is not None and not isinstance(node.parent, exp.Anonymous):
-            return lite(found, context) if context.engine == "sqlite" else duck(found, context)
-        return None
+        outer = node.parent
+        inner = isinstance(outer, exp.Anonymous) and (
+            outer.name[:3] == "sq_" or outer.name == "epoch_us"
+        )
+        found = None if inner else moment(node, context)
+        if found is None:
+            return None
+        return lite(found, context) if context.engine == "sqlite" else duck(found, context)
+    if context.engine != "sqlite" and name in SQLITE_ONLY:
+        return _of_sqlite(name, node.expressions, context)
     if not name.startswith("sq_"):
         return None
     word, arguments = name[3:], node.expressions
@@ -121,6 +153,10 @@ def _call(node: exp.Anonymous, context: Context) -> exp.Expr | None:
         return exp.Anonymous(this="from_hex", expressions=[exp.Literal.string(text)])
     if word == "strftime":
         return _strftime(arguments, context)
+    if word in ("printf", "format"):
+        return _printf(word, arguments, context)
+    if context.engine != "sqlite" and word in SQLITE_ONLY:
+        return _of_sqlite(word, arguments, context)
     if context.engine == "sqlite" or word not in _SAID:
         return exp.Anonymous(this=word, expressions=[a.copy() for a in arguments])
     if word == "total":
@@ -128,53 +164,127 @@ def _call(node: exp.Anonymous, context: Context) -> exp.Expr | None:
         return exp.Coalesce(
             this=exp.Sum(this=real), expressions=[exp.cast(exp.Literal.number(0), "DOUBLE")]
         )
+    found = _native(arguments, context)
+    here = duck(found, context) if found is not None else None
+    if here is None:
+        return _typed(word, _of_sqlite(word, arguments, context), arguments)
+    return _duck_time(word, here, arguments)
+
+
+def _native(arguments: list[exp.Expr], context: Context) -> Moment | None:
+    """The moment of a time function's arguments where DuckDB's own functions give the same.
+
+    SQLite gives NULL for a text that is no time, which a cast of DuckDB's would refuse.
+    """
     found = of_arguments(arguments, context)
-    if found is None:
-        context.doubts.append(f"{word}() of what may be no time")
-        return None
-    return _duck_time(word, duck(found, context))
+    if found is None or found.base is None or isinstance(found.base, exp.Literal):
+        return found
+    return found if kind(found.base, context) in ("TIMESTAMP", "DATE") else None
 
 
-def _duck_time(word: str, here: exp.Expr) -> exp.Expr:
+def _of_sqlite(word: str, arguments: list[exp.Expr], context: Context) -> exp.Expr:
+    """A call of SQLite's own function from DuckDB."""
+    if word in ("likely", "unlikely", "likelihood"):
+        return arguments[0].copy()
+    given = [
+        exp.Anonymous(this="now", expressions=[])
+        if word in _SAID and a.name.lower() == "now" and isinstance(a, exp.Literal) else a.copy()
+        for a in arguments
+    ]  # fmt: skip
+    return exp.Anonymous(this=f"sqlite_{word}", expressions=given)
+
+
+def takes_json(node: exp.Anonymous) -> bool:
+    """Whether SQLite's function is given JSON that it knows as such from the function it is of.
+
+    To DuckDB's call of it that would be a text.
+    """
+    name = node.name.lower().removeprefix("sq_")
+    setter = name in SQLITE_ONLY and name.startswith("json")
+    return setter and any(_is_json(a) for a in node.expressions[1:])
+
+
+def _is_json(node: exp.Expr) -> bool:
+    made = isinstance(node, (exp.JSONObject, exp.JSONArray, exp.JSONExtract, exp.ParseJSON))
+    return made or (
+        isinstance(node, exp.Anonymous) and node.name.lower().startswith(("json", "sq_json"))
+    )
+
+
+def _typed(word: str, text: exp.Expr, arguments: list[exp.Expr]) -> exp.Expr:
+    """What SQLite's function gives as the type that the same function has on either engine."""
+    kinds = {"date": "DATE", "datetime": "TIMESTAMP", "time": "TIME"}
+    if word == "unixepoch":
+        return text if subsecond(arguments) else exp.cast(text, "BIGINT")
+    return exp.cast(text, kinds[word]) if word in kinds else text
+
+
+def subsecond(arguments: list[exp.Expr]) -> bool:
+    """Whether the modifiers of a time function ask for fractions of a second."""
+    return any(
+        isinstance(a, exp.Literal) and a.name.lower() in ("subsec", "subsecond") for a in arguments
+    )
+
+
+def _duck_time(word: str, here: exp.Expr, arguments: list[exp.Expr]) -> exp.Expr:
     """SQLite's date and time functions by DuckDB's."""
     if word == "julianday":
-        # DuckDB's days begin at midnight, SQLite's (and astronomers') at noon.
-        julian = exp.Anonymous(this="julian", expressions=[here])
-        return exp.Paren(this=exp.Sub(this=julian, expression=exp.Literal.number("5e-1")))
+        return julian(here)
     if word == "unixepoch":
-        seconds = exp.Anonymous(
-            this="floor", expressions=[exp.Anonymous(this="epoch", expressions=[here])]
-        )
-        return exp.cast(seconds, "BIGINT")
+        seconds = exp.Anonymous(this="epoch", expressions=[here])
+        if subsecond(arguments):
+            return seconds
+        return exp.cast(exp.Anonymous(this="floor", expressions=[seconds]), "BIGINT")
     if word == "date":
         return exp.cast(here, "DATE")
-    second = exp.Anonymous(this="date_trunc", expressions=[exp.Literal.string("second"), here])
-    return exp.cast(second, "TIME") if word == "time" else second
+    unit = "millisecond" if subsecond(arguments) else "second"
+    cut = exp.Anonymous(this="date_trunc", expressions=[exp.Literal.string(unit), here])
+    return exp.cast(cut, "TIME" if word == "time" else "TIMESTAMP")
+
+
+def _printf(word: str, arguments: list[exp.Expr], context: Context) -> exp.Expr | None:
+    """printf() is SQLite's on either engine, and so is format() of a text with %; else DuckDB's."""
+    form = arguments[0] if arguments else None
+    theirs = word == "format" and not (
+        isinstance(form, exp.Literal) and "%" in form.name and "{" not in form.name
+    )
+    if context.engine == "sqlite":
+        if theirs and context.dialect != "sqlite" and not context.writes:
+            context.doubts.append("format() is DuckDB's")
+        return exp.Anonymous(this=word, expressions=[a.copy() for a in arguments])
+    if theirs and context.dialect != "sqlite":
+        return exp.Anonymous(this="format", expressions=[a.copy() for a in arguments])
+    return exp.Anonymous(this="sqlite_printf", expressions=[a.copy() for a in arguments])
 
 
 def _strftime(arguments: list[exp.Expr], context: Context) -> exp.Expr | None:
     """Either order: `(format, time, modifiers …)` is SQLite's, `(time, format)` DuckDB's."""
-    swapped = len(arguments) == 2 and "%" in arguments[1].name and "%" not in arguments[0].name
-    form = arguments[1] if swapped else arguments[0] if arguments else None
-    if not isinstance(form, exp.Literal):
-        context.doubts.append("strftime with a format that is not constant")
-        return None
-    letters = {a for a, b in zip(form.name[1:], form.name, strict=False) if b == "%"}
+    first = arguments[0] if arguments else None
+    swapped = len(arguments) == 2 and (
+        kind(first, context) in ("TIMESTAMP", "DATE")
+        or ("%" in arguments[1].name and "%" not in arguments[0].name)
+    )
+    form = arguments[1] if swapped else first
     times = [arguments[0]] if swapped else arguments[1:]
+    if not isinstance(form, exp.Literal):
+        if context.engine == "sqlite" and swapped:
+            context.doubts.append("a format that may be DuckDB's")
+        name = "strftime" if swapped or context.engine == "sqlite" else "sqlite_strftime"
+        return exp.Anonymous(this=name, expressions=[a.copy() for a in arguments])
     found = of_arguments(times, context)
-    if swapped and not letters <= _ALIKE and context.engine == "sqlite":
+    if swapped and not letters(form.name) <= ALIKE and context.engine == "sqlite":
         context.doubts.append("a format that only DuckDB has")
     if context.engine == "sqlite":
         if found is not None and not isinstance(found.base, exp.Column):
             times = [lite(found, context)]
         return exp.Anonymous(this="strftime", expressions=[form.copy(), *(t.copy() for t in times)])
-    if found is None or (not swapped and not letters <= _ALIKE | set(_DUCK_FORMAT)):
-        context.doubts.append("a time or a format that only SQLite has")
-        return None
-    text = form.name
-    if not swapped:
-        for letter, word in _DUCK_FORMAT.items():
-            text = text.replace("%" + letter, word)
-    return exp.Anonymous(
-        this="strftime", expressions=[duck(found, context), exp.Literal.string(text)]
-    )
+    if swapped:
+        here = duck(found, context) if found is not None else arguments[0].copy()
+        given = [here or arguments[0].copy(), form.copy()]
+        return exp.Anonymous(this="strftime", expressions=given)
+    found = _native(times, context)
+    here = duck(found, context) if found is not None else None
+    said = formatted(form.name, here) if here is not None else None
+    if said is None:
+        return _of_sqlite("strftime", [form, *times], context)
+    return said

@@ -69,13 +69,13 @@ def _normalise(side: exp.Expr, target: str, context: Context) -> None:
         if len(text) < 11 or not any(c in text[10:] for c in "Zz+-"):
             canonical(text, context)
             return
-        new = duck(found, context)
+        new = duck(found, context) or side
     elif (found.base is side and kind(side, context) in ("TIMESTAMP", "DATE")) or (
         isinstance(side, exp.Placeholder) and target == "DATE"
     ):
         return
     else:
-        new = duck(found, context)
+        new = duck(found, context) or side
     if new != side:
         side.replace(new)
         context.changed = True

@@ -26,17 +26,20 @@ from sqlagent.plan.plans import (
     Explain,
     Import,
     Lite,
+    Materialize,
     Merge,
     Native,
     Plan,
     Remote,
+    Script,
     Setting,
     Transaction,
-)
+    Typed,
+)  # fmt: skip
 from sqlagent.run.attaching import RunAttach, RunDatabases, RunDetach, scanned
 from sqlagent.run.calls import RunCalls
 from sqlagent.run.lite import LiteRead, LiteWrite
-from sqlagent.run.session import RunSetting, RunTransaction
+from sqlagent.run.session import RunScript, RunSetting, RunTransaction
 from sqlagent.run.writing import outdated
 from sqlagent.sources.file import FileSource
 
@@ -68,6 +71,8 @@ def plan_of(connection: Connection, sql: str, **settings: str) -> Plan:
     else:
         catalog = schema.catalog(database)
     connection.planned_by = database.generation
+    if connection.sources:
+        catalog = catalog._replace(sources=connection.sources)
     if connection.temporary:
         from sqlagent.run.define import overlaid
 
@@ -85,7 +90,11 @@ def make(database: Database, planned: Plan, connection: Connection | None = None
     if connection is not None and isinstance(planned.run, Lite | Duck):
         from sqlagent.run.offer import offer
 
-        return offer(connection, planned, runner)
+        runner = offer(connection, planned, runner)
+        if isinstance(planned.run, Duck) and connection.settings["result_cache"]:
+            from sqlagent.run.kept import wrapped  # SET plans everything anew
+
+            return wrapped(database, planned.run, runner)
     return runner
 
 
@@ -109,10 +118,16 @@ def _make(database: Database, planned: Plan) -> Runner:
         return RunTransaction(run)
     if isinstance(run, Setting):
         return RunSetting(run)
+    if isinstance(run, Script):
+        return RunScript(run)
     if isinstance(run, Explain):
         from sqlagent.run.explain import RunExplain
 
         return RunExplain(database, run, planned.sql)
+    if isinstance(run, Materialize):
+        from sqlagent.run.materialized import RunMaterialize
+
+        return RunMaterialize(database, run, planned.sql)
     if isinstance(run, Define):
         from sqlagent.run.define import RunDefine
 
@@ -147,6 +162,10 @@ def _make(database: Database, planned: Plan) -> Runner:
         from sqlagent.run.native import RunNative
 
         return RunNative(database, run, planned.sql)
+    if isinstance(run, Typed):
+        from sqlagent.run.typed import RunTyped
+
+        return RunTyped(database, run, planned.sql)
     from sqlagent.run.duck import RunDuck, RunFill
 
     return (

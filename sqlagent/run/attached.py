@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlagent.engines.sqlite import Handle, translate
 from sqlagent.errors import BusyError, ProgrammingError
-from sqlagent.plan.plans import Lite, Native, Remote
+from sqlagent.plan.plans import Lite
 from sqlagent.run.lite import LiteRead, LiteWrite, Runnable, plain
 from sqlagent.run.writing import (
     claim,
@@ -159,7 +159,7 @@ class AttachedRead(LiteRead):
         if connection.txn is not None:
             open_handle(connection)  # which refuses what follows a failed statement
         if held is None:
-            with self.database.read() as handle, limited(connection, handle):
+            with self.database.read(native=self.native) as handle, limited(connection, handle):
                 self.fetch(connection, cursor, handle, parameters)
             return
         with connection.txn_lock, limited(connection, held):
@@ -220,20 +220,3 @@ class AttachedWrite(LiteWrite):
         if sets:
             writing_to(connection, self.source, work, self.text, several=True)
         cursor.rowcount = len(sets)
-
-
-def explained(
-    explain: Any, connection: Connection, run: Native | Remote, parameters: Any
-) -> list[dict[str, Any]]:
-    """The steps of EXPLAIN for what an attached database runs."""
-    if isinstance(run, Native):
-        steps: list[dict[str, Any]] = explain.steps(connection, run.read, parameters)
-        steps[0] |= {"does": "write", "source": run.target, "why": run.why}
-        return steps
-    from sqlagent.run import plan_of
-
-    source = source_of(connection, run.source)
-    inner: Connection = source.connection
-    asked = type(explain)(inner.database, explain.plan, explain.text)
-    found: list[dict[str, Any]] = asked.steps(inner, plan_of(inner, run.sql).run, parameters)
-    return [step | {"source": run.source} for step in found]

@@ -388,7 +388,7 @@ def bounded(
 ) -> bool:
     """Run on SQLite; False where its first rows (in a trial, all) did not come in time."""
     database: Database = lite.database
-    handle = database.checkout()
+    handle = database.checkout(native=lite.native)
     end = time.monotonic() + (decision.limit or 0.0) / 1000
     first = TRIAL_ROWS if decision.trial else FIRST_ROWS
     late: list[bool] = []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from sqlagent.context import Context
-from sqlagent.engines.duckdb import DuckEngine, DuckResult
+from sqlagent.engines.duckdb import DuckEngine, DuckResult, StalePlan
 from sqlagent.engines.sqlite import Database, Handle, translate
 from sqlagent.errors import DataError, Error, NotSupportedError, ProgrammingError
 from sqlagent.functions import functions
@@ -80,11 +80,20 @@ class RunDuck:
                 raise
             self.lite(connection, cursor, parameters)
             return
+        except StalePlan:
+            self.database.schema_changed()
+            connection._run(cursor, self.text, parameters)
+            return
         except apsw.Error as error:  # a function of ours that read the file
             fail(connection)
             raise translate(error, self.text) from None
         except Error as error:
             fail(connection)
+            if self.plan.exact and isinstance(error, DataError | ProgrammingError):
+                raise NotSupportedError(
+                    f"SQLite goes on where DuckDB fails: {error.message}", sql=self.text,
+                    hint="SET route = 'auto'",
+                ) from None  # fmt: skip
             if error.sql is None or error.sql != self.text:
                 error.sql, error.position = self.text, None
             raise
@@ -225,15 +234,44 @@ class RunFill:
         if outdated(connection):
             connection._run(cursor, self.text, parameters)
             return
+        if not self.plan.atomic or connection.txn is not None:
+            self.fill(connection, cursor, parameters)
+            return
+        connection.begin()
+        try:
+            self.fill(connection, cursor, parameters)
+        except BaseException:
+            connection.rollback()
+            raise
+        if connection.autocommit:
+            connection.commit()
+
+    def fill(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
+        """Read, and write what was read."""
         plan = self.plan
         target = source_of(connection, plan.target) if plan.target else None
-        result = self.source.start(connection, parameters)
+        try:
+            result = self.source.start(connection, parameters)
+        except Error as error:
+            fail(connection)
+            if error.sql != self.text:
+                error.sql, error.position = self.text, None
+            raise
         try:
             columns = result.columns
             marks = ", ".join("?" * len(columns))
             insert = plan.insert
-            if not insert.rstrip().endswith(")") or "?" not in insert:
+            made = plan.create is not None
+            if insert.startswith("INSERT") and " VALUES (" not in insert:
                 insert = f"{insert} VALUES ({marks})"
+            wanted = insert.rpartition(" VALUES (")[2].partition(")")[0].count("?")
+            if insert.startswith("INSERT") and wanted != len(columns):
+                raise ProgrammingError(
+                    f"{wanted} columns are to be written, but the rows have {len(columns)}",
+                    sql=self.text,
+                    sqlstate="42601",
+                )
+            keeps = [nested if made and is_nested(kind) else stored for _, kind in columns]
 
             def work(handle: Handle) -> int:
                 if plan.create is not None:
@@ -243,7 +281,7 @@ class RunFill:
                 done = 0
                 batch: list[tuple[Any, ...]] = []
                 for row in result.rows():
-                    batch.append(tuple(stored(v) for v in row))
+                    batch.append(tuple(keep(v) for keep, v in zip(keeps, row, strict=True)))
                     if len(batch) == BATCH:
                         handle.executemany(insert, batch)
                         done += len(batch)
@@ -262,6 +300,18 @@ class RunFill:
             else:
                 connection.plans.clear()
                 target.database.known_catalog = None
+
+
+def is_nested(kind: str) -> bool:
+    """Whether a type of DuckDB's is kept in the file as JSON."""
+    return kind.endswith("[]") or kind.startswith(("STRUCT", "MAP", "UNION"))
+
+
+def nested(value: Any) -> Any:
+    """A list, struct or map as JSON text."""
+    import json
+
+    return None if value is None else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def definition(create: str, table: str, columns: list[tuple[str, str]]) -> str:
@@ -295,7 +345,7 @@ def declared(columns: list[tuple[str, str]]) -> str:
     """DuckDB's columns as a SQLite table declares them."""
     parts = []
     for name, kind in columns:
-        if kind.endswith("[]") or kind.startswith(("STRUCT", "MAP", "UNION")):
+        if is_nested(kind):
             kind = "JSON"
         elif kind.endswith("]"):
             raise NotSupportedError(f'column "{name}" of type {kind} cannot be kept in the file')

@@ -185,7 +185,7 @@ class Realising:
         again = stack.enter_context(contextlib.ExitStack())
         with replicas.lock:
             if tables:
-                replicas.fresh(tables, beside if own else None)
+                replicas.fresh(tables, beside=beside if own else None)
             elif own:
                 beside()
             cursor.execute("BEGIN")

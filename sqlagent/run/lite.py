@@ -24,6 +24,7 @@ from sqlagent.run.writing import (
     writing,
     writing_bare,
 )
+from sqlagent.types import affinity
 from sqlagent.values import pick, row_converter, stored_all, stored_in
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from sqlagent.cursor import Cursor
 
 VALUE_TYPES = {int: "BIGINT", float: "DOUBLE", str: "VARCHAR", bytes: "BLOB"}
+STORED = {"INTEGER": "BIGINT", "REAL": "DOUBLE", "TEXT": "VARCHAR", "BLOB": "BLOB"}
 # What SQLite binds as it is; anything else is stored() first, since numpy's scalars would be bytes.
 PLAIN = frozenset((int, float, str, bytes, bool, type(None)))
 FIRST_ROWS = 256  # fetched at once; what has more is streamed
@@ -45,8 +47,10 @@ class Runnable:
         self.plan = plan
         self.text = text
         self.sql = plan.sql
+        self.shown = text if plan.sql == text else None  # what a position is of
         self.slots = plan.parameters
         self.functions = plan.functions or any(t in OURS for t in plan.tables)
+        self.native = plan.native
         self.untyped = False
         self.stat: Stat = UNCOUNTED
         self.known: Any = None  # what `run.experience` knows of its shape
@@ -100,6 +104,11 @@ class Runnable:
             return []
         known = self.plan.types or ()
         columns = []
+        if self.native:
+            columns = [(name, STORED.get(affinity(kind)) if kind else None)
+                       for name, kind, *_ in description]  # fmt: skip
+            self.untyped = any(kind is None for _, kind in columns)
+            return columns
         given = spread(self.plan.names, len(description))
         for at, (name, declared, _, table, origin) in enumerate(description):
             kind = known[at] if len(known) == len(description) else None
@@ -139,6 +148,8 @@ class Runnable:
         return [(name, kind or new) for (name, kind), new in zip(columns, kinds, strict=True)]
 
     def prepare(self, connection: Connection, handle: Handle) -> None:
+        if handle.native is not self.native:
+            handle.speak(self.native)
         if self.functions:
             handle.owner = connection
             if not handle.functions_ready:
@@ -162,9 +173,9 @@ class LiteRead(Runnable):
             return
         database = self.database
         try:
-            handle = database.pool.pop()
+            handle = (database.native_pool if self.native else database.pool).pop()
         except IndexError:
-            handle = database.checkout()
+            handle = database.checkout(native=self.native)
         running = connection.running
         key = id(handle)
         running[key] = handle
@@ -187,7 +198,7 @@ class LiteRead(Runnable):
             database.give_back(handle)
             if self.plan.exact is not None and self.exactly(connection, cursor, parameters, error):
                 return
-            raise translate(error, self.text) from None
+            raise translate(error, self.shown) from None
         if found is None:
             del running[key]
             database.give_back(handle)
@@ -200,7 +211,7 @@ class LiteRead(Runnable):
         del running[key]
         if self.functions:
             handle.owner = None
-        database.pool.append(handle)
+        (database.native_pool if self.native else database.pool).append(handle)
         stat = self.stat
         stat.calls = calls = stat.calls + 1
         if calls >= stat.due:
@@ -245,7 +256,7 @@ class LiteRead(Runnable):
     ) -> None:
         """Hand out many rows as they are asked for; the reader comes back at the end."""
         database = self.database
-        text = self.text
+        text = self.shown
         self.stat.calls += 1
 
         def give() -> Iterator[tuple[Any, ...]]:
@@ -274,7 +285,7 @@ class LiteRead(Runnable):
     def slowly(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
         """Inside a transaction, or under a time limit."""
         if connection.txn is None:
-            with self.database.read() as handle, limited(connection, handle):
+            with self.database.read(native=self.native) as handle, limited(connection, handle):
                 self.fetch(connection, cursor, handle, parameters)
             return
         with connection.txn_lock:
@@ -292,7 +303,7 @@ class LiteRead(Runnable):
             if self.plan.exact is not None and self.exactly(connection, cursor, parameters, error):
                 return
             fail(connection)
-            raise translate(error, self.text) from None
+            raise translate(error, self.shown) from None
         cursor._columns = self.columns_of(connection, rows)
         cursor._iter = map(self.convert, rows) if self.convert else iter(rows)
 
@@ -323,7 +334,7 @@ class LiteWrite(Runnable):
         stat.calls = calls = stat.calls + 1
         start = now_ms() if calls >= stat.due else 0.0
         write = writing_bare if self.bare else writing
-        rows, changes, rowid = write(connection, work, self.text)
+        rows, changes, rowid = write(connection, work, self.shown)
         if self.plan.ddl:
             connection.schema_changed()
             return

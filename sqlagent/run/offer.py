@@ -75,6 +75,8 @@ def may_choose(connection: Connection, run: Any, known: Known) -> bool:
     settings = connection.settings
     if settings["route"] != "auto" or settings["dialect"] == "sqlite":
         return False
+    if run is not lite and run.views:
+        return False  # its rows are there already
     if lite is None or lite.functions or not run.tables or (run is not lite and run.files):
         return False
     # Which rows a LIMIT without an order gives is the engine's: always the same one, then.

@@ -9,7 +9,7 @@ import apsw
 from sqlagent import config
 from sqlagent.engines.sqlite import translate
 from sqlagent.errors import ProgrammingError
-from sqlagent.plan.plans import Setting, Transaction
+from sqlagent.plan.plans import Script, Setting, Transaction
 from sqlagent.run.writing import open_handle
 
 if TYPE_CHECKING:
@@ -69,6 +69,19 @@ def remember(savepoints: list[str], verb: str, quoted: str) -> None:
         del savepoints[last + (verb == "rollback_to") :]
 
 
+class RunScript:
+    """Several statements, one by one; the rows are the last one's."""
+
+    def __init__(self, plan: Script) -> None:
+        self.plan = plan
+
+    def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
+        if parameters:
+            raise ProgrammingError("several statements in one text take no parameters")
+        for text in self.plan.parts:
+            connection._run(cursor, text, ())
+
+
 class RunSetting:
     """SET, RESET, SHOW."""
 
@@ -103,6 +116,11 @@ class RunSetting:
             connection.settings["statement_timeout_ms"]
         )
         connection.plans.clear()
+        if key.startswith("result_cache") and "results" in connection.database.services:
+            mb = (
+                connection.settings["result_cache_mb"] if connection.settings["result_cache"] else 0
+            )
+            connection.database.services["results"].shrink(mb << 20)
         if key == "memory_limit_mb" and "columns" in connection.database.services:
             connection.database.services["columns"].limit_memory(checked)
         if key == "synchronous":

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 
 def writing(
-    connection: Connection, work: Callable[[Handle], Any], text: str, *, several: bool = False
+    connection: Connection,
+    work: Callable[[Handle], Any],
+    text: str | None,
+    *,
+    several: bool = False,
 ) -> Any:
     """Run a write: in the open transaction, or durably by itself. `several`: undone as one."""
     try:
@@ -66,7 +70,7 @@ def within(
         return result
 
 
-def failed(connection: Connection, error: BaseException, text: str) -> BaseException:
+def failed(connection: Connection, error: BaseException, text: str | None) -> BaseException:
     """A write's error as it is raised."""
     fail(connection)
     translated = translate(error, text)
@@ -75,7 +79,7 @@ def failed(connection: Connection, error: BaseException, text: str) -> BaseExcep
     return translated
 
 
-def writing_bare(connection: Connection, work: Callable[[Handle], Any], text: str) -> Any:
+def writing_bare(connection: Connection, work: Callable[[Handle], Any], text: str | None) -> Any:
     """Run what cannot be in a transaction with the writer, alone."""
     if connection.txn is not None:
         return writing(connection, work, text)  # SQLite says why not

@@ -5,16 +5,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pyarrow as pa
 
 from sqlagent.sync import build
 from sqlagent.sync.columns import NotColumnar, Shape, quoted, to_arrow
+from sqlagent.sync.materialized import CAME, GONE
 
 if TYPE_CHECKING:
     import apsw
-    import duckdb
+
+    from sqlagent.sync.materialized import Held
 
 REBUILD_SHARE = 0.3  # of a table's rows changed: reading it whole is cheaper
 REBUILD_ROWS = 1000  # and never for fewer than these
@@ -55,6 +59,14 @@ class Unsound(Exception):
         self.name = name
 
 
+class Unkept(Exception):
+    """The views over the table `name` must be let go: one cannot follow a change of it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
 class Delta:
     """To do: take the rows of `keys` away, where any can be there (`deletes`), and add `rows`."""
 
@@ -70,24 +82,39 @@ class Delta:
         """The rowids to take away, as `k`."""
         return pa.table({"k": pa.array(self.keys, pa.int64())})
 
-    def apply(self, cursor: duckdb.DuckDBPyConnection) -> int:
-        """Change the copy, in the caller's transaction; how many rows went. Raises Unsound."""
+    def apply(self, cursor: duckdb.DuckDBPyConnection, views: Sequence[Held] = ()) -> int:
+        """Change the copy and the views that follow it, in the caller's transaction; how many rows
+        went. Raises Unsound."""
         replica = self.replica
+        shape, physical = replica.shape, replica.physical
         count = 0
         if self.deletes:
             cursor.register("sqlagent_keys", self.gone())
-            (count,) = cursor.execute(
-                f"DELETE FROM {replica.physical} WHERE {quoted(replica.shape.key_name)}"
-                " IN (SELECT k FROM sqlagent_keys)"
-            ).fetchone() or (0,)
+            chosen = f"{quoted(shape.key_name)} IN (SELECT k FROM sqlagent_keys)"
+            if views:
+                cursor.execute(
+                    f"CREATE TEMP TABLE {GONE} AS SELECT * FROM {physical} WHERE {chosen}"
+                )
+            (count,) = cursor.execute(f"DELETE FROM {physical} WHERE {chosen}").fetchone() or (0,)
             cursor.unregister("sqlagent_keys")
+        if views:
+            build.create(cursor, shape, CAME, temp=True)
         if self.rows.num_rows:
             cursor.register("sqlagent_rows", self.rows)
             try:
-                build.insert(cursor, replica.shape, replica.physical, "sqlagent_rows")
+                build.insert(cursor, shape, CAME if views else physical, "sqlagent_rows")
             except NotColumnar:
                 raise Unsound(replica.name) from None
             cursor.unregister("sqlagent_rows")
+        if views:
+            cursor.execute(f"INSERT INTO {physical} FROM {CAME}")
+            try:
+                for view in views:
+                    view.change(cursor, self)
+            except duckdb.Error:
+                raise Unkept(replica.name) from None
+            cursor.execute(f"DROP TABLE IF EXISTS {GONE}")
+            cursor.execute(f"DROP TABLE {CAME}")
         return count
 
     def applied(self, count: int) -> None:

@@ -9,28 +9,28 @@ replacing the view. (duckdb is imported with this module.)
 from __future__ import annotations
 
 import contextlib
-import itertools
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import apsw
 import duckdb
 
-from sqlagent.errors import Error, OperationalError, ProgrammingError
-from sqlagent.sync import build, delta, log, private
-from sqlagent.sync.columns import NotColumnar, Shape, declared, describe, quoted, reads
-from sqlagent.sync.delta import COMPACT_ROWS, Delta, Replica, Unsound
+from sqlagent.errors import OperationalError
+from sqlagent.sync import delta, log, private
+from sqlagent.sync.columns import NotColumnar, declared, quoted, reads
+from sqlagent.sync.delta import COMPACT_ROWS, Delta, Replica, Unkept, Unsound
+from sqlagent.sync.making import Maker, end
+from sqlagent.sync.materialized import Views, plain
 from sqlagent.sync.parts import Change, Parts
-from sqlagent.sync.snapshot import ROWS_MIN, Snapshots, identity
+from sqlagent.sync.ready import Ready
 
 if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Database, Handle
+    from sqlagent.plan.plans import Materialized
 
 ATTEMPTS = 5
 ATTEMPTS_BESIDE = 40
-INSTALL_WAIT_MS = 100
 
 
 class Overtaken(OperationalError):
@@ -46,44 +46,53 @@ class Replicas:
         self.lock = threading.RLock()
         self._reader: Handle | None = None
         self._replicas: dict[str, Replica] = {}
-        self._drafts: list[str] = []  # physical names of copies that nothing refers to yet
-        self._refused: dict[str, tuple[NotColumnar, int, int]] = {}
-        self._unlogged: set[str] = set()  # tables whose triggers cannot be made
-        self._busy: set[str] = set()  # and those whose triggers cannot be made now
         self._seen: tuple[Any, ...] | None = None
         self._schema = -1
-        self._numbers = itertools.count(1)
+        self._ready = Ready(database)
+        self._maker = Maker(database, cursor, self._ready)
+        self._views = Views(cursor)
         self.dropped = 0  # copies dropped so far: a query between two steps may have missed one
-        self.loads = 0  # tables that came from disk
-        self._scanner: bool | None = None  # whether the sqlite scanner is loaded; None: not tried
         self.parts = Parts(database)  # of the tables that are kept as columns
-        self._snapshots = Snapshots(database.folder)
-        self._snapshots.tidy()
 
     # What callers use ---------------------------------------------------------------------------
 
-    def fresh(self, tables: Iterable[str], beside: Callable[[], None] | None = None) -> int:
-        """Bring the copies of `tables` (and all that exist) up to the last commit: `dropped` then.
+    def fresh(
+        self,
+        tables: Iterable[str],
+        views: Sequence[Materialized] = (),
+        beside: Callable[[], None] | None = None,
+    ) -> int:
+        """Bring the copies of `tables` (and all that exist) up to the last commit, and hold the
+        rows of `views`, unless the schema is not that of their plan any more: `dropped` then.
 
         `beside` begins a read transaction of the caller's, anew each time that it is called: the
         copies are then of the very commit that the last one sees.
         Raises NotColumnar for a table that cannot be columns, ProgrammingError for one that is not,
-        Overtaken where the two could not be brought together.
+        and for a view that no longer fits its tables, Overtaken where the two could not be brought
+        together.
         """
         wanted = [t.lower() for t in tables]
         with self.lock:
             seen = self._now()
             known = self._replicas.keys() | self.parts.copies.keys()
-            there = seen == self._seen and known.issuperset(wanted)
+            there = (
+                seen == self._seen
+                and known.issuperset(wanted)
+                and (not views or self._views.has(views))
+            )
             if there and beside is None:
                 return self.dropped
-            self._busy.clear()
+            self._ready.busy.clear()
             for _ in range(ATTEMPTS if beside is None else ATTEMPTS_BESIDE):
                 try:
-                    if self._catch_up(wanted, beside):
+                    if self._catch_up(wanted, views, beside):
                         return self.dropped
                 except Unsound as error:
                     self._forget([error.name])
+                except Unkept as error:
+                    with self._moving():
+                        for name in self._views.over(error.name):
+                            self._views.let_go(name)
                 except apsw.Error as error:
                     from sqlagent.engines.sqlite_errors import translate
 
@@ -93,10 +102,44 @@ class Replicas:
 
                     raise duck_errors.translate(error) from None
                 finally:
-                    self._discard_drafts()
+                    self._maker.discard_drafts()
             if beside is not None:
                 raise Overtaken("others commit faster than two transactions can begin")
             raise OperationalError("the columns could not catch up: the schema keeps changing")
+
+    @property
+    def schema(self) -> int:
+        """The schema_version of the file that the copies are of."""
+        return self._schema
+
+    def views(self) -> list[tuple[str, str, int]]:
+        """Of each materialised view whose rows are held: name, how it is kept, rows."""
+        with self.lock:
+            held = self._views.held.values()
+            return [(h.view.name, h.how, len(h)) for h in held]
+
+    def let_go(self, name: str) -> None:
+        """Forget the rows of a materialised view, to be made anew when it is wanted."""
+        with self.lock, self._moving():
+            self._views.forget(name.lower())
+            self.dropped += 1
+
+    def progress(self, tables: Iterable[str]) -> dict[str, tuple[int, int]]:
+        """Of each of `tables` that has a copy: its rows, and how many log entries it is behind."""
+        with self.lock:
+            reader = self._connection()
+            found = {}
+            for name in tables:
+                replica = self._replicas.get(name.lower())
+                if replica is not None:
+                    entries = log.entries(reader, replica.seq) if replica.logged else {}
+                    found[name] = (replica.rows, entries.get(replica.name, (0, False))[0])
+            return found
+
+    @property
+    def loads(self) -> int:
+        """How many tables came from disk."""
+        return self._maker.loads
 
     def names(self) -> list[str]:
         """The tables that have copies."""
@@ -106,17 +149,19 @@ class Replicas:
         """Keep the state of large tables on disk, where they have moved on since the last time."""
         with self.lock:
             for replica in self._replicas.values():
-                self._save(replica)
+                self._maker.save(self._connection(), replica)
 
     def rebuild(self) -> None:
         """Forget every copy and snapshot; each is made anew at its next use."""
         with self.lock:
             self._forget(list(self._replicas))
+            for name in list(self._views.known):
+                self.let_go(name)
             self.parts.forget(self._cursor)
             self._seen = None
-            self._refused.clear()
-            self._unlogged.clear()
-            self._snapshots.clear()
+            self._maker.refused.clear()
+            self._ready.unlogged.clear()
+            self._maker.snapshots.clear()
 
     def status(self) -> list[tuple[str, int, int, int]]:
         """Of each copy: table, rows, log entry it is at, bytes of its values."""
@@ -140,11 +185,15 @@ class Replicas:
                 self._reader = None
 
     def private(
-        self, tables: Iterable[str], connection: apsw.Connection, cursor: duckdb.DuckDBPyConnection
+        self,
+        tables: Iterable[str],
+        connection: apsw.Connection,
+        cursor: duckdb.DuckDBPyConnection,
+        views: Sequence[Materialized] = (),
     ) -> None:
         """Begin a transaction on `cursor` where `tables` are as `connection`, in its own, has them.
 
-        Raises NotColumnar, ProgrammingError.
+        A materialised view is its SELECT there. Raises NotColumnar, ProgrammingError.
         """
         with self.lock:  # so that the copies stay where they are until the cursor has seen them
             cursor.execute("BEGIN")
@@ -153,6 +202,8 @@ class Replicas:
                 if self.parts.private(cursor, connection, table) is not None:
                     continue
                 private.make(cursor, connection, table, known.get(table.lower()), self._schema)
+            for view in views:
+                _stand(cursor, view)
 
     # What is in the file ------------------------------------------------------------------------
 
@@ -168,18 +219,23 @@ class Replicas:
         """A value that changes with every commit."""
         return tuple(log.rows(self._connection(), "PRAGMA data_version"))
 
-    def _catch_up(self, wanted: Sequence[str], beside: Callable[[], None] | None) -> bool:
+    def _catch_up(
+        self,
+        wanted: Sequence[str],
+        views: Sequence[Materialized],
+        beside: Callable[[], None] | None,
+    ) -> bool:
         """One attempt; False when triggers were made and the state must be read again, or when
         somebody committed between the beginning of `beside` and ours."""
         reader = self._connection()
         missing = [w for w in wanted if w not in self._replicas]
         with contextlib.ExitStack() as stack:
-            path = self._attach(reader, missing, stack)
+            path = self._maker.attach(reader, missing, stack)
             seen = self._now()  # before the snapshot is taken: never later than it
             if beside is not None:
                 beside()
             reader.execute("BEGIN")
-            stack.callback(_end, reader)
+            stack.callback(end, reader)
             if beside is not None and self._now() != seen:
                 return False
             schema = log.number(reader, "schema_version")
@@ -192,61 +248,35 @@ class Replicas:
             kept = self.parts.copies.keys() | {c.name for c in changes if c.copy is not None}
             wanted = [w for w in wanted if w not in kept]
             missing = [w for w in wanted if w not in self._replicas]
-            unready = [m for m in missing if not self._ready(reader, m, span)]
+            unready = [m for m in missing if not self._ready.ready(reader, m, span)]
             if unready:
-                _end(reader)
+                end(reader)
                 for name in unready:
-                    self._install(name)
+                    self._schema = self._ready.install(name, self._schema)
                 return False
-            self._check_refused(reader, missing, schema)
-            made = [self._make(reader, m, span, schema, path) for m in missing]
+            self._maker.check_refused(reader, missing, schema)
+            made = [self._maker.make(reader, m, span, schema, path) for m in missing]
             deltas = self._deltas(reader, [*self._replicas.values(), *(m[0] for m in made)], span)
-            _end(reader)
+            end(reader)
             if path is not None:
                 reader.execute("DETACH sqlagent_copy")
-            self._fill(made, path)
-            self._apply([m[0] for m in made], deltas, changes)
+            self._maker.fill(made, path, schema)
+            # A plan of another schema may have views that are defined otherwise by now.
+            current = [v for v in views if v.version == schema]
+            self._apply([m[0] for m in made], deltas, changes, current)
         for replica, _, proof in made:
             if proof is not None:
-                self._save(replica, proof)
+                self._maker.save(reader, replica, proof)
         high = span.high if span is not None else 0
         for replica in self._replicas.values():
             replica.seq = high
         self._seen, self._schema = seen, schema
         return True
 
-    def _attach(
-        self, reader: Handle, missing: list[str], stack: contextlib.ExitStack
-    ) -> Path | None:
-        """A file for copies of large tables, attached before the transaction as SQLite wants it."""
-        if not missing or self._database.read_only or not self._can_scan():
-            return None
-        large = False
-        for name in missing:
-            with contextlib.suppress(Error, apsw.Error):
-                large = large or build.is_large(reader, describe(reader, name), bool(self._scanner))
-        if not large:
-            return None
-        for elsewhere in (False, True):
-            path = stack.enter_context(self._snapshots.scratch(elsewhere=elsewhere))
-            try:
-                reader.execute("ATTACH ? AS sqlagent_copy", (str(path),))
-            except apsw.Error:
-                continue
-            stack.callback(_detach, reader)
-            for pragma in ("page_size = 65536", "journal_mode = off", "synchronous = off"):
-                reader.execute(f"PRAGMA sqlagent_copy.{pragma}").fetchall()
-            return path
-        return None
-
-    def _can_scan(self) -> bool:
-        from sqlagent.engines import extensions
-
-        return self._scanner is not False and extensions.path("sqlite_scanner") is not None
-
     def _check_shapes(self, reader: Handle, span: log.Span | None, schema: int) -> None:
         """After a change of the schema: drop the copies that may no longer be the table's."""
-        self._refused.clear()
+        self._maker.refused.clear()
+        self._forget_views(reader)
         changed = log.entries(reader, min((r.seq for r in self._replicas.values()), default=0))
         gone = []
         for name, replica in self._replicas.items():
@@ -259,6 +289,18 @@ class Replicas:
                 # A VACUUM may have given the rows new rowids, and it changes the schema's version.
                 gone.append(name)
         self._forget(gone)
+
+    def _forget_views(self, reader: Handle) -> None:
+        """Forget the materialised views that somebody dropped."""
+        if not self._views.known:
+            return
+        with contextlib.suppress(apsw.SQLError):
+            rows = log.rows(
+                reader,
+                "SELECT lower(name) FROM sqlagent_definitions WHERE kind = 'materialized view'",
+            )
+            for name in set(self._views.known) - {r[0] for r in rows}:
+                self.let_go(name)
 
     def _contiguous(self, replica: Replica) -> bool:
         """Whether the rowids are 1 … n, which a VACUUM leaves as they are."""
@@ -288,137 +330,6 @@ class Replicas:
                 if vague or found.too_many(count):
                     self._forget([name])
 
-    def _ready(self, reader: Handle, name: str, span: log.Span | None) -> bool:
-        """Whether a table can be read now: its changes are logged, or cannot be."""
-        return not self._loggable(reader, name, span) or log.installed(reader, name)
-
-    def _loggable(self, reader: Handle, name: str, span: log.Span | None) -> bool:
-        if (
-            span is None
-            or name in self._unlogged | self._busy
-            or name.startswith(("sqlagent_", "sqlite_"))
-        ):
-            return False
-        says = declared(reader, name)
-        return says is not None and says[1] == "table"
-
-    def _install(self, name: str) -> None:
-        """Make the triggers of a user's table, or remember that it cannot be, or not now.
-
-        On a connection of its own that waits for a moment only: a reader must not queue behind a
-        writer's long transaction. Until it succeeds, a change of the file reads the table whole.
-        """
-        if self._database.read_only:
-            self._unlogged.add(name)
-            return
-        writer = self._database.open(write=True)
-        try:
-            writer.set_busy_timeout(INSTALL_WAIT_MS)
-            with writer:  # an outermost `with` begins a transaction
-                writer.execute("DELETE FROM sqlagent_change_log WHERE 0")  # takes the write lock
-                before = log.number(writer, "schema_version")
-                if not log.installed(writer, name):
-                    log.install(writer, name)
-                after = log.number(writer, "schema_version")
-            if before == self._schema:  # nobody else changed the schema: no need to look again
-                self._schema = after
-            known = self._database.known_catalog
-            if known is not None and known.version == before:  # triggers are not in the catalog
-                self._database.known_catalog = known._replace(version=after)
-        except apsw.BusyError:
-            self._busy.add(name)
-        except (Error, apsw.Error):
-            self._unlogged.add(name)
-        finally:
-            writer.close()
-
-    def _check_refused(self, reader: Handle, names: list[str], schema: int) -> None:
-        """Raise again what a table was refused for, unless it has changed since."""
-        for name in names:
-            refused = self._refused.get(name)
-            if refused is not None:
-                error, seq, then = refused
-                logged = self._loggable(reader, name, log.span(reader))
-                if logged and then == schema and name not in log.entries(reader, seq):
-                    raise NotColumnar(error.table, error.reason)
-                del self._refused[name]
-
-    # Making copies ------------------------------------------------------------------------------
-
-    def _make(
-        self, reader: Handle, name: str, span: log.Span | None, schema: int, path: Path | None
-    ) -> tuple[Replica, str | None, str | None]:
-        """Read a table into a new copy: (copy, where `_fill` finds a large one, proof to save)."""
-        high = span.high if span is not None else 0
-        try:
-            shape = describe(reader, name)
-            logged = self._loggable(reader, name, span)
-            physical = self._physical(shape)
-            self._drafts.append(physical)
-            replica = Replica(shape, physical, high, logged)
-            if logged and span is not None and self._load(reader, replica, span):
-                return replica, None, None
-            build.create(self._cursor, shape, physical)
-            proof = identity(reader, shape, high) if logged else None
-            if path is not None and build.is_large(reader, shape, True):
-                table = f"t{next(self._numbers)}"
-                build.copy_out(reader, shape, f"sqlagent_copy.{table}")
-                return replica, table, proof
-            build.from_rows(self._cursor, shape, physical, reader.execute(shape.select))
-            return replica, None, proof
-        except NotColumnar as error:
-            self._refused[name] = (error, high, schema)
-            raise
-
-    def _load(self, reader: Handle, replica: Replica, span: log.Span) -> bool:
-        """Make a copy from a snapshot on disk, as of its own log entry."""
-        found = self._snapshots.find(reader, replica.shape, span.low, span.high)
-        if found is None:
-            return False
-        path, seq = found
-        count, vague = log.entries(reader, seq).get(replica.name, (0, False))
-        if vague:
-            return False
-        try:
-            build.create(self._cursor, replica.shape, replica.physical)
-            self._cursor.execute(
-                f"INSERT INTO {replica.physical} {self._snapshots.load(replica.shape, path)}"
-            )
-        except duckdb.Error:  # the file went, or the disk failed: build it
-            self._cursor.execute(f"DROP TABLE IF EXISTS {replica.physical}")
-            return False
-        replica.seq = seq
-        self.loads += 1
-        delta.measure(self._cursor, replica)
-        if replica.too_many(count):
-            self._cursor.execute(f"DROP TABLE {replica.physical}")
-            replica.seq = span.high
-            return False
-        return True
-
-    def _fill(self, made: list[tuple[Replica, str | None, str | None]], path: Path | None) -> None:
-        """Read the large tables that were copied to the file `path`."""
-        for replica, table, _ in made:
-            if table is not None and path is not None:
-                if not self._scanner:
-                    from sqlagent.engines import extensions
-
-                    try:
-                        extensions.load(self._cursor, "sqlite_scanner")
-                    except (duckdb.Error, Error):
-                        self._scanner = False
-                        raise Unsound(replica.name) from None
-                    self._scanner = True
-                try:
-                    build.from_file(self._cursor, replica.shape, replica.physical, path, table)
-                except NotColumnar as error:
-                    self._refused[replica.name] = (error, replica.seq, self._schema)
-                    raise
-                except (duckdb.IOException, duckdb.CatalogException, duckdb.BinderException):
-                    raise Unsound(replica.name) from None  # the folder was deleted
-            if replica.rows == 0:
-                delta.measure(self._cursor, replica)
-
     # Keeping copies -----------------------------------------------------------------------------
 
     def _deltas(
@@ -439,30 +350,51 @@ class Replicas:
                     raise Unsound(replica.name) from None
         return found
 
-    def _apply(self, made: list[Replica], deltas: list[Delta], changes: list[Change]) -> None:
+    def _apply(
+        self,
+        made: list[Replica],
+        deltas: list[Delta],
+        changes: list[Change],
+        views: Sequence[Materialized],
+    ) -> None:
         """All changes in one transaction, so that every query sees all copies at one log entry."""
-        if not made and not deltas and not changes:
+        if not made and not deltas and not changes and self._views.has(views):
             return
-        cursor = self._cursor
-        cursor.execute("BEGIN")
-        try:
-            counts = [d.apply(cursor) for d in deltas]
+        with self._moving(changes):
+            counts = [d.apply(self._cursor, self._views.follow(d)) for d in deltas]
             for replica in made:
                 self._show(replica)
-            self.parts.apply(cursor, changes)
-            cursor.execute("COMMIT")
-        except BaseException:
-            self.parts.undone(changes)
-            with contextlib.suppress(duckdb.Error):
-                cursor.execute("ROLLBACK")
-            raise
+            for part in changes:
+                for name in self._views.over(part.name):
+                    self._views.let_go(name)
+            self.parts.apply(self._cursor, changes)
+            known = self._replicas | {r.name: r for r in made}
+            self._views.want(views, known)
         self.parts.applied(changes)
         for replica in made:
             self._replicas[replica.name] = replica
-            self._drafts.remove(replica.physical)
+            self._maker.drafts.remove(replica.physical)
         for change, count in zip(deltas, counts, strict=True):
             change.applied(count)
             self._compact(change.replica)
+        if deltas and self._views.worn():
+            with self._moving():
+                self._views.compact()
+
+    @contextlib.contextmanager
+    def _moving(self, changes: list[Change] | None = None) -> Iterator[None]:
+        """A transaction of DuckDB, in which what is known of the views moves too."""
+        cursor = self._cursor
+        cursor.execute("BEGIN")
+        try:
+            with self._views.moving():
+                yield
+                cursor.execute("COMMIT")
+        except BaseException:
+            self.parts.undone(changes or [])
+            with contextlib.suppress(duckdb.Error):
+                cursor.execute("ROLLBACK")
+            raise
 
     def _show(self, replica: Replica) -> None:
         """Let the table's name stand for this copy."""
@@ -474,7 +406,7 @@ class Replicas:
         """Make a copy anew, from itself, once it is mostly of rows that are deleted."""
         if replica.deleted < max(COMPACT_ROWS, replica.rows):
             return
-        old, replica.physical = replica.physical, self._physical(replica.shape)
+        old, replica.physical = replica.physical, self._maker.physical(replica.shape)
         self._cursor.execute("BEGIN")
         self._cursor.execute(f"CREATE TABLE {replica.physical} AS FROM {old}")
         self._show(replica)
@@ -482,34 +414,24 @@ class Replicas:
         self._cursor.execute("COMMIT")
         replica.deleted = 0
 
-    def _physical(self, shape: Shape) -> str:
-        return f"{build.SCHEMA}.{quoted(f'{shape.name} {next(self._numbers)}')}"
-
-    def _discard_drafts(self) -> None:
-        while self._drafts:
-            draft = self._drafts.pop()
-            with contextlib.suppress(duckdb.Error):
-                self._cursor.execute(f"DROP TABLE IF EXISTS {draft}")
-
     def _forget(self, names: Iterable[str]) -> None:
         """Drop copies; a query that runs on one keeps it until it ends."""
         for name in dict.fromkeys(names):
             replica = self._replicas.pop(name, None)
             if replica is not None:
                 self.dropped += 1
-                self._cursor.execute("BEGIN")
-                self._cursor.execute(f"DROP VIEW IF EXISTS main.{quoted(replica.shape.name)}")
-                self._cursor.execute(f"DROP TABLE IF EXISTS {replica.physical}")
-                self._cursor.execute("COMMIT")
+                with self._moving():
+                    for view in self._views.over(name):
+                        self._views.forget(view)
+                    self._cursor.execute(f"DROP VIEW IF EXISTS main.{quoted(replica.shape.name)}")
+                    self._cursor.execute(f"DROP TABLE IF EXISTS {replica.physical}")
 
-    def _save(self, replica: Replica, proof: str | None = None) -> None:
-        if not replica.logged or replica.rows < ROWS_MIN:
-            return
-        if proof is None:
-            with contextlib.suppress(apsw.Error, ProgrammingError):
-                proof = identity(self._connection(), replica.shape, replica.seq)
-        if proof is not None:
-            self._snapshots.save(self._cursor, replica.shape, replica.physical, proof, replica.seq)
+
+def _stand(cursor: duckdb.DuckDBPyConnection, view: Materialized) -> None:
+    """A TEMP view that is the SELECT of a materialised one, over what the cursor sees."""
+    for inner in view.views:
+        _stand(cursor, inner)
+    cursor.execute(f"CREATE OR REPLACE TEMP VIEW {quoted(view.name)} AS {plain(view)}")
 
 
 def _size(name: str, kind: str) -> str:
@@ -522,14 +444,3 @@ def _size(name: str, kind: str) -> str:
     if kind.startswith("FLOAT["):
         return f"coalesce(4 * len({column}), 0)"
     return {"BOOLEAN": "1", "DATE": "4", "UUID": "16"}.get(kind, "8")
-
-
-def _end(reader: Handle) -> None:
-    if reader.in_transaction:
-        reader.execute("COMMIT")  # what was copied out must reach its file
-
-
-def _detach(reader: Handle) -> None:
-    _end(reader)
-    with contextlib.suppress(apsw.Error):
-        reader.execute("DETACH sqlagent_copy")

@@ -62,7 +62,7 @@ duckdb: SELECT count(*)         FROM t        WHERE s = 'it''s'
 -- a view
 SELECT sum(age) FROM ages
 sqlite: SELECT SUM(age) FROM ages
-duckdb: SELECT SUM(age) FROM (SELECT id, (julian(make_timestamp(epoch_us(now()))) - 5e-1) - (julian(ts) - 5e-1) AS age, (n // 2) AS h FROM t WHERE ts > (make_timestamp(epoch_us(now())) + CAST('-1 day' AS INTERVAL))) AS ages("id", "age", "h")
+duckdb: SELECT SUM(age) FROM (SELECT id, (divide(epoch_us(make_timestamp(epoch_us(now()))) + 210866760000000500, 1000) / 86400000e0) - (divide(epoch_us(ts) + 210866760000000500, 1000) / 86400000e0) AS age, (n // 2) AS h FROM t WHERE ts > (make_timestamp(epoch_us(now())) + CAST('-1 day' AS INTERVAL))) AS ages("id", "age", "h")
 
 -- bit by bit
 SELECT id FROM t WHERE n & 1 = 1 OR s LIKE 'x'

@@ -36,7 +36,7 @@ duckdb: SELECT memory_id FROM memories WHERE created_at > (make_timestamp(epoch_
 -- a bound modifier
 SELECT memory_id FROM memories WHERE created_at > datetime('now', ?)
 sqlite: SELECT memory_id FROM memories WHERE created_at > strftime('%Y-%m-%d %H:%M:%f', 'now', ?1)
-duckdb: SELECT memory_id FROM memories WHERE created_at > (make_timestamp(epoch_us(now())) + CAST(ltrim($1, '+') AS INTERVAL))
+duckdb: SELECT memory_id FROM memories WHERE created_at > CAST(sqlite_datetime(now(), $1) AS TIMESTAMP)
 
 -- both strftimes
 SELECT strftime('%Y', ts), strftime(ts, '%Y') FROM t
@@ -56,7 +56,7 @@ duckdb: SELECT year(ts), extract(month FROM ts) FROM t
 -- julianday
 SELECT julianday(ts) FROM t
 sqlite: SELECT julianday(ts) FROM t
-duckdb: SELECT (julian(ts) - 5e-1) FROM t
+duckdb: SELECT (divide(epoch_us(ts) + 210866760000000500, 1000) / 86400000e0) FROM t
 
 -- no time
 SELECT id FROM t WHERE ts > 'soon'
