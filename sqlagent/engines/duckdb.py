@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sqlagent.plan.plans import Duck
 
 __all__ = ["DuckEngine", "DuckResult"]
+STORE = "sqlagent"  # the database in memory that holds the columns
 STALE_S = 86_400  # a spill folder that nobody has written for so long is of a process that died
 
 
@@ -60,9 +61,12 @@ class DuckEngine:
             config["memory_limit"] = f"{memory_mb}MB"
         self._root = duckdb.connect(":memory:", config=config)
         self._root.execute("SET GLOBAL TimeZone = 'UTC'")  # not known before ICU is there
+        # Compressed, columns take a third of the memory, and texts are grouped by their dictionary.
+        self._root.execute(f"ATTACH ':memory:' AS {STORE} (COMPRESS)")
+        self._root.execute(f"USE {STORE}")
         self._root.execute("CREATE SCHEMA columns")
         duck_asked.register(self._root)
-        self.replicas = Replicas(database, self._root.cursor())
+        self.replicas = Replicas(database, self._new())
         self.natives = Natives(self.cursor)
 
     @property
@@ -74,7 +78,7 @@ class DuckEngine:
         """A cursor of the caller's own, to close; nothing interrupts it."""
         with self._lock:
             self._check_open()
-            return self._root.cursor()
+            return self._new()
 
     # Running ------------------------------------------------------------------------------------
 
@@ -222,6 +226,12 @@ class DuckEngine:
         if plan.views and plan.views[0].version != self.replicas.schema:
             raise StalePlan
 
+    def _new(self) -> duckdb.DuckDBPyConnection:
+        """A cursor for which the columns are the database."""
+        cursor = self._root.cursor()
+        cursor.execute(f"USE {STORE}")
+        return cursor
+
     def _check_open(self) -> None:
         if self._closed:
             raise InterfaceError("the connection is closed")
@@ -229,7 +239,7 @@ class DuckEngine:
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         with self._lock:
             self._check_open()
-            cursor = self._root.cursor()
+            cursor = self._new()
             self._running.add(cursor)
         if getattr(self._local, "profiles", None) is not None:
             cursor.execute("PRAGMA enable_profiling = 'no_output'")

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 5
 ATTEMPTS_BESIDE = 40
+SQUEEZE_ROWS = 250_000  # a commit of changes waits while they are compressed: 0.1 s
 
 
 class Overtaken(OperationalError):
@@ -51,6 +52,7 @@ class Replicas:
         self._ready = Ready(database)
         self._maker = Maker(database, cursor, self._ready)
         self._views = Views(cursor)
+        self._loose = 0  # rows that came since the columns were last compressed
         self.dropped = 0  # copies dropped so far: a query between two steps may have missed one
         self.parts = Parts(database)  # of the tables that are kept as columns
 
@@ -377,6 +379,9 @@ class Replicas:
         for change, count in zip(deltas, counts, strict=True):
             change.applied(count)
             self._compact(change.replica)
+        self._loose += sum(r.rows for r in made) + sum(d.rows.num_rows for d in deltas)
+        if self._loose >= SQUEEZE_ROWS or any(c.fresh for c in changes):
+            self._squeeze()
         if deltas and self._views.worn():
             with self._moving():
                 self._views.compact()
@@ -413,6 +418,12 @@ class Replicas:
         self._cursor.execute(f"DROP TABLE {old}")
         self._cursor.execute("COMMIT")
         replica.deleted = 0
+
+    def _squeeze(self) -> None:
+        """Compress what has come, now that it is much: DuckDB keeps what comes as it is."""
+        self._loose = 0
+        with contextlib.suppress(duckdb.Error):  # it can be done the next time
+            self._cursor.execute("CHECKPOINT")
 
     def _forget(self, names: Iterable[str]) -> None:
         """Drop copies; a query that runs on one keeps it until it ends."""
