@@ -36,11 +36,11 @@ _MOMENTS = (
 )  # fmt: skip
 
 # The classes that `_new` looks at, for each engine: no other is visited.
-_SAID_DUCKDB = (
+_SAID_DUCKDB: tuple[type[exp.Expr], ...] = (
     exp.Anonymous, exp.CurrentTimestamp, exp.Is, exp.Glob, exp.RegexpLike, exp.If, exp.Column,
     exp.Identifier,
 )  # fmt: skip
-_SAID_SQLITE = (exp.Anonymous, exp.Extract, *_PART_CLASSES, *_MOMENTS)
+_SAID_SQLITE: tuple[type[exp.Expr], ...] = (exp.Anonymous, exp.Extract, *_PART_CLASSES, *_MOMENTS)
 
 
 def spellings(tree: exp.Expr, context: Context) -> exp.Expr:
