@@ -21,7 +21,8 @@ from benchmarks.table import show
 
 FIGURES = (
     "startup", "point_read", "save", "clients", "remember", "recall",
-    "crowd", "nearest", "resident", "freshness", "aggregate", "tpch", "imports", "routing", "cross_join", "sqllogic", "columns_table", "materialized",
+    "crowd", "nearest", "resident", "freshness", "aggregate", "tpch", "imports", "routing",
+    "cross_join", "sqllogic", "columns_table", "materialized", "planning",
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -24,6 +24,7 @@ SHAPES = {
     "many rows": "SELECT id, v FROM middle WHERE k > ? ORDER BY id",
 }
 FIRST, RUNS = 20, 60
+TURN = 50  # statements of one route before the next has its turn
 KEPT = 1000  # rows of an answer that are compared; of a longer one the first
 ROUTES = ("auto", "sqlite", "duckdb")
 
@@ -35,16 +36,19 @@ def run(bench: Bench) -> None:
     took: dict[str, dict[str, list[float]]] = {r: {n: [] for n in SHAPES} for r in ROUTES}
     order = [name for name in SHAPES for _ in range(RUNS)]
     random.Random(7).shuffle(order)
-    answers: dict[str, list[list[Any]]] = {}
-    for route in ROUTES:  # one after the other: threads of DuckDB's would be on SQLite's account
-        con, answers[route] = cons[route], []
-        for step, name in enumerate(order):
-            sql = SHAPES[name]
-            values = (step % 1000 + 1,) * sql.count("?")
-            start = cpu()
-            rows_now = con.execute(sql, values).fetchall()
-            took[route][name].append(1000 * (cpu() - start))
-            answers[route].append(rows_now if len(rows_now) < KEPT else rows_now[:: len(rows_now)])
+    answers: dict[str, list[list[Any]]] = {route: [] for route in ROUTES}
+    # In turns that turn around, so that none has the machine's better or worse minutes.
+    for turn, first in enumerate(range(0, len(order), TURN)):
+        for route in ROUTES if turn % 2 == 0 else reversed(ROUTES):
+            con = cons[route]
+            for step in range(first, first + TURN):
+                name = order[step]
+                sql = SHAPES[name]
+                values = (step % 1000 + 1,) * sql.count("?")
+                start = cpu()
+                now = con.execute(sql, values).fetchall()
+                took[route][name].append(1000 * (cpu() - start))
+                answers[route].append(now if len(now) < KEPT else now[:: len(now)])
     for name, *found in zip(order, *answers.values(), strict=True):
         same = all(alike(found[0], other) for other in found[1:])
         bench.check(f"the same answer to {name}", same)

@@ -8,6 +8,7 @@ Understands what SQLite, DuckDB and PostgreSQL spell between them: comments, `'i
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from sqlagent.errors import ProgrammingError
@@ -34,6 +35,7 @@ class Token(NamedTuple):
         return self.text
 
 
+KEPT_MAX = 20_000  # characters of a text whose tokens are kept
 _TOKEN = re.compile(
     r"""(?P<space>\s+|--[^\n]*|/\*.*?\*/)
       |(?P<blob>[xX]'[^']*')
@@ -62,24 +64,32 @@ def lex(sql: str) -> list[Token]:
 
     Raises ProgrammingError for a string, quoted name or comment that does not end.
     """
+    return list(_lex(sql)) if len(sql) <= KEPT_MAX else _tokens(sql)
+
+
+def _tokens(sql: str) -> list[Token]:
+    """What `lex` gives, made anew."""
+    # `tag` closes before `string` does, so lastgroup is the outer group, as it should be.
     tokens = [
         Token(kind, match.group(), match.start())
         for match in _TOKEN.finditer(sql)
-        if (kind := _kind(match)) != "space"
+        if (kind := match.lastgroup or "bad") != "space"
     ]
-    for place, token in enumerate(tokens):
-        opens = token.text == "/" and sql.startswith("/*", token.start)
-        dollar = token.text == "$" and _DOLLAR.match(sql, token.start) is not None
-        if token.kind == "bad" or opens or dollar or "\0" in token.text:
-            what = _WHAT.get(token.text[0])
+    nul = "\0" in sql
+    for kind, text, start in tokens:
+        opens = text == "/" and sql.startswith("/*", start)
+        dollar = text == "$" and _DOLLAR.match(sql, start) is not None
+        if kind == "bad" or opens or dollar or (nul and "\0" in text):
+            what = _WHAT.get(text[0])
             message = f"unterminated {what}" if what else "the statement holds a NUL character"
-            raise ProgrammingError(message, sql=sql, position=tokens[place].start)
+            raise ProgrammingError(message, sql=sql, position=start)
     return tokens
 
 
-def _kind(match: re.Match[str]) -> str:
-    # `tag` closes before `string` does, so lastgroup is the outer group, as it should be.
-    return match.lastgroup or "bad"
+@lru_cache(maxsize=4)
+def _lex(sql: str) -> tuple[Token, ...]:
+    """The tokens of the last few texts: planning, the shape and the estimate read the same one."""
+    return tuple(_tokens(sql))
 
 
 def statements(tokens: list[Token]) -> list[list[Token]]:

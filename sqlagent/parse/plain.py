@@ -11,8 +11,8 @@ from typing import NamedTuple
 from sqlagent.catalog import Catalog
 from sqlagent.parse import words
 from sqlagent.parse.lexer import Token, is_name
-from sqlagent.parse.plain_operands import Operands
 from sqlagent.parse.plain_scope import Bind, Edit, TableCall
+from sqlagent.parse.plain_sums import Sums
 
 __all__ = ["Plain", "TableCall", "plain"]
 
@@ -23,6 +23,7 @@ class Plain(NamedTuple):
     tables: tuple[str, ...]
     edits: list[Edit]
     functions: bool
+    checked: bool  # DuckDB must be asked for a row that overflows
 
 
 def plain(
@@ -42,11 +43,11 @@ def plain(
     return scan.result() if scan.sources() and scan.walk() else None
 
 
-class _Scan(Operands):
+class _Scan(Sums):
     """One pass over the tokens; every method says False at the first thing that is not plain."""
 
     def result(self) -> Plain:
-        return Plain(tuple(dict.fromkeys(self.tables)), self.edits, self.functions)
+        return Plain(tuple(dict.fromkeys(self.tables)), self.edits, self.functions, self.checked)
 
     def walk(self) -> bool:
         """Check every token in its section; `stack` remembers the sections around parentheses."""
@@ -160,7 +161,10 @@ class _Scan(Operands):
                 self.upper(place - 1) in ("SELECT", "ALL", "RETURNING") or before in (",", ".")
             ):
                 return section == "select"
-            if not self.writes and (text != "-" or self.kind_at(place + 1) != "number"):
+            if not self.writes and self._sum(place, section):
+                return True
+            signs = text == "-" and self.kind_at(place + 1) == "number" and before != ")"
+            if not self.writes and (not signs or self._operand(place - 1) in ("9", "?")):
                 return False  # what overflows is an error in DuckDB, and a real in SQLite
             fits = before in ("(", ")", ",", "=") or self._operand(place - 1) in ("9", "?")
             fits = fits or (text == "-" and self.upper(place - 1) in ("SELECT", "AND", "THEN"))

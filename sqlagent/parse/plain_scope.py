@@ -45,6 +45,7 @@ class Scope:
         self.skip: dict[int, int] = {}
         self.edits: list[Edit] = []
         self.functions = False
+        self.checked = False  # SQLite stops at a row that it cannot say as DuckDB does
 
     def text(self, place: int) -> str:
         """The token at `place` as text; empty past either end."""

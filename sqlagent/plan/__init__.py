@@ -126,9 +126,12 @@ def _plain(
         edits = [(s, e, _numbered(x, tokens, s, e, numbering)) for s, e, x in found.edits]
         text, slots = edited(sql, marks + edits), tuple(numbering.slots)
     writes = tokens[0].upper != "SELECT"
+    exact: str | bool | None = None
+    if found.checked:
+        exact = settings.get("route") == "sqlite" or sql[tokens[0].start :]
     return Lite(
         text, slots, writes, found.functions, found.tables, why=PLAIN,
-        native=settings.get("dialect") == "sqlite",
+        native=settings.get("dialect") == "sqlite", exact=exact,
     )  # fmt: skip
 
 

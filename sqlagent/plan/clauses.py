@@ -7,11 +7,13 @@ from sqlglot import exp
 from sqlagent.rewrite.context import Context
 from sqlagent.rewrite.spellings import ROWIDS
 
+_FORMS = (exp.Column, exp.Select, exp.SetOperation, exp.Ordered)
+
 
 def only_duckdb(tree: exp.Expr, context: Context) -> list[str]:
     """Why SQLite has no such form: empty where it has."""
     found: list[str] = []
-    for node in tree.walk():
+    for node in tree.find_all(*_FORMS):
         reason = None
         if isinstance(node, exp.Column):
             reason = _column(node, context)

@@ -21,7 +21,8 @@ class Lite(NamedTuple):
     the logical type of each result column where the planner knows it (None: the declared type
     says). `tables`: lower-case names of the file's tables that it touches. `ddl`: it changes the
     schema. `names`: of outputs without one of their own (see `sqlagent.plan.named`). `exact`: the
-    Duck plan of the same, for a row that SQLite cannot say exactly. `stores`: the parameters that
+    Duck plan of the same, or the text to make it of, for a row that SQLite cannot say exactly (True
+    where SQLite was asked for, and must say so). `stores`: the parameters that
     go into columns of nested types, by place, with type and name. `source`: the attached SQLite
     file that runs it, all of whose tables it names bare. `native`: it is in SQLite's own dialect,
     and gives values as SQLite has them. `defined`: what users defined is in it, so another process

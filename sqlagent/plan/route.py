@@ -89,6 +89,7 @@ class Router:
         self.protected = protected
         self.numbering = Numbering(sql, tokens)
         self.own = True
+        self.tree: exp.Expr | None = None  # of the whole statement
         self.columnar = bool(settings.get(COLUMNAR))  # CREATE TABLE makes one of columns
         self.unsaid = ["it has what only SQLite says"]  # why DuckDB could not say the last read
 
@@ -102,6 +103,7 @@ class Router:
         names = own_names(self.catalog.definitions)
         tree, own = parse(self.sql, self.tokens, self.numbering, self.dialect, names)
         self.own = own and self.dialect == "duckdb"
+        self.tree = tree
         return self.of(tree)
 
     def of(
@@ -113,8 +115,11 @@ class Router:
         if isinstance(tree, exp.Copy):
             return copy_to(self, tree)
         context = self.context()
+        whole = tree is self.tree
         for common in COMMON:
             tree = common(tree, context)
+        if whole:
+            self.tree = tree
         found: Calls | Call | None = write_calls(self, tree, context)
         if found is not None:
             return found
@@ -158,8 +163,10 @@ class Router:
                 )
             return lite._replace(why=not_duckdb[0] if not_duckdb else "SET route = 'sqlite'")
         if lite is not None and not analytic and self.wanted != "duckdb":
-            if lite.exact:
-                lite = lite._replace(exact=self.duck(tree, context, sources, None))
+            if lite.exact:  # planned when a row needs it, which is rare
+                whole = tree is self.tree
+                exact = self.text() if whole else self.duck(tree, context, sources, None)
+                lite = lite._replace(exact=exact)
             return lite
         across = None
         if sources.attached and not not_duckdb and self.wanted != "duckdb":
@@ -289,6 +296,11 @@ class Router:
         slots = self.numbering.slots
         return tuple(slots[f - 1] if isinstance(f, int) else f for f in sources.files)
 
+    def text(self) -> str:
+        """The user's text, without what stands around it."""
+        first, last = self.tokens[0], self.tokens[-1]
+        return self.sql[first.start : last.start + len(last.text)]
+
     def verbatim(self, mark: str = "$") -> tuple[str, tuple[int | str, ...] | None]:
         """The user's text with numbered parameters."""
         first, last = self.tokens[0], self.tokens[-1]
@@ -304,7 +316,10 @@ class Router:
         mine.writes = writes
         mine.engine = engine
         mine.changed = context.changed
-        mine.names.read(tree)
+        if len(context.names.trees) == 1 and context.names.trees[0] is tree:
+            mine.names = context.names
+        else:
+            mine.names.read(tree)
         said = tree.copy()
         for step in TO_SQLITE if engine == "sqlite" else TO_DUCKDB:
             said = step(said, mine)

@@ -17,6 +17,10 @@ from sqlagent.rewrite.infer import INTEGERS, kind
 MARK = "sqlagent: "
 _ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Neg)
 _PARTIAL = (exp.Ln, exp.Sqrt, exp.Pow, exp.Sin, exp.Cos)
+_TESTED = (
+    exp.Div, exp.IntDiv, exp.Mod, *_PARTIAL, exp.Lower, exp.Upper, *_ARITHMETIC, exp.Sum, exp.Avg,
+    exp.Abs,
+)  # fmt: skip
 _INT64 = 1 << 63
 
 
@@ -27,7 +31,7 @@ def checked(tree: exp.Expr, context: Context) -> exp.Expr:
     """
     if context.dialect == "sqlite" or (context.writes and not _writes(tree)):
         return tree  # a view's text is kept for every client, as it is written
-    found = [(n, t) for n in tree.walk() if (t := _test(n, context)) is not None]
+    found = [(n, t) for n in tree.find_all(*_TESTED) if (t := _test(n, context)) is not None]
     for node, (lost, test) in reversed(found):
         context.checked = context.changed = True
         new = exp.Case(ifs=[exp.If(this=test, true=_error(node, context))])

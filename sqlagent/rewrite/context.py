@@ -51,11 +51,16 @@ class Names:
         self.ours: dict[str, bool] = {}
         self.hidden: set[str] = set()
         self.keys: dict[str, str | None] = {}
+        self.trees: list[exp.Expr] = []  # that were read
+        self._found: dict[tuple[str, str], Column | None] = {}  # what `column` has said
+        self._deriving = 0
 
     def read(self, tree: exp.Expr) -> None:
         """Gather the sources of `tree`, and the names that an inner SELECT gives to its columns."""
         from sqlagent.functions import functions
 
+        self.trees.append(tree)
+        self._found.clear()
         ctes = {c.alias_or_name.lower(): c for c in tree.find_all(exp.CTE)}
         for node in tree.find_all(exp.Table, exp.Subquery, exp.Values):
             alias = node.alias_or_name.lower()
@@ -118,7 +123,9 @@ class Names:
         for place, source in enumerate(sources):
             if isinstance(source, exp.Expr):
                 sources[place] = None  # a recursive CTE asks for its own
+                self._deriving += 1
                 sources[place] = self._derived(source)
+                self._deriving -= 1
         return [s for s in sources if not isinstance(s, exp.Expr)]
 
     def _derived(self, node: exp.Expr) -> tuple[Column, ...] | None:
@@ -139,6 +146,16 @@ class Names:
         name, table = node.name.lower(), node.table.lower()
         if not table and name in self.hidden:
             return None
+        key = (table, name)
+        if key in self._found:
+            return self._found[key]
+        found = self._column(table, name)
+        if not self._deriving:  # what is half known is not kept
+            self._found[key] = found
+        return found
+
+    def _column(self, table: str, name: str) -> Column | None:
+        """The column of that lower-case name in the source `table`, or in any where that is ''."""
         sources = (
             self.columns(table)
             if table

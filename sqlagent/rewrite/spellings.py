@@ -35,6 +35,13 @@ _MOMENTS = (
     exp.Cast,
 )  # fmt: skip
 
+# The classes that `_new` looks at, for each engine: no other is visited.
+_SAID_DUCKDB: tuple[type[exp.Expr], ...] = (
+    exp.Anonymous, exp.CurrentTimestamp, exp.Is, exp.Glob, exp.RegexpLike, exp.If, exp.Column,
+    exp.Identifier,
+)  # fmt: skip
+_SAID_SQLITE: tuple[type[exp.Expr], ...] = (exp.Anonymous, exp.Extract, *_PART_CLASSES, *_MOMENTS)
+
 
 def spellings(tree: exp.Expr, context: Context) -> exp.Expr:
     """Every function in the spelling of the engine; `changed` where the text no longer stands."""
@@ -48,7 +55,8 @@ def spellings(tree: exp.Expr, context: Context) -> exp.Expr:
 def _round(tree: exp.Expr, context: Context) -> tuple[exp.Expr, bool]:
     """One walk over the tree; whether what it put in may hold more to say."""
     again = False
-    for node in list(tree.walk()):
+    said = _SAID_SQLITE if context.engine == "sqlite" else _SAID_DUCKDB
+    for node in list(tree.find_all(*said)):
         new = _new(node, context)
         if new is None or new == node:
             continue

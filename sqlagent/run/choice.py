@@ -225,11 +225,11 @@ class Choice:
         self, connection: Connection, cursor: Cursor, parameters: Any, decision: Decision
     ) -> None:
         """Run on DuckDB; a trial that takes too long ends on SQLite."""
-        start = now_ms()
         duck = self.duckdb(connection)
         if duck is None:
             self.on_sqlite(connection, cursor, parameters, Decision("sqlite", ""))
             return
+        start = now_ms()  # planning is done once, and is no part of a usual run
         known, statistics = self.known, self.experience.statistics
         missing = statistics.unbuilt(known.tables) if self.free else []
         if missing and statistics.replicas() is None:

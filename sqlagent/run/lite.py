@@ -11,9 +11,9 @@ import apsw
 from sqlagent.engines import schema
 from sqlagent.engines.sqlite import Database, Handle, translate
 from sqlagent.engines.sqlite_errors import inexact, not_exact
-from sqlagent.errors import InterfaceError
+from sqlagent.errors import Error, InterfaceError
 from sqlagent.plan.named import spread
-from sqlagent.plan.plans import Lite
+from sqlagent.plan.plans import Duck, Lite
 from sqlagent.run.stat import UNCOUNTED, Stat, now_ms
 from sqlagent.run.writing import (
     fail,
@@ -238,7 +238,17 @@ class LiteRead(Runnable):
             return False
         from sqlagent.run.duck import RunDuck
 
-        plan = self.plan.exact._replace(names=self.plan.names)
+        exact = self.plan.exact
+        if isinstance(exact, str):
+            from sqlagent.run import plan_of
+
+            try:
+                exact = plan_of(connection, exact, route="duckdb").run
+            except Error:
+                return False  # DuckDB cannot say it either: SQLite's error stands
+            if not isinstance(exact, Duck):
+                return False
+        plan = exact._replace(names=self.plan.names)
         RunDuck(self.database, plan, self.text)(connection, cursor, parameters)
         return True
 

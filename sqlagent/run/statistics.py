@@ -104,12 +104,15 @@ class Statistics:
             except (apsw.Error, KeyError):
                 return 0.0  # it will say what is wrong when it runs
             self._analysed(handle)
-        alias = aliases(sql, tables)
-        biggest = max((self.rows([t]) for t in tables), default=0)
+        alias: dict[str, str] = {}
 
         def size(name: str) -> int:
+            if not alias:
+                alias.update(aliases(sql, tables))
             table = alias.get(name.lower())
-            return biggest if table is None else self.rows([table])
+            if table is None:
+                return max((self.rows([t]) for t in tables), default=0)
+            return self.rows([table])
 
         return plan_us(plan, size, self._fan_out) / 1000
 
@@ -200,7 +203,9 @@ def plan_us(
                 if "AUTOMATIC" in detail:
                     total += size(loop[2]) * SORT_US
                 total += rows * SEEK_US
-                rows *= found_by(detail, size(loop[2]), fan_out)
+                # A row by its key needs no size, and most reads of few rows are of that kind.
+                by_key = "(rowid=?)" in detail
+                rows *= 1.0 if by_key else found_by(detail, size(loop[2]), fan_out)
                 total += rows * FOUND_US
         return total
 
