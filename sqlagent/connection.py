@@ -98,6 +98,7 @@ class Connection:
         self.plans: dict[str, Runner] = {}
         self.sources: dict[str, Any] = {}  # attached databases, by lower-case alias
         self.temporary: dict[str, Any] = {}  # definitions of this connection alone, by name
+        self.planned_by = 0  # the database's generation when the last plan's catalog was read
         self.redefined = False  # the open transaction changed the schema
         self.other: Any = None  # the attached database that the transaction writes
         self.wrote: str | None = None  # what the transaction wrote: '' the file, or an alias
@@ -191,13 +192,12 @@ class Connection:
         from sqlagent.run import runner_for
         from sqlagent.run.writing import fail
 
-        generation = self.database.generation
         try:
             runner, keep = runner_for(self, sql)
         except BaseException:
             fail(self)
             raise
-        if keep and generation == self.database.generation:
+        if keep and self.planned_by == self.database.generation:
             if len(self.plans) >= PLANS_MAX:
                 for old in list(self.plans)[: PLANS_MAX // 2]:
                     self.plans.pop(old, None)

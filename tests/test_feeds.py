@@ -387,7 +387,7 @@ def test_a_table_of_the_file_is_read_from_columns_where_keys_are_many(
 
 
 def test_feeds_and_columns_of_the_file_are_of_one_commit(place: Path, tmp_path: Path) -> None:
-    con = sqlagent.connect(tmp_path / "a.db")
+    con = sqlagent.connect(tmp_path / "a.db", result_cache=False)
     con.execute("CREATE TABLE small (id INTEGER PRIMARY KEY, v INTEGER)")
     con.execute("CREATE TABLE big (id INTEGER PRIMARY KEY, v INTEGER)")
     con.execute(

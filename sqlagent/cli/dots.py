@@ -11,6 +11,9 @@ from .script import Quit, Script
 from .session import Session
 
 READ_DEPTH_MAX = 16
+SQL_TOO = """\
+Such as EXPLAIN ANALYZE SELECT …; ATTACH 'other.db' AS other; COPY t FROM 'f.csv' (ON_ERROR reject);
+CREATE MACRO m(a) AS …; CREATE MATERIALIZED VIEW v AS …; SHOW TABLES; CALL sync()."""
 
 Action = Callable[[Session, list[str]], None]
 
@@ -92,6 +95,7 @@ def show_help(session: Session, words: list[str]) -> None:
             _write(session, f"{entry.usage:<24} {entry.action.__doc__}\n")
     if not words:
         _write(session, "Anything else is SQL and ends with a semicolon; Ctrl-C cancels it.\n")
+        _write(session, f"{SQL_TOO}\n")
 
 
 @dot(".tables [PATTERN]")
@@ -205,7 +209,7 @@ def read_script(session: Session, words: list[str]) -> None:
 
 @dot(".import SOURCE TABLE")
 def import_source(session: Session, words: list[str]) -> None:
-    """load a data file, or into documents a folder; see sqlagent import --help"""
+    """load a data file, or into documents a folder; COPY … FROM has checks"""
     from .imports import Import, load
 
     if not load(session, Import([words[0]], words[1])):

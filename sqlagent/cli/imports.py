@@ -17,9 +17,13 @@ examples:
   sqlagent import 'logs/*.parquet' agent.db --into logs --replace
   sqlagent import memories.jsonl agent.db --into memories
   sqlagent import sales.csv agent.db --into sales --check 'amount > 0' --on-error reject
+  sqlagent import sales.csv agent.db --into sales --key sale_id --evolve
   sqlagent import handbook/ agent.db --into documents --collection handbook
 
 A table that does not exist is made with the file's columns; else columns are matched by name.
+Records are checked as by COPY … FROM: values must be of their columns' types, and meet --check and
+--key. The first that does not keeps its file out; under --on-error reject only it is kept out, with
+the reason: SELECT record, column_name, value, reason, content FROM sqlagent_import_rejects.
 A folder or pattern of text files goes into documents, each under its path in the folder as uri;
 one that is there already is skipped, unless --replace or --append says otherwise.
 Each data file, and each batch of documents, is one transaction. What cannot be read is reported,
@@ -89,7 +93,12 @@ def main(argv: Sequence[str]) -> int:
     add("--key", metavar="COLUMNS", help="columns that no two records may share")
     add("--on-error", choices=("stop", "reject"), default="stop",
         help="a bad record ends the import (stop), or goes to sqlagent_import_rejects")  # fmt: skip
-    add("--max-rejects", metavar="N", type=int, help="import nothing when more are rejected")
+    add(
+        "--max-rejects",
+        metavar="N",
+        type=int,
+        help="with --on-error reject: import nothing when more are rejected",
+    )
     add("--evolve", action="store_true", help="add columns and widen types as the file needs")
     options = made.parse_intermixed_args(list(argv))
     existing = "replace" if options.replace else "append" if options.append else ""

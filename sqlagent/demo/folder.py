@@ -13,6 +13,8 @@ OURS = (
     "agent.db.d",
     "readmes",
     "targets.parquet",
+    "depot.db",
+    "depot.db-journal",
     MARK,
 )
 

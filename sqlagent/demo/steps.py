@@ -137,6 +137,25 @@ COPY (SELECT * FROM (VALUES ('North', 150000), ('East', 125000), ('South', 10500
     ),
 )
 
+DEPOT = Step(
+    "Another database beside it",
+    "The depot keeps its stock in a SQLite file of its own. Attached, it is one more schema;"
+    " nothing of ours is written into it. A macro gives a formula a name, and is kept in the file.",
+    (
+        "ATTACH 'FOLDER/depot.db' AS depot (TYPE sqlite)",
+        "CREATE TABLE depot.stock (product TEXT PRIMARY KEY, tins INTEGER)",
+        """\
+INSERT INTO depot.stock VALUES ('龙井', 900), ('普洱', 150), ('Assam', 700), ('Sencha', 40)""",
+        "CREATE MACRO weeks_left(tins, sold, days) AS round(tins / (sold / days * 7), 1)",
+        """\
+SELECT product, tins, count(*) AS sold_in_30_days, weeks_left(tins, count(*), 30) AS weeks_left
+FROM depot.stock JOIN orders USING (product)
+WHERE ordered_at >= now() - INTERVAL 30 DAY
+GROUP BY product, tins ORDER BY weeks_left""",
+        "DETACH depot",
+    ),
+)
+
 INSIGHT = Step(
     "What was found out is remembered",
     "An analysis is worth as much as who knows of it: its result goes back into memories, and the"
@@ -241,5 +260,5 @@ WHERE name IN ('remember', 'recall', 'search', 'state_at') ORDER BY name""",
 )
 
 STEPS = (
-    SHOP, MEMORIES, RECALL, DOCUMENTS, JOIN, INSIGHT, BURST, STATES, VECTORS, PLANS, CHECK,
+    SHOP, MEMORIES, RECALL, DOCUMENTS, JOIN, DEPOT, INSIGHT, BURST, STATES, VECTORS, PLANS, CHECK,
 )  # fmt: skip

@@ -70,6 +70,7 @@ def plan_of(connection: Connection, sql: str, **settings: str) -> Plan:
         catalog = schema.read_catalog(connection.txn)
     else:
         catalog = schema.catalog(database)
+    connection.planned_by = database.generation
     if connection.sources:
         catalog = catalog._replace(sources=connection.sources)
     if connection.temporary:

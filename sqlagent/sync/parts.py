@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 import apsw
 import duckdb
 
-from sqlagent.parse.layout import Layout, layout
 from sqlagent.plan.names import ALL, PART
 from sqlagent.sync.log import literal, quoted
 
 if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Database
+    from sqlagent.parse.layout import Layout
 
 PART_ROWS = 500_000
 PART_BYTES = 256 << 20  # a part that comes out larger is made again as two
@@ -253,7 +253,11 @@ def defined(connection: apsw.Connection, name: str) -> Layout | None:
         ).fetchone()
     except apsw.SQLError:  # a file that no sqlagent has made or migrated
         return None
-    return layout(row[0]) if row is not None else None
+    if row is None:
+        return None
+    from sqlagent.parse.layout import layout  # lazily: it imports sqlglot
+
+    return layout(row[0])
 
 
 def stamps_of(connection: apsw.Connection, name: str) -> dict[str, int]:

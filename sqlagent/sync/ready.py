@@ -58,6 +58,9 @@ class Ready:
                 if not log.installed(writer, name):
                     log.install(writer, name)
                 after = log.number(writer, "schema_version")
+            known = self._database.known_catalog
+            if known is not None and known.version == before:  # triggers are not in the catalog
+                self._database.known_catalog = known._replace(version=after)
             if before == schema:  # nobody else changed the schema: no need to look again
                 return after
         except apsw.BusyError:
