@@ -55,10 +55,10 @@ def kind(node: exp.Expr | None, context: Context) -> str | None:
     ):
         return "NULL"  # DuckDB folds it before it looks at types
     if isinstance(node, (exp.Abs, exp.Neg)):
-        inner = kind(node.this, context)
-        if is_decimal(inner):
-            return "NULL" if is_null(node.this) else inner
-        return "BIGINT" if inner == "NULL" else inner
+        given = kind(node.this, context)
+        if is_decimal(given):
+            return "NULL" if is_null(node.this) else given
+        return "BIGINT" if given == "NULL" else given
     if isinstance(node, _SAME):
         return kind(node.this, context)
     if isinstance(node, exp.Cast):
