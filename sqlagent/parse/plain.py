@@ -203,11 +203,28 @@ class _Scan(Sums):
             implicit = section == "select" and previous != "SELECT" and name not in self.aliases
             return place + 1 if implicit and self._implicit_alias(place, name) else None
         special = column.type is not None and column.type not in words.PLAIN_TYPES
+        if special and section == "select" and not self.writes and not self._output(place):
+            return None
         if special and section in ("where", "values") and self.upper(place + 1) != "IS":
             return None
         return (
             None if special and following in words.COMPARISONS and section != "set" else place + 1
         )
+
+    def _output(self, place: int) -> bool:
+        """Whether a column is an output by itself: of an expression SQLite knows no type."""
+        if self.dialect == "sqlite":
+            return True
+        place -= 3 if self.text(place - 1) == "." else 1
+        if self.text(place) != ",":
+            return self.upper(place) in ("SELECT", "ALL", "DISTINCT")
+        depth = 0
+        while place >= 0 and depth >= 0:
+            if self.upper(place) == "SELECT" and not depth:
+                return True
+            depth += (self.text(place) == ")") - (self.text(place) == "(")
+            place -= 1
+        return False
 
     def _implicit_alias(self, place: int, name: str) -> bool:
         """Take a name after an output for its alias, where nothing else can be meant."""

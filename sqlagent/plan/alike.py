@@ -38,6 +38,8 @@ _ALWAYS = frozenset(c for c in EXACT if not issubclass(c, _JUDGED))
 
 __all__ = ["AGGREGATES", "SQLITE_CALLS", "doubts"]
 
+_TIMELY = (exp.Extract, exp.Year, exp.Month, exp.Day, exp.TimestampTrunc, exp.DateTrunc)
+
 
 def doubts(tree: exp.Expr, context: Context, writes: bool) -> list[str]:
     """Why SQLite might not say `tree` as DuckDB does: empty where it does."""
@@ -55,6 +57,12 @@ def _doubt(node: exp.Expr, context: Context, writes: bool) -> str | None:
     """Why SQLite might say one node otherwise; None where it does not."""
     if isinstance(node, (*COMPARISONS, exp.Between, exp.In)):
         return _comparison(node, context)
+    if isinstance(node, exp.Nullif) and not writes:
+        return _nullif(node, context)
+    if isinstance(node, _TIMELY) and not writes:
+        inner = node.expression if isinstance(node, exp.Extract) else node.this
+        known = kind(inner, context) not in ("NULL", "BIGINT", "HUGEINT", "DOUBLE", "BOOLEAN")
+        return None if known else "a part of what may be no time"
     if isinstance(node, exp.Anonymous):
         return _call(node, writes)
     if isinstance(node, (exp.Add, exp.Sub, exp.Mul, exp.Neg)):
@@ -142,6 +150,14 @@ def _comparison(node: exp.Expr, context: Context) -> str | None:
         if not (numbers and any(isinstance(s, exp.Column) for s in sides)):
             return "a comparison of a text with a number"
     return None
+
+
+def _nullif(node: exp.Nullif, context: Context) -> str | None:
+    """nullif() compares as `=` does, and gives the first of one type."""
+    kinds = {kind(side, context) for side in operands(node)} - {None, "NULL"}
+    if len(kinds) > 1 and kinds & {"TIMESTAMP", "DATE"}:
+        return f"nullif() of {' and '.join(sorted(map(str, kinds)))}"
+    return _comparison(node, context)
 
 
 def _is_near(found: str | None) -> bool:

@@ -93,11 +93,14 @@ class Names:
                 self._add(alias, None)
         for select in tree.find_all(exp.Select):
             # A derived table's names are known by its columns.
-            derived = isinstance(select.parent, exp.CTE) or (
-                isinstance(select.parent, exp.Subquery)
-                and isinstance(select.parent.parent, (exp.From, exp.Join))
+            whole: exp.Expr = select
+            while isinstance(whole.parent, exp.SetOperation):
+                whole = whole.parent
+            derived = isinstance(whole.parent, exp.CTE) or (
+                isinstance(whole.parent, exp.Subquery)
+                and isinstance(whole.parent.parent, (exp.From, exp.Join))
             )
-            if select is not tree and not derived:
+            if whole is not tree and not derived:
                 self.hidden |= {
                     p.alias.lower() for p in select.expressions if isinstance(p, exp.Alias)
                 }

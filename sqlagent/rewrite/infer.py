@@ -33,7 +33,7 @@ _SQ = {
     "json_valid": "BOOLEAN", "json_array_length": "BIGINT", "last_insert_rowid": "BIGINT",
     "changes": "BIGINT", "julian": "DOUBLE",
 }  # fmt: skip
-_SAME = (exp.Paren, exp.Min, exp.Max, exp.Abs, exp.Neg, exp.Filter, exp.Window, exp.Alias, exp.Lag,
+_SAME = (exp.Paren, exp.Min, exp.Max, exp.Filter, exp.Window, exp.Alias, exp.Lag,
          exp.Lead, exp.FirstValue, exp.LastValue, exp.Nullif, exp.Distinct)  # fmt: skip
 INTEGERS = frozenset(("BIGINT", "HUGEINT"))
 EXACT_DIGITS = 15  # decimal digits that a float64, which SQLite keeps, tells apart
@@ -50,8 +50,15 @@ def kind(node: exp.Expr | None, context: Context) -> str | None:
         return "NULL"
     if isinstance(node, _BOOLEAN):
         return "BOOLEAN"
-    if isinstance(node, (exp.DPipe, exp.Abs, exp.Neg)) and any(map(is_null, node.args.values())):
-        return "NULL"  # DuckDB folds these before it looks at types
+    if isinstance(node, exp.DPipe) and any(
+        is_null(s) or kind(s, context) == "NULL" for s in (node.this, node.expression)
+    ):
+        return "NULL"  # DuckDB folds it before it looks at types
+    if isinstance(node, (exp.Abs, exp.Neg)):
+        given = kind(node.this, context)
+        if is_decimal(given):
+            return "NULL" if is_null(node.this) else given
+        return "BIGINT" if given == "NULL" else given
     if isinstance(node, _SAME):
         return kind(node.this, context)
     if isinstance(node, exp.Cast):
@@ -131,7 +138,11 @@ def _arithmetic(node: exp.Expr, left: str | None, right: str | None) -> str | No
     """The type of a sum, difference or product."""
     both = {left, right} - {"NULL"}
     if not both:
+        return "BIGINT"
+    if "NULL" in (left, right) and (both == {"INTERVAL"} or all(map(is_decimal, both))):
         return "NULL"
+    if "NULL" in (left, right) and "TIMESTAMP" in both:
+        return "TIMESTAMP"
     if both <= INTEGERS:
         return "HUGEINT" if "HUGEINT" in both else "BIGINT"
     if "DOUBLE" in both and all(k in ("DOUBLE", *INTEGERS) or is_decimal(k) for k in both):
@@ -140,6 +151,8 @@ def _arithmetic(node: exp.Expr, left: str | None, right: str | None) -> str | No
         return "TIMESTAMP"
     if both == {"DATE", "BIGINT"}:
         return "DATE"
+    if both == {"DATE"} and "NULL" in (left, right):
+        return "BIGINT" if left == "NULL" else "DATE"
     if both == {"DATE"} and isinstance(node, exp.Sub):
         return "BIGINT"
     if both == {"TIMESTAMP"} and isinstance(node, exp.Sub):

@@ -46,6 +46,8 @@ def moment(node: exp.Expr, context: Context) -> Moment | None:
     if isinstance(node, exp.CurrentDate):
         return Moment(None, ("start of day",))
     if isinstance(node, (exp.Add, exp.Sub)) and isinstance(node.expression, exp.Interval):
+        if kind(node.this, context) == "NULL":
+            return None  # DuckDB cannot tell whether a date or a time is meant
         inner, step = (
             moment(node.this, context),
             interval(node.expression, isinstance(node, exp.Sub)),
@@ -63,6 +65,8 @@ def moment(node: exp.Expr, context: Context) -> Moment | None:
         inner = moment(node.this, context) if to in ("TIMESTAMP", "DATE") else None
         return inner.then("start of day") if inner and to == "DATE" else inner
     if isinstance(node, exp.TimestampTrunc | exp.DateTrunc):
+        if kind(node.this, context) == "NULL":
+            return None
         unit = node.args["unit"].name.lower()
         inner = moment(node.this, context) if unit in ("year", "month", "day") else None
         return inner.then(f"start of {unit}") if inner else None

@@ -13,11 +13,13 @@ COMPARISONS = (
 )  # fmt: skip
 
 
-_TIMES = ("TIMESTAMP", "DATE")
+_WHOLE = ("TIMESTAMP", "DATE", "NULL")
 
 
 def times(tree: exp.Expr, context: Context) -> exp.Expr:
     """Both sides of a comparison with a time in one form."""
+    if context.engine == "sqlite":
+        tree = _nullifs(tree, context)
     for node in list(tree.find_all(*COMPARISONS, exp.Between, exp.In)):
         if isinstance(node.parent, (exp.Update, exp.OnConflict)) and node.arg_key == "expressions":
             continue  # SET a = b assigns
@@ -32,6 +34,20 @@ def times(tree: exp.Expr, context: Context) -> exp.Expr:
         elif "TIMESTAMP" in kinds or "DATE" in kinds:
             for side in sides:
                 _normalise(side, "TIMESTAMP" if "TIMESTAMP" in kinds else "DATE", context)
+    return tree
+
+
+def _nullifs(tree: exp.Expr, context: Context) -> exp.Expr:
+    """nullif() of times as the comparison that it is: SQLite's would compare their texts."""
+    for node in list(tree.find_all(exp.Nullif)):
+        kinds = [kind(side, context) for side in operands(node)]
+        if "NULL" in kinds or not {"TIMESTAMP", "DATE"} & {*kinds}:
+            continue
+        equal = exp.EQ(this=node.this.copy(), expression=node.expression.copy())
+        new = exp.Case(ifs=[exp.If(this=equal, true=exp.null())], default=node.this.copy())
+        context.changed = True
+        tree = new if node is tree else tree
+        node.replace(new)
     return tree
 
 
@@ -54,8 +70,8 @@ def _normalise(side: exp.Expr, target: str, context: Context) -> None:
     if isinstance(side, (exp.Null, exp.Boolean)):
         return
     found = moment(side, context)
-    if found is None and context.engine == "duckdb" and kind(side, context) in _TIMES:
-        return  # a time of DuckDB's own
+    if found is None and context.engine == "duckdb" and kind(side, context) in _WHOLE:
+        return  # a time of DuckDB's own, or what it refuses in its own words
     if found is None:
         context.doubts.append("a comparison of a time with what may be none")
         return

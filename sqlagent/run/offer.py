@@ -77,6 +77,8 @@ def may_choose(connection: Connection, run: Any, known: Known) -> bool:
         return False
     if run is not lite and run.views:
         return False  # its rows are there already
+    if run is not lite and lite is not None and (lite.types is None or None in lite.types):
+        return False  # SQLite would have to guess what DuckDB calls it
     if lite is None or lite.functions or not run.tables or (run is not lite and run.files):
         return False
     # Which rows a LIMIT without an order gives is the engine's: always the same one, then.
