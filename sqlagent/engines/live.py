@@ -8,7 +8,7 @@ import threading
 from sqlagent.engines.sqlite import Database
 
 _live: dict[str, Database] = {}
-_live_lock = threading.Lock()
+_live_lock = threading.RLock()  # the collector may close a connection while another opens
 
 
 def any_open() -> bool:
@@ -73,7 +73,7 @@ def release(database: Database) -> None:
 def _forked() -> None:
     """In a child process: nothing that the parent has open is the child's."""
     global _live_lock
-    _live_lock = threading.Lock()
+    _live_lock = threading.RLock()  # the collector may close a connection while another opens
     for database in _live.values():
         database.disown()
     _live.clear()
