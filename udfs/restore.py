@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from sqlagent.udfs.save_state import save
+
 from sqlagent.context import Context
 from sqlagent.errors import ProgrammingError
 from sqlagent.functions import scalar
-from sqlagent.udfs.save_state import save
 
 HELD = """
 SELECT v.agent_id, v.state_type, v.session_id, v.data, v.metadata, v.checksum

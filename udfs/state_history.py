@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from sqlagent.udfs.state_at import NAMES, STATE_COLUMNS
+
 from sqlagent.context import Context
 from sqlagent.functions import Stamp, table
-from sqlagent.udfs.state_at import NAMES, STATE_COLUMNS
 
 HISTORY = f"""
 SELECT {NAMES} FROM state_versions v

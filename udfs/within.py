@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from sqlagent.udfs.knn import COLUMNS
+
 from sqlagent.context import Context
 from sqlagent.functions import Vector, table
-from sqlagent.udfs.knn import COLUMNS
 
 
 @table(*COLUMNS)
