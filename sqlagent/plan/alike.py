@@ -33,12 +33,11 @@ _JUDGED = (
     exp.Join, exp.Group, exp.Distinct, exp.Limit, exp.Window, exp.Trim, *NUMERIC, *TEXTUAL,
     exp.Sum, exp.Avg, exp.GroupConcat, exp.Floor, exp.Ceil, exp.Select,
 )  # fmt: skip
+_TIMELY = (exp.Extract, exp.Year, exp.Month, exp.Day, exp.TimestampTrunc, exp.DateTrunc)
 # Alike wherever they stand: most nodes of any tree are of these, and need no look.
-_ALWAYS = frozenset(c for c in EXACT if not issubclass(c, _JUDGED))
+_ALWAYS = frozenset(c for c in EXACT if not issubclass(c, (*_JUDGED, *_TIMELY, exp.Nullif)))
 
 __all__ = ["AGGREGATES", "SQLITE_CALLS", "doubts"]
-
-_TIMELY = (exp.Extract, exp.Year, exp.Month, exp.Day, exp.TimestampTrunc, exp.DateTrunc)
 
 
 def doubts(tree: exp.Expr, context: Context, writes: bool) -> list[str]:

@@ -10,7 +10,7 @@ Node = dict[str, Any]
 DETAILS = ("Table", "Function", "Filters", "Groups", "Aggregates", "Conditions", "Join Type",
            "Expression", "Top", "Order By")  # fmt: skip
 # Copies and views have numbers behind their names in DuckDB.
-PHYSICAL = re.compile(r'(?:memory\.)?"?columns"?\."(.+?)(?: view| parts)? \d+"')
+PHYSICAL = re.compile(r'(?:sqlagent\.)?"?columns"?\."(.+?)(?: view| parts)? \d+"')
 PASSED = ("EXPLAIN_ANALYZE", "QUERY_ROOT", "RESULT_COLLECTOR")
 
 
