@@ -16,7 +16,7 @@ from sqlagent.parse.parameters import Numbering, edited
 from sqlagent.parse.plain import TableCall, plain
 from sqlagent.plan import calls
 from sqlagent.plan.attaching import attaching
-from sqlagent.plan.ddl import ddl
+from sqlagent.plan.ddl import ddl, refuse_temporary
 from sqlagent.plan.define import copied, defined, expands
 from sqlagent.plan.plans import Explain, Lite, Plan, Script
 from sqlagent.plan.simple import simple, wrong
@@ -70,6 +70,7 @@ def planned(
     """The first way that fits: by tokens alone, else by the parser."""
     if tokens[0].upper == "EXPLAIN":
         return _explain(sql, tokens, catalog, settings, protected)
+    refuse_temporary(sql, tokens)
     found: Any = attaching(sql, tokens)
     if found is None and any(catalog.sources):
         from sqlagent.plan.remote import remote

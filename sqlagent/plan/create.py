@@ -45,13 +45,12 @@ def created(
         return Lite("SELECT 1 WHERE false", why=f'the table "{name}" exists')
     columns = [c.name for c in tree.this.expressions] if isinstance(tree.this, exp.Schema) else []
     names = f" ({', '.join(quote_name(c) for c in columns)})" if columns else ""
-    words = "TEMP TABLE" if _temporary(tree) else "TABLE"
     if isinstance(read, Lite):
         if replace and exists:
             raise refused(router, "CREATE OR REPLACE TABLE from what only SQLite reads")
-        text = f"CREATE {words} {quote_name(name)}{names} AS {read.sql}"
+        text = f"CREATE TABLE {quote_name(name)}{names} AS {read.sql}"
         return read._replace(sql=text, writes=True, ddl=True, types=None, why=WRITES)
-    create = f"CREATE {words} {quote_name(name)}{names}"
+    create = f"CREATE TABLE {quote_name(name)}{names}"
     return Fill(read, f"INSERT INTO {quote_name(name)}", create, replace, name)
 
 
@@ -69,9 +68,3 @@ def _typed(router: Router, query: exp.Expr, context: Context) -> Lite | Duck:
         return router.read(query.copy(), context)
     finally:
         router.wanted = wanted
-
-
-def _temporary(tree: exp.Create) -> bool:
-    """Whether it is of this connection alone."""
-    properties = tree.args.get("properties")
-    return properties is not None and properties.find(exp.TemporaryProperty) is not None

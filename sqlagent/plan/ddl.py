@@ -24,6 +24,18 @@ _REFUSED = {
 }
 
 
+def refuse_temporary(sql: str, tokens: list[Token]) -> None:
+    """Raise NotSupportedError for CREATE TEMP TABLE: no read would see it, for it is the writer's."""
+    words = [t.upper for t in tokens[:5]]
+    if words[0] == "CREATE" and "TABLE" in words and {"TEMP", "TEMPORARY"} & set(words):
+        place = words.index("TEMP") if "TEMP" in words else words.index("TEMPORARY")
+        if words.index("TABLE") == place + 1:
+            raise NotSupportedError(
+                "there are no temporary tables here", sql=sql, position=tokens[place].start,
+                hint="CREATE TABLE and DROP it, WITH … AS, or CREATE TEMP VIEW",
+            )  # fmt: skip
+
+
 def ddl(sql: str, tokens: list[Token], catalog: Catalog) -> Lite | None:
     """The plan of a definition that needs no rewriting; None for CREATE … AS and anything else."""
     words = [t.upper for t in tokens[:8]]
