@@ -133,7 +133,7 @@ class _Analysis:
 
     def _rowwise(self, output: exp.Expr) -> None:
         if output.find(exp.Anonymous) is not None:
-            raise _Whole(f"it calls {output.find(exp.Anonymous).name}()")  # type: ignore[union-attr]
+            raise _Whole(f"it calls {output.find(exp.Anonymous).name}()")  # type: ignore[union-attr]  # one is there
         self._columns(output)
 
     def _columns(self, node: exp.Expr) -> None:
@@ -198,7 +198,7 @@ class _Analysis:
             if not column.name[1:].isdigit():
                 raise _Whole(f'"{column.sql()}" is neither grouped by nor aggregated')
         if swapped.find(exp.Anonymous) is not None:
-            raise _Whole(f"it calls {swapped.find(exp.Anonymous).name}()")  # type: ignore[union-attr]
+            raise _Whole(f"it calls {swapped.find(exp.Anonymous).name}()")  # type: ignore[union-attr]  # one is there
         return swapped
 
     def _aggregate(self, node: exp.Expr) -> int:
