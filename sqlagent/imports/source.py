@@ -158,18 +158,16 @@ def _value(value: Any) -> str:
 
 
 def _parquet(cursor: duckdb.DuckDBPyConnection, files: list[str], plan: Import) -> Source:
-    reader = f"read_parquet({_listed(files)}, union_by_name = true"
-    columns = _columns(cursor, f"{reader})")
-    _stage(
-        cursor,
-        ", ".join([FILE, *(quoted(n) for n, _ in columns)]),
-        f"{reader}, filename = 'sqlagent file')",
-    )
-    return Source([(n, kind, kind) for n, kind in columns], [], True)
+    return _typed(cursor, f"read_parquet({_listed(files)}")
 
 
 def _json(cursor: duckdb.DuckDBPyConnection, files: list[str], plan: Import) -> Source:
-    reader = f"read_json({_listed(files)}, union_by_name = true, maximum_object_size = {OBJECT_MAX}"
+    return _typed(cursor, f"read_json({_listed(files)}, maximum_object_size = {OBJECT_MAX}")
+
+
+def _typed(cursor: duckdb.DuckDBPyConnection, reader: str) -> Source:
+    """A file whose values have types of their own; `reader` is the call, still open."""
+    reader += ", union_by_name = true"
     columns = _columns(cursor, f"{reader})")
     _stage(
         cursor,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 import weakref
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +16,15 @@ import duckdb
 
 from sqlagent.catalog import Column, Table
 from sqlagent.engines.duck_errors import translate
-from sqlagent.errors import Error, IntegrityError, InternalError, NotSupportedError, hidden
+from sqlagent.errors import Error, IntegrityError, NotSupportedError, hidden
 from sqlagent.parse.lexer import lex, unquote
-from sqlagent.sources import Rows, Statistics
+from sqlagent.sources import Statistics
 from sqlagent.sources.files import Watch
+from sqlagent.sources.never_fed import NeverFed
 
 if TYPE_CHECKING:
     from sqlagent.connection import Connection
     from sqlagent.engines.duckdb import DuckEngine
-    from sqlagent.plan.plans import Feed
 
 # DuckDB's integers are one logical type here, as SQLite's are.
 _COLUMNS = """
@@ -44,7 +44,7 @@ WHERE database_name = $1 AND macro_definition IS NOT NULL
 _OPENS = re.compile(r"(?i)^(read_.*|.*_scan|glob|query|query_table|.*_query|parquet_.*|sniff_csv)$")
 
 
-class NativeSource:
+class NativeSource(NeverFed):
     """A database under the name `name`, which DuckDB knows as `native`."""
 
     def __init__(
@@ -168,23 +168,6 @@ class NativeSource:
                 [self.native, bare.lower(), (schema or self.default).lower()],
             ).fetchone()
         return Statistics(None if row is None else row[0])
-
-    def snapshot(self, connection: Connection) -> AbstractContextManager[Any]:
-        return nullcontext()
-
-    def read(
-        self,
-        feed: Feed,
-        values: Sequence[Any],
-        keys: list[Any] | None,
-        *,
-        connection: Connection,
-        snapshot: Any,
-    ) -> Rows:
-        raise InternalError(f'"{self.name}" is DuckDB\'s own: it is never fed')
-
-    def token(self) -> Any:
-        return None
 
     def hold(self, connection: Connection) -> Any:
         """A cursor for what the open transaction writes there."""

@@ -6,22 +6,20 @@ they are at each statement, and checked like any other path in it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sqlagent.catalog import Table
-from sqlagent.errors import InternalError
-from sqlagent.sources import Rows, Statistics
+from sqlagent.sources import Statistics
+from sqlagent.sources.never_fed import NeverFed
 
 if TYPE_CHECKING:
-    from sqlagent.connection import Connection
-    from sqlagent.plan.plans import Feed
+    pass
 
 READERS = {"parquet": "read_parquet", "csv": "read_csv", "json": "read_json"}
 
 
-class RowsSource:
+class RowsSource(NeverFed):
     """One table, called as the source is, in files of one kind."""
 
     native: str | None = None
@@ -49,23 +47,6 @@ class RowsSource:
 
     def statistics(self, table: str) -> Statistics:
         return Statistics()
-
-    def snapshot(self, connection: Connection) -> AbstractContextManager[Any]:
-        return nullcontext()
-
-    def read(
-        self,
-        feed: Feed,
-        values: Sequence[Any],
-        keys: list[Any] | None,
-        *,
-        connection: Connection,
-        snapshot: Any,
-    ) -> Rows:
-        raise InternalError(f'"{self.name}" is read by DuckDB: it is never fed')
-
-    def token(self) -> Any:
-        return None
 
     def close(self) -> None:
         """Nothing is held."""
