@@ -25,7 +25,7 @@ _REFUSED = {
 
 
 def refuse_temporary(sql: str, tokens: list[Token]) -> None:
-    """Raise NotSupportedError for CREATE TEMP TABLE: it is the writer's, and no read would see it."""
+    """Raise NotSupportedError for CREATE TEMP TABLE: it is the writer's, no read would see it."""
     words = [t.upper for t in tokens[:5]]
     if words[0] == "CREATE" and "TABLE" in words and {"TEMP", "TEMPORARY"} & set(words):
         place = words.index("TEMP") if "TEMP" in words else words.index("TEMPORARY")
