@@ -37,6 +37,11 @@ SURFACE = {
     "sqlagent_import_rejects": "",
     "sqlagent_definitions": "name kind sql dialect created_at",
     "sqlagent_parts": "name rows data",
+    "sqlagent_operations": "operation_id agent_id operation detail created_at undone_at",
+    "sqlagent_operation_rows": "operation_id memory_id action reason before after",
+    "memory_sources": "memory_id source_memory_id document_id position session_id turn",
+    "memory_links": "memory_id related_id relation weight",
+    "memory_policies": "name event action to_tier condition priority enabled",
 }
 
 
