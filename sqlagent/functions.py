@@ -123,12 +123,15 @@ def scalar(
     return declare
 
 
-def table(*columns: str) -> Callable[[Callable[..., Any]], Function]:
-    """Declare a table function with its columns as 'name TYPE'; its body yields tuples."""
+def table(*columns: str, writes: bool = False) -> Callable[[Callable[..., Any]], Function]:
+    """Declare a table function with its columns as 'name TYPE'; its body yields tuples.
+
+    One that `writes` runs once, with the writer, before the SELECT over its rows.
+    """
 
     def declare(body: Callable[..., Any]) -> Function:
         pairs = tuple((c.split(" ", 1)[0], c.split(" ", 1)[1]) for c in columns)
-        return _define(body, "table", "TABLE", columns=pairs)
+        return _define(body, "table", "TABLE", columns=pairs, writes=writes)
 
     return declare
 
