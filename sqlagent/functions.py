@@ -25,6 +25,12 @@ from sqlagent.errors import DataError, ProgrammingError
 from sqlagent.values import json_text, vector_bytes
 
 REQUIRED = object()
+# An optional argument of a table function that is left out, on SQLite. It hands arguments over as
+# `hidden column = value`, and compares again itself what lies beyond the sixteenth condition: no
+# NULL is equal to anything, so the call would have no rows.
+LEFT_OUT = b"\0left out"
+LEFT_OUT_SQL = f"x'{LEFT_OUT.hex()}'"
+LEFT_OUT_FROM = 8  # parameters; a function with fewer leaves room for eight conditions
 
 # Annotations of function bodies for the logical types that Python has no class of its own for.
 Vector = typing.Annotated[bytes, "FLOAT[]"]  # float32 little-endian bytes
