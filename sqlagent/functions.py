@@ -38,6 +38,12 @@ Json = typing.Annotated[str, "JSON"]
 Stamp = typing.Annotated[str, "TIMESTAMP"]  # as the file keeps it
 
 
+class Later(NamedTuple):
+    """A value in a row of a table function that is made only where the statement reads it."""
+
+    make: Callable[[], Any]
+
+
 class Parameter(NamedTuple):
     """An argument of a function: its SQL name, logical type and default."""
 
