@@ -62,6 +62,8 @@ class Function(NamedTuple):
 
     `call(context, *arguments)` is the body, with every parameter in order; `writes` says that it
     is a statement of the writer; `columns` are a table function's (name, logical type).
+    `after(connection, value)` gives the value in place of the body's once the transaction is
+    committed: such a function cannot run in a transaction of the user's.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Function(NamedTuple):
     body_sql: str | None = None
     writes: bool = False
     deterministic: bool = True
+    after: Callable[[Any, Any], Any] | None = None
 
     @property
     def signature(self) -> str:
@@ -125,12 +128,18 @@ def _define(body: Callable[..., Any], kind: str, returns: str, **more: Any) -> F
 
 
 def scalar(
-    returns: str, *, writes: bool = False, deterministic: bool = True
+    returns: str,
+    *,
+    writes: bool = False,
+    deterministic: bool = True,
+    after: Callable[[Any, Any], Any] | None = None,
 ) -> Callable[[Callable[..., Any]], Function]:
     """Declare a scalar function; the decorated name becomes its `Function`."""
 
     def declare(body: Callable[..., Any]) -> Function:
-        return _define(body, "scalar", returns, writes=writes, deterministic=deterministic)
+        return _define(
+            body, "scalar", returns, writes=writes, deterministic=deterministic, after=after
+        )
 
     return declare
 
