@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from sqlagent.context import Context
 from sqlagent.engines.sqlite import Database, Handle
+from sqlagent.errors import ProgrammingError
 from sqlagent.functions import Function, functions, invoke, sql_literal
 from sqlagent.plan.plans import Argument, WriteTable
 from sqlagent.run.calls import context_of, value_of
@@ -30,6 +32,10 @@ class RunWriteTable:
         values = [value_of(a, (), parameters) for a in self.plan.call.arguments]
         picked = [value_of(Argument(slot=s), (), parameters) for s in self.plan.slots]
         self.read(connection, [], picked)  # where it cannot be read, nothing is written
+        if self.body.waits:
+            shown = self.read(connection, self.waited(connection, values), picked)
+            cursor._columns, cursor._iter = shown._columns, iter(shown.fetchall())
+            return
 
         def work(handle: Handle) -> list[tuple[Any, ...]]:
             found = invoke(self.body, context_of(self.database, connection, handle), values)
@@ -48,6 +54,16 @@ class RunWriteTable:
             raise
         if own and connection.autocommit:
             connection.commit()
+
+    def waited(self, connection: Connection, values: list[Any]) -> list[tuple[Any, ...]]:
+        """The rows of a function that waits: no transaction is open meanwhile."""
+        if connection.txn is not None:
+            raise ProgrammingError(
+                f"{self.body.name}() cannot wait in a transaction: nobody could commit",
+                hint="COMMIT first.", sqlstate="25001",
+            )  # fmt: skip
+        context = Context(self.database, connection.settings, None, connection)
+        return list(invoke(self.body, context, values) or ())
 
     def read(
         self, connection: Connection, rows: Sequence[tuple[Any, ...]], parameters: list[Any]
