@@ -5,8 +5,9 @@ asking SQLite's data_version, which costs microseconds and holds nothing, whethe
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlagent.errors import InterfaceError, InterruptedError
 from sqlagent.states.wake import Told, Written, waker
@@ -21,7 +22,52 @@ SELECT seq, tbl, pk, op, at FROM sqlagent_change_log
 WHERE seq > ?1 AND seq <= ?2 AND scope = ?3 AND tbl IN ('states', 'memories', 'sessions')
 ORDER BY seq
 """
+POSTS_MAX = 16  # kept
 VERSION = "PRAGMA data_version"
+
+
+class Post(NamedTuple):
+    """Where one waits: what it sleeps on, and a reader of its own, since the pool is for others."""
+
+    waker: Told | Written
+    handle: Handle
+
+
+class Posts:
+    """The posts of a file that nobody waits at now; to make one costs more than a statement."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.free: deque[Post] = deque()
+
+    def take(self) -> Post:
+        """A post for one who waits."""
+        try:
+            return self.free.pop()
+        except IndexError:
+            pass
+        database = self.database
+        database.check_open()
+        handle = database.open()
+        try:
+            handle.execute(VERSION).fetchall()  # there is a log to be watched now
+            return Post(waker(None if database.memory else database.path), handle)
+        except BaseException:
+            handle.close()
+            raise
+
+    def give_back(self, post: Post) -> None:
+        """The wait is over."""
+        self.free.append(post)
+        if self.database.closed or len(self.free) > POSTS_MAX:
+            self.close(0 if self.database.closed else POSTS_MAX)
+
+    def close(self, keep: int = 0) -> None:
+        """Close all that are free, but some."""
+        while len(self.free) > keep:
+            post = self.free.pop()
+            post.waker.close()
+            post.handle.close()
 
 
 class Wait:
@@ -47,12 +93,12 @@ class Wait:
         Raises InterruptedError after `limit_s`, and InterfaceError where the connection is closed.
         """
         begun = time.monotonic()
-        database = self.database
-        handle = database.open()  # of its own: it waits for long, and the pool is for others
+        posts = self.database.services.setdefault("posts", Posts(self.database))
+        post = posts.take()
+        self.waker, handle = post
         try:
+            self.database.waiting.add(self.waker)
             seen = _number(handle, NEWEST) if since is None else since
-            self.waker = waker(None if database.memory else database.path)
-            database.waiting.add(self.waker)
             known, told = -1, True
             while True:
                 version = _number(handle, VERSION)
@@ -71,9 +117,9 @@ class Wait:
                     return []
                 told = self.waker.wait(min(timeout_s, limit_s or timeout_s) - passed)
         finally:
-            database.waiting.discard(self.waker)
-            self.waker.close()
-            handle.close()
+            self.database.waiting.discard(self.waker)
+            self.waker = Told()  # an interrupt that comes late wakes nobody else
+            posts.give_back(post)
 
     def _check(self, passed: float, limit_s: float | None) -> None:
         """Raise where the wait is to end."""
