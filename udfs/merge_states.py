@@ -40,7 +40,6 @@ def merge_states(
     Cost: three versions of each state are read, and a new one is saved where something changed.
 
     Examples:
-      SELECT fork('ada', 'eve');
       SELECT path, into_value, from_value FROM merge_states('ada', 'eve');
       SELECT path FROM merge_states('ada', 'eve', resolve => 'from');
     """

@@ -42,7 +42,7 @@ def state_diff(
     Source: RFC 6902, RFC 6901.
 
     Examples:
-      SELECT op, path, old_value, new_value FROM state_diff('ada', 1, 2, state_type => 'task_state');
+      SELECT op, path, old_value, new_value FROM state_diff('ada', 1, 2);
     """
     from sqlagent.states.diff import diff
     from sqlagent.states.values import MISSING, dump, parse

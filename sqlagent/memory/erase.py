@@ -31,6 +31,8 @@ CHUNK = ("chunk_id",)
 # Of these more is to be said than a column can; or they are no rows of anybody.
 BY_HAND = {
     "memories", "documents", "chunks", "agents", "sessions", "states", "state_versions",
+    "sqlagent_state_versions", "sqlagent_state_blocks", "sqlagent_state_parts",
+    "sqlagent_state_links", "sqlagent_state_shares",
     "snapshots", "snapshot_versions", "relations", "entities", "sqlagent_operations",
     "sqlagent_operation_rows", "sqlagent_change_log", "sqlagent_erasures", "sqlagent_meta",
     "sqlagent_migrations", "sqlagent_import_rejects", "vectors", "collections",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlagent import migrate
+from sqlagent.states.remove import exclusive
 
 if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Handle
@@ -136,7 +137,8 @@ def after(handle: Handle, found: Chosen, gone: Gone) -> None:
         gone("agents", "agent_id = ?", found.agent)
         # The log says which agent's index a row was in: now it says that it may be any's.
         handle.execute(
-            "UPDATE sqlagent_change_log SET scope = NULL WHERE tbl = 'memories' AND scope = ?",
+            "UPDATE sqlagent_change_log SET scope = NULL "
+            "WHERE tbl IN ('memories', 'states', 'sessions') AND scope = ?",
             (found.agent,),
         )
     if handle.execute("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat4'").fetchone():
@@ -148,14 +150,19 @@ def after(handle: Handle, found: Chosen, gone: Gone) -> None:
 def states(handle: Handle, agent: str, gone: Gone) -> None:
     """States, their history and their snapshots: the history lets go of rows only while it is told
     that they are erased."""
+    versions = "(SELECT version_id FROM sqlagent_state_versions WHERE agent_id = ?1)"
     held = (
         "snapshot_id IN (SELECT snapshot_id FROM snapshots WHERE agent_id = ?1) "
-        "OR version_id IN (SELECT version_id FROM state_versions WHERE agent_id = ?1)"
+        f"OR version_id IN {versions}"
     )
+    blocks, parts = exclusive(handle, agent)  # agents that were forked keep what they share
     handle.execute("INSERT OR REPLACE INTO sqlagent_meta VALUES ('erasing', 'an agent')")
     gone("snapshot_versions", held, agent)
-    for table in ("snapshots", "states", "state_versions"):
+    gone("sqlagent_state_links", f"agent_id = ?1 OR from_version_id IN {versions}", agent)
+    for table in ("snapshots", "states", "sqlagent_state_versions", "sqlagent_state_shares"):
         gone(table, "agent_id = ?", agent)
+    gone("sqlagent_state_blocks", f"block_id {IN}", listed(blocks))
+    gone("sqlagent_state_parts", f"part_id {IN}", listed(parts))
     handle.execute("DELETE FROM sqlagent_meta WHERE name = 'erasing'")
 
 
