@@ -13,6 +13,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from sqlagent.memory import injections, secrets
 from sqlagent.memory.duplicates import fold, folded_equal
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 SERVICE = "returned"
 RETURNED_MAX = 256  # ids that are known of an agent
 AGENTS_MAX = 1024
+LONG_WORD = 15  # characters: no shorter word is a key
 QUOTED_MIN = 8  # characters of a folded text that is looked for within another
 ASSISTANTS = frozenset("assistant agent ai bot model system tool memory recall".split())
 EVENT = """
@@ -138,16 +140,21 @@ def marked(handle: Handle, said: Said, hashed: int) -> int | None:
     return None
 
 
-def suspicions(content: str) -> list[tuple[str, str]]:
+def suspicions(content: str, folded: str) -> list[tuple[str, str]]:
     """What a text should perhaps not hold: ('secret' or 'injection', its kind)."""
-    from sqlagent.memory import injections, secrets
-
-    lower = content.lower()
-    kinds = {found.kind for found in secrets.find(content, lower)}
-    found = [("secret", ", ".join(sorted(kinds)))] if kinds else []
-    kind = injections.find(content, lower)
-    if kind is not None:
-        found.append(("injection", kind))
+    words = folded.split()
+    east = not content.isascii()
+    # A key or a text in base64 is a long word; nearly every text has none, and no word of these.
+    long = max(map(len, content.split()), default=0) >= LONG_WORD
+    found = []
+    if long or east or not secrets.WORDS.isdisjoint(words) or secrets.LONG_NUMBER.search(content):
+        kinds = {finding.kind for finding in secrets.find(content)}
+        if kinds:
+            found.append(("secret", ", ".join(sorted(kinds))))
+    if long or east or "<" in content or not injections.WORDS.isdisjoint(words):
+        kind = injections.find(content)
+        if kind is not None:
+            found.append(("injection", kind))
     return found
 
 

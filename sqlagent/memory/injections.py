@@ -78,20 +78,22 @@ _INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\uf
 _COMMENT = re.compile(r"<!--(.{3,}?)-->", re.S)
 _COMMENTED = re.compile(rf"\b(?:{_AI}|ignore|instructions?|prompt|must|always|never|send|you)\b")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
-_MARKS = (
-    "ignor", "disregard", "forget", "overrid", "bypass", "follow", "instruct", "instruc", "istruz",
-    "you are now", "from now on", "behave as", "act as", "pretend", "anything now", " mode", "prompt",
-    "the user", "send", "forward", "post", "upload", "exfiltrate", "email", "transmit", "reading this",
-    "reads this", "sees this", "process", "attention", "important", "note to", "<|", "inst]", "sys>>",
-    "system", "developer", "anweisung", "message", "reveal", "rules",
-)  # fmt: skip
+# Words, folded, one of which a text in plain letters must have, unless it has a long word or a tag.
+WORDS = frozenset("""
+ignore ignores ignoring disregard disregarding forget override overrides bypass follow following
+instruction instructions prompt prompts rules guidelines now behave act pretend anything mode dan
+unrestricted uncensored jailbroken reveal print repeat show output leak tell display disclose
+send forward post upload exfiltrate email transmit inform mention notify alert telling informing
+asking notifying reads reading sees see read process processing attention important note inst sys
+system developer begin end ignora ignorez ignoriere ignorieren ignori
+""".split())  # fmt: skip
 _PATTERNS = (("override", _OVERRIDE), ("role", _ROLE), ("exfiltration", _REVEAL))
 
 
-def find(text: str, lower: str | None = None) -> str | None:
+def find(text: str) -> str | None:
     """The kind of instruction that a text seems to hold: 'override', 'role', 'exfiltration',
     'marker', 'hidden', 'comment' or 'encoded'; None where it seems to hold none."""
-    lower = text.lower() if lower is None else lower
+    lower = text.lower()
     if not text.isascii():
         if _HIDDEN.search(text):
             return "hidden"
@@ -115,8 +117,6 @@ def find(text: str, lower: str | None = None) -> str | None:
 
 
 def _plain(lower: str) -> str | None:
-    if not any(mark in lower for mark in _MARKS):
-        return None
     if _MARKER.search(lower):
         return "marker"
     flat = " ".join(lower.replace("\u2019", "'").split())

@@ -46,13 +46,13 @@ _NAMED_EAST = re.compile(
 )
 _CARD = re.compile(r"(?<![\d.-])(?:\d[ -]?){12,18}\d(?![\d-])")
 _ISSUERS = re.compile(r"4|5[1-5]|2[2-7]|3[47]|35|6(?:011|2|4[4-9]|5)")
-# What a text must have for any pattern to match: tested first, since nearly every text has none.
-_MARKS = (
-    "-----begin", "akia", "asia", "gh", "glpat", "npm_", "xox", "aiza", "k_", "sk-", "hf_", "sg.",
-    "dop_", "pypi-", "eyj", "bearer", "://", "pass", "pwd", "pin", "code", "key", "secret", "token",
-)  # fmt: skip
+# Words, folded, one of which a text must have for a named value, unless it has a long word.
+WORDS = frozenset(
+    "password passwords passwd passwds passcode passcodes passphrase passphrases pwd pwds pin pins "
+    "pincode code codes key keys apikey apikeys secret secrets token tokens bearer private".split()
+)
 _MARKS_EAST = ("密", "口令", "令牌", "パスワ", "暗証", "合言葉", "비밀", "암호")
-_LONG_NUMBER = re.compile(r"\d[\d -]{11,}")
+LONG_NUMBER = re.compile(r"\d[\d -]{11,}")
 _PLACEHOLDERS = frozenset(
     "password passwd secret token example changeme your_password yourpassword redacted required "
     "null none true false string undefined expired invalid incorrect wrong hidden missing unknown "
@@ -60,26 +60,23 @@ _PLACEHOLDERS = frozenset(
 )
 
 
-def find(text: str, lower: str | None = None) -> Iterator[Finding]:
-    """What looks like a secret, in no particular order. `lower` is the text in lower case, where
-    the caller has it."""
-    lower = text.lower() if lower is None else lower
-    if any(mark in lower for mark in _MARKS):
-        for match in _ISSUED.finditer(text):
-            yield Finding(str(match.lastgroup), *match.span())
-        for match in _URL.finditer(text):
-            if _plausible(match["value"]):
-                yield Finding("password", *match.span("value"))
-        for match in _NAMED.finditer(text):
-            value = match["value"].rstrip(".,;:!?)]}")
-            if _is_value(match["name"].lower(), match["sign"], match["quote"], value):
-                yield Finding(_kind(match["name"]), *match.span("value"))
+def find(text: str) -> Iterator[Finding]:
+    """What looks like a secret, in no particular order."""
+    for match in _ISSUED.finditer(text):
+        yield Finding(str(match.lastgroup), *match.span())
+    for match in _URL.finditer(text):
+        if _plausible(match["value"]):
+            yield Finding("password", *match.span("value"))
+    for match in _NAMED.finditer(text):
+        value = match["value"].rstrip(".,;:!?)]}")
+        if _is_value(match["name"].lower(), match["sign"], match["quote"], value):
+            yield Finding(_kind(match["name"]), *match.span("value"))
     if not text.isascii() and any(mark in text for mark in _MARKS_EAST):
         for match in _NAMED_EAST.finditer(text):
             value = match["value"].rstrip(".,;:!?)]}")
             if match["quote"] or (_plausible(value) and (_mixed(value) or len(value) >= 6)):
                 yield Finding("password", *match.span("value"))
-    if _LONG_NUMBER.search(text):
+    if LONG_NUMBER.search(text):
         for match in _CARD.finditer(text):
             digits = re.sub(r"\D", "", match[0])
             if _ISSUERS.match(digits) and luhn(digits) and len(set(digits)) > 2:
