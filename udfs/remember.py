@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlagent.context import Context
 from sqlagent.functions import Json, Stamp, Vector, scalar
 
+
 @scalar("BIGINT", writes=True)
 def remember(
     ctx: Context,

@@ -60,7 +60,9 @@ def enter(ctx: Context, new: New, embedding: bytes | None, now: str) -> int:
         if came_from is not None:
             guards.count(handle, new.agent_id, came_from, "loop", now)
             return came_from
-    suspicions = guards.suspicions(new.content, folded) if settings["remember_guard"] != "off" else ()
+    suspicions = (
+        guards.suspicions(new.content, folded) if settings["remember_guard"] != "off" else ()
+    )
     if suspicions and settings["remember_guard"] == "refuse":
         raise refusal(suspicions)
     policy = settings["remember_duplicates"]

@@ -25,8 +25,8 @@ FILL_BANDS = 16
 BATCH = 2000  # rows that CALL sync() fills in one transaction
 PROPOSED = 64  # rows that a hash may propose
 
-# `= +?`: for a bare variable, SQLite (with STAT4) prepares a join anew at each run, to see whether the
-# bound value makes another plan better: 17 µs in place of 2.
+# `= +?`: for a bare variable, SQLite (with STAT4) prepares a join anew at each run, to see whether
+# the bound value makes another plan better: 17 µs in place of 2.
 # One level at a time, since the level decides the order of the index.
 OPEN = """
 SELECT f.memory_id, m.content
@@ -40,7 +40,8 @@ WHERE memory_id = ?
 """
 # What a repeat agrees in, of a memory that holds: the fields of Said by their places.
 LIVE = """
-  m.agent_id = +?1 AND m.kind = +?3 AND m.user_id IS +?4 AND m.speaker IS +?5 AND m.session_id IS +?6
+  m.agent_id = +?1 AND m.kind = +?3 AND m.user_id IS +?4 AND m.speaker IS +?5
+  AND m.session_id IS +?6
   AND m.archived_at IS NULL AND m.superseded_by IS NULL AND m.valid_to IS NULL
   AND (m.expires_at IS NULL OR m.expires_at > +?7)
 """

@@ -25,7 +25,9 @@ RETURNED_MAX = 256  # ids that are known of an agent
 AGENTS_MAX = 1024
 LONG_WORD = 15  # characters: no shorter word is a key
 QUOTED_MIN = 8  # characters of a folded text that is looked for within another
-ASSISTANTS = frozenset("assistant agent ai bot model system tool memory recall".split())
+ASSISTANTS = frozenset(
+    ("assistant", "agent", "ai", "bot", "model", "system", "tool", "memory", "recall")
+)
 EVENT = """
 INSERT INTO memory_guards (agent_id, memory_id, guard, reason, first_at, at)
 VALUES (?1, ?2, ?3, ?4, ?5, ?5)
@@ -100,7 +102,7 @@ def returned(database: Database, agent_id: str, ids: Any) -> None:
 
 
 def loop(database: Database, handle: Handle, said: Said, folded: str, minutes: float) -> int | None:
-    """The memory that a text comes from, where recall returned it lately and nobody says it anew."""
+    """The memory a text comes from, where recall returned it lately and nobody says it anew."""
     service = database.services.get(SERVICE)
     if service is None or said.agent not in service.ids or not folded:
         return None

@@ -1,4 +1,4 @@
-"""What in a text looks like an instruction to a model that was slipped in, not something remembered.
+"""What in a text looks like an instruction to a model that was slipped in, and is no memory.
 
 A text is looked at as a model reads it: compatibility forms and hidden characters resolved, and
 what is in base64 decoded. A finding names the kind: it is a suspicion, so nothing is thrown away
@@ -15,7 +15,9 @@ import re
 import unicodedata
 
 _AI = r"(?:assistant|ai|a\.i\.|language model|llm|model|agent|chat ?bot|bot)"
-_RULES = r"(?:instructions?|prompts?|rules|guidelines|directions|directives|programming|constraints)"
+_RULES = (
+    r"(?:instructions?|prompts?|rules|guidelines|directions|directives|programming|constraints)"
+)
 _OVERRIDE = re.compile(
     rf"\b(?:ignore|disregard|forget|override|bypass|do not follow|don't follow|stop following)\s+"
     rf"(?:\w+\s+){{0,3}}?(?:previous|prior|above|earlier|preceding|your|system|safety|foregoing|existing)"
@@ -42,9 +44,10 @@ _REVEAL = re.compile(
     rf"|\b(?:send|forward|post|upload|exfiltrate|email|transmit)\s+(?:\w+\s+){{0,5}}?"
     rf"(?:passwords?|credentials|api keys?|secrets|memories|conversation|chat history|user data)\s+"
     rf"(?:\w+\s+){{0,2}}?to\s+(?:https?:|[\w.+-]+@|this (?:url|address))"
-    rf"|\b(?:do not|don't|never) (?:tell|inform|mention (?:this|it) to|notify|alert|reveal this to) "
-    rf"the user\b|\bwithout (?:telling|informing|asking|notifying) the user\b"
-    rf"|\b(?:if|when) (?:you are )?an? {_AI} (?:\w+ ){{0,3}}?(?:reads?|sees?|reading|process\w*) this"
+    rf"|\b(?:do not|don't|never) (?:tell|inform|mention (?:this|it) to|notify|alert|"
+    rf"reveal this to) the user\b|\bwithout (?:telling|informing|asking|notifying) the user\b"
+    rf"|\b(?:if|when) (?:you are )?an? {_AI} (?:\w+ ){{0,3}}?"
+    rf"(?:reads?|sees?|reading|process\w*) this"
     rf"|\b(?:attention|important|note to)[:,]? (?:(?:all|the|any|every) )?{_AI}s?[:,]? "
     rf"(?:\w+ ){{0,2}}?(?:must|should|shall|you|ignore|always|never|send|recommend)"
 )
@@ -74,19 +77,22 @@ _HIDDEN = re.compile(
     "|[\u200b\u2060\u2061-\u2064\u180e\u00ad](?:.{0,40}?[\u200b\u2060\u2061-\u2064\u180e\u00ad]){2}",
     re.S,
 )
-_INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]")
+_INVISIBLE = re.compile(
+    "[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]"
+)
 _COMMENT = re.compile(r"<!--(.{3,}?)-->", re.S)
 _COMMENTED = re.compile(rf"\b(?:{_AI}|ignore|instructions?|prompt|must|always|never|send|you)\b")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
-# Words, folded, one of which a text in plain letters must have, unless it has a long word or a tag.
-WORDS = frozenset("""
+# Words, folded, one of which a text in plain letters must have, unless one is long or a tag.
+_WORDS = """
 ignore ignores ignoring disregard disregarding forget override overrides bypass follow following
 instruction instructions prompt prompts rules guidelines now behave act pretend anything mode dan
 unrestricted uncensored jailbroken reveal print repeat show output leak tell display disclose
 send forward post upload exfiltrate email transmit inform mention notify alert telling informing
 asking notifying reads reading sees see read process processing attention important note inst sys
 system developer begin end ignora ignorez ignoriere ignorieren ignori
-""".split())  # fmt: skip
+"""
+WORDS = frozenset(_WORDS.split())
 _PATTERNS = (("override", _OVERRIDE), ("role", _ROLE), ("exfiltration", _REVEAL))
 
 

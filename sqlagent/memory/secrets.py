@@ -31,7 +31,8 @@ _ISSUED = re.compile(
 )
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@]*:(?P<value>[^\s/@]{3,})@[\w.-]+", re.I)
 _NAMED = re.compile(
-    r"\b(?P<name>pass(?:word|wd|code|phrase)|pwd|pin(?:[ -]?code)?|(?:wi-?fi|door|access|entry) code"
+    r"\b(?P<name>pass(?:word|wd|code|phrase)|pwd|pin(?:[ -]?code)?"
+    r"|(?:wi-?fi|door|access|entry) code"
     r"|(?:api|secret|access|private|encryption|licen[cs]e)[_ -]?key|client[_ -]?secret"
     r"|(?:access|auth|api|bearer|refresh|bot)[_ -]?token|secret|token)s?\b"
     r"(?:[ \t]+(?:for|of|to|on)(?:[ \t]+[\w'’.-]+){1,4}?)?"
@@ -47,17 +48,19 @@ _NAMED_EAST = re.compile(
 _CARD = re.compile(r"(?<![\d.-])(?:\d[ -]?){12,18}\d(?![\d-])")
 _ISSUERS = re.compile(r"4|5[1-5]|2[2-7]|3[47]|35|6(?:011|2|4[4-9]|5)")
 # Words, folded, one of which a text must have for a named value, unless it has a long word.
-WORDS = frozenset(
-    "password passwords passwd passwds passcode passcodes passphrase passphrases pwd pwds pin pins "
-    "pincode code codes key keys apikey apikeys secret secrets token tokens bearer private".split()
-)
+_WORDS = """
+password passwords passwd passwds passcode passcodes passphrase passphrases pwd pwds pin pins pincode
+code codes key keys apikey apikeys secret secrets token tokens bearer private
+"""
+WORDS = frozenset(_WORDS.split())
 _MARKS_EAST = ("密", "口令", "令牌", "パスワ", "暗証", "合言葉", "비밀", "암호")
 LONG_NUMBER = re.compile(r"\d[\d -]{11,}")
-_PLACEHOLDERS = frozenset(
-    "password passwd secret token example changeme your_password yourpassword redacted required "
-    "null none true false string undefined expired invalid incorrect wrong hidden missing unknown "
-    "optional reset stored hashed encrypted forgotten changed written rotated".split()
-)
+_NO_VALUES = """
+password passwd secret token example changeme your_password yourpassword redacted required null none
+true false string undefined expired invalid incorrect wrong hidden missing unknown optional reset
+stored hashed encrypted forgotten changed written rotated
+"""
+_PLACEHOLDERS = frozenset(_NO_VALUES.split())
 
 
 def find(text: str) -> Iterator[Finding]:
