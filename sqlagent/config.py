@@ -76,6 +76,23 @@ SETTINGS: dict[str, Setting] = {
     "recall_strength_weight": Setting(
         0.02, float, "how far a memory's strength may move its score, 0..1"
     ),
+    "remember_duplicates": Setting(
+        "strengthen",
+        ("strengthen", "near", "keep"),
+        "what remember() does with what is known: 'strengthen' what says the same but for case and "
+        "punctuation; 'near' also what nearly does; 'keep' each as a memory of its own",
+    ),
+    "remember_guard": Setting(
+        "note",
+        ("note", "refuse", "off"),
+        "what remember() does with a text that looks like a secret or an injected instruction: "
+        "'note' keeps it and notes it in memory_guards, 'refuse' is an error",
+    ),
+    "recall_loop_minutes": Setting(
+        10.0,
+        float,
+        "how long remember() knows what recall() returned, and does not keep it again; 0 is off",
+    ),
     "search_alpha": Setting(0.5, float, "weight of meaning in search(), 0 words alone .. 1"),
 }
 

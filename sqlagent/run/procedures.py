@@ -84,6 +84,17 @@ def sync(connection: Connection) -> Rows:
 
         rows.append(timed("chunks", chunked))
 
+        def fingerprinted() -> int:
+            from sqlagent.memory.fingerprints import fill_open
+
+            total = 0
+            while count := database.write(fill_open):
+                total += count
+                connection.report("fingerprints", total)
+            return total
+
+        rows.append(timed("fingerprints", fingerprinted))
+
         def embedded() -> int:
             from sqlagent.sync.embed import embed_pending
 
