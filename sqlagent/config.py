@@ -76,6 +76,15 @@ SETTINGS: dict[str, Setting] = {
     "recall_strength_weight": Setting(
         0.02, float, "how far a memory's strength may move its score, 0..1"
     ),
+    "working_memory_limit": Setting(
+        50,
+        int,
+        "how many working memories a session keeps; the weakest beyond are promoted or archived "
+        "by the policies of 'session_end'; 0 is no limit",
+    ),
+    "maintenance": Setting(
+        False, bool, "whether CALL sync() applies the policies in memory_policies to every agent"
+    ),
     "search_alpha": Setting(0.5, float, "weight of meaning in search(), 0 words alone .. 1"),
 }
 

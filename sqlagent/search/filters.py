@@ -3,6 +3,7 @@ subquery."""
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from sqlagent.errors import Error, NotSupportedError, ProgrammingError
@@ -13,20 +14,20 @@ if TYPE_CHECKING:
 
 
 def allowed(
-    context: Context, source: str, column: str, condition: str, values: Any
+    context: Context, source: str, column: str, condition: str, values: Any, what: str = "filter"
 ) -> frozenset[Any]:
-    """The `column`s of the rows of `source` for which the condition holds.
+    """The `column`s of the rows of `source` for which the condition holds; errors name `what`.
 
     The condition is one expression of our dialect, parsed by itself: it cannot end the statement,
     add another, or write. Raises ProgrammingError where it is not one.
     """
     return frozenset(
         row[0]
-        for row in _run(context, f"SELECT {column} FROM ({source}) WHERE ", condition, values)
+        for row in _run(context, f"SELECT {column} FROM ({source}) WHERE ", condition, values, what)
     )
 
 
-def _run(context: Context, head: str, condition: str, values: Any) -> Any:
+def _run(context: Context, head: str, condition: str, values: Any, what: str) -> Any:
     import sqlglot
     from sqlglot import exp
 
@@ -34,7 +35,7 @@ def _run(context: Context, head: str, condition: str, values: Any) -> Any:
         tree = sqlglot.parse_one(f"SELECT 1 WHERE {condition}\n", dialect="duckdb")
     except sqlglot.errors.SqlglotError as error:
         raise ProgrammingError(
-            f"filter is not a condition: {str(error).splitlines()[0]}",
+            f"{what} is not a condition: {str(error).splitlines()[0]}",
             sql=condition,
             position=0,
             hint="Such as filter => '(metadata->>''$.topic'') = ''tea'''",
@@ -46,13 +47,15 @@ def _run(context: Context, head: str, condition: str, values: Any) -> Any:
         "kind",
     }
     if where is None or not whole or tree.find(exp.Query) not in (tree, None):
-        raise ProgrammingError("filter is one condition", sql=condition, position=0)
+        raise ProgrammingError(f"{what} is one condition", sql=condition, position=0)
     if len(list(tree.find_all(exp.Query))) > 1:
-        raise ProgrammingError("filter cannot contain a query", sql=condition, position=0)
+        raise ProgrammingError(f"{what} cannot contain a query", sql=condition, position=0)
+    if tree.find(exp.Placeholder, exp.Parameter):
+        raise ProgrammingError(f"{what} cannot contain a parameter", sql=condition, position=0)
     import apsw
 
     from sqlagent.engines import schema
-    from sqlagent.engines.sqlite import translate
+    from sqlagent.engines.sqlite_errors import inexact, translate
     from sqlagent.plan import plan
     from sqlagent.plan.plans import Duck, Lite
 
@@ -71,7 +74,7 @@ def _run(context: Context, head: str, condition: str, values: Any) -> Any:
         if isinstance(planned, Duck):
             return _on_duckdb(context, planned, values)
         if not isinstance(planned, Lite) or planned.writes:
-            raise ProgrammingError("filter is one condition", sql=condition, position=0)
+            raise ProgrammingError(f"{what} is one condition", sql=condition, position=0)
         if planned.functions:
             from sqlagent.engines.sqlite_functions import ensure
 
@@ -79,7 +82,13 @@ def _run(context: Context, head: str, condition: str, values: Any) -> Any:
         try:
             return handle.execute(planned.sql, values).fetchall()
         except apsw.Error as error:
-            raise translate(error, condition) from None
+            exact = None
+            if inexact(error):  # a row that SQLite cannot say exactly, such as lower('É')
+                with contextlib.suppress(Error):  # DuckDB cannot either: SQLite's error stands
+                    exact = plan(text, catalog, {**settings, "route": "duckdb"}, protected).run
+            if not isinstance(exact, Duck):
+                raise translate(error, condition) from None
+        return _on_duckdb(context, exact, values)
 
 
 def _on_duckdb(context: Context, planned: Duck, values: Any) -> list[Any]:
