@@ -11,9 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 import sqlagent
+from sqlagent import migrate
 
 EVERYTHING = (
     "SELECT memory_id, tier, importance, pinned, stability_days, archived_at, superseded_by, "
@@ -106,7 +108,9 @@ def test_a_policy_that_is_wrong_keeps_nothing_but_itself_from_sync(
         "INSERT INTO memory_policies (name, event, action, condition) "
         "VALUES ('mine', 'maintenance', 'archive', 'nonsense')"
     )
-    with pytest.raises(sqlagent.ProgrammingError, match='policy "mine".*unknown column "nonsense"'):
+    with pytest.raises(
+        sqlagent.ProgrammingError, match=r'policy "mine".*unknown column "nonsense"'
+    ):
         words.execute("CALL sync()")
     assert words.execute("SELECT count(*) FROM chunks").fetchone() == (1,)
 
@@ -269,23 +273,47 @@ def test_killed_at_any_statement_it_is_done_whole_or_not_at_all(fresh_db: Path, 
     assert at > 5 and 50 in outcomes
 
 
-def test_a_file_of_before_has_its_memories_as_strong_as_they_were(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from sqlagent import migrate
-
-    known, path = migrate.known(), tmp_path / "old.db"
-    with monkeypatch.context() as patch:
-        patch.setattr(migrate, "known", lambda: [m for m in known if m.version < 7])
-        with sqlagent.connect(path, embedding_model="none") as con:
-            con.execute(
-                "INSERT INTO memories (agent_id, content, access_count, last_access_at, created_at)"
-                " VALUES ('ada', '旧', 5, '2026-01-01', '2025-01-01'), "
-                "('ada', 'b', 0, NULL, '2025-01-01')"
+def test_a_file_of_before_has_its_memories_as_strong_as_they_were(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    old = apsw.Connection(str(path))
+    for m in migrate.known():
+        if m.version < 7:
+            old.execute(migrate.TABLE)
+            old.execute(m.sql).fetchall()
+            values = (m.version, m.name, m.checksum)
+            old.execute(
+                "INSERT INTO sqlagent_migrations (version, name, checksum) VALUES (?, ?, ?)", values
             )
-            before = con.execute("SELECT strength FROM memory_strength").fetchall()
+    old.execute(
+        "INSERT INTO memories (agent_id, content, access_count, last_access_at, created_at) VALUES "
+        "('ada', '旧', 5, '2026-01-01', '2025-01-01'), ('ada', 'b', 0, NULL, '2025-01-01')"
+    )
+    before = old.execute("SELECT strength FROM memory_strength").fetchall()
+    old.close()
     with sqlagent.connect(path, embedding_model="none") as con:
         after = con.execute("SELECT strength FROM memory_strength").fetchall()
         assert [a for (a,) in after] == pytest.approx([b for (b,) in before], abs=1e-6)
         columns = "SELECT DISTINCT difficulty, massed, lapsed_at FROM memories"
         assert con.execute(columns).fetchall() == [(2.1181, 0.0, None)]
+
+
+def test_a_condition_may_use_a_column_of_the_users_own(
+    words: sqlagent.Connection, shell: Callable[[object, str], str]
+) -> None:
+    path = words.database.path
+    words.execute("INSERT INTO memories (agent_id, content) VALUES ('ada', '好'), ('ada', 'b')")
+    words.execute("DELETE FROM memory_policies")
+    words.execute(
+        "INSERT INTO memory_policies (name, event, action, condition) "
+        "VALUES ('sad', 'maintenance', 'archive', 'mood = ''sad''')"
+    )
+    for _ in range(2):
+        with pytest.raises(sqlagent.ProgrammingError, match='unknown column "mood"'):
+            words.execute("SELECT apply_policies('ada')")
+    shell(path, "ALTER TABLE memories ADD COLUMN mood TEXT;")
+    words.execute("UPDATE memories SET mood = 'sad' WHERE content = 'b'")
+    assert words.execute("SELECT apply_policies('ada', dry_run => true)").fetchone() == (1,)
+    shell(path, "ALTER TABLE memories RENAME COLUMN mood TO temper;")
+    with pytest.raises(sqlagent.ProgrammingError, match='unknown column "mood"'):
+        words.execute("SELECT apply_policies('ada')")
+    assert left(words, "true") == ["好", "b"]

@@ -192,8 +192,8 @@ def test_ten_uses_in_a_minute_are_little_more_than_one(words: sqlagent.Connectio
 def test_both_engines_see_the_same_strength(words: sqlagent.Connection) -> None:
     words.execute(
         "INSERT INTO memories (agent_id, content, importance, access_count, massed, "
-        "stability_days, created_at, last_access_at) SELECT 'ada', '第' || i, i / 40.0, i, i / 3.0, "
-        "0.5 + i, strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || (i * i) || ' days'), "
+        "stability_days, created_at, last_access_at) SELECT 'ada', '第' || i, i / 40.0, i, "
+        "i / 3.0, 0.5 + i, strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || (i * i) || ' days'), "
         "CASE WHEN i % 3 = 0 THEN NULL ELSE strftime('%Y-%m-%d %H:%M:%f', 'now', "
         "'-' || i || ' days') END FROM range(40) t(i)"
     )

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 KINDS = ("episodic", "semantic", "procedural", "working")
 # A memory that stands for itself now. Expired ones are among them: they may go.
 CURRENT = """m.archived_at IS NULL AND m.superseded_by IS NULL
-  AND (m.valid_to IS NULL OR m.valid_to > :now) AND (m.valid_from IS NULL OR m.valid_from <= :now)"""
+  AND (m.valid_to IS NULL OR m.valid_to > :now)
+  AND (m.valid_from IS NULL OR m.valid_from <= :now)"""
 # What a session that goes on works with is its own affair.
 AT_WORK = """m.tier = 'working' AND EXISTS (
   SELECT 1 FROM sessions x WHERE x.session_id = m.session_id AND x.ended_at IS NULL)"""

@@ -137,8 +137,9 @@ class Run:
     def _move(self, policy: Policy, ids: list[int], reason: str | None = None) -> None:
         up = policy.action == "promote"
         below = f"{RANK.format('m.tier')} {'<' if up else '>'} {RANK.format(':tier')}"
-        self._change(f"{policy.action} to {policy.to_tier}", {"tier": policy.to_tier},
-                     MOVED.format(below), ids, reason or policy.name, tier=policy.to_tier)  # fmt: skip
+        action, columns = f"{policy.action} to {policy.to_tier}", {"tier": policy.to_tier}
+        said = reason or policy.name
+        self._change(action, columns, MOVED.format(below), ids, said, tier=policy.to_tier)
 
     def _archive(self, policy: Policy, ids: list[int], event: str) -> None:
         listed = {"ids": json.dumps(ids), "now": self.now}
