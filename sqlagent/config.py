@@ -93,6 +93,15 @@ SETTINGS: dict[str, Setting] = {
         float,
         "how long remember() knows what recall() returned, and does not keep it again; 0 is off",
     ),
+    "working_memory_limit": Setting(
+        50,
+        int,
+        "how many working memories a session keeps; the weakest beyond are promoted or archived "
+        "by the policies of 'session_end'; 0 is no limit",
+    ),
+    "maintenance": Setting(
+        False, bool, "whether CALL sync() applies the policies in memory_policies to every agent"
+    ),
     "search_alpha": Setting(0.5, float, "weight of meaning in search(), 0 words alone .. 1"),
 }
 

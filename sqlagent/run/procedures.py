@@ -115,6 +115,10 @@ def sync(connection: Connection) -> Rows:
             rows += applied(connection, AUTO_INDEXES)
     if "columns" in database.services:
         rows.append(timed("columns", lambda: int(bool(database.services["columns"].sync()))))
+    if not database.read_only:  # last: a policy that is wrong keeps nothing else from its end
+        from sqlagent.memory.tiers import due
+
+        rows += [timed(what, work) for what, work in due(database, connection.settings)]
     return rows
 
 
