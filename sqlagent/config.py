@@ -76,6 +76,11 @@ SETTINGS: dict[str, Setting] = {
     "recall_strength_weight": Setting(
         0.02, float, "how far a memory's strength may move its score, 0..1"
     ),
+    "recall_learning": Setting(
+        "on",
+        ("on", "off"),
+        "whether the weights of recall() are learnt from recall_feedback, and what was learnt used",
+    ),
     "search_alpha": Setting(0.5, float, "weight of meaning in search(), 0 words alone .. 1"),
 }
 
