@@ -38,6 +38,12 @@ Json = typing.Annotated[str, "JSON"]
 Stamp = typing.Annotated[str, "TIMESTAMP"]  # as the file keeps it
 
 
+class Later(NamedTuple):
+    """A value in a row of a table function that is made only where the statement reads it."""
+
+    make: Callable[[], Any]
+
+
 class Parameter(NamedTuple):
     """An argument of a function: its SQL name, logical type and default."""
 
@@ -56,6 +62,8 @@ class Function(NamedTuple):
 
     `call(context, *arguments)` is the body, with every parameter in order; `writes` says that it
     is a statement of the writer; `columns` are a table function's (name, logical type).
+    `after(connection, value)` gives the value in place of the body's once the transaction is
+    committed: such a function cannot run in a transaction of the user's.
     """
 
     name: str
@@ -68,6 +76,7 @@ class Function(NamedTuple):
     body_sql: str | None = None
     writes: bool = False
     deterministic: bool = True
+    after: Callable[[Any, Any], Any] | None = None
 
     @property
     def signature(self) -> str:
@@ -119,22 +128,31 @@ def _define(body: Callable[..., Any], kind: str, returns: str, **more: Any) -> F
 
 
 def scalar(
-    returns: str, *, writes: bool = False, deterministic: bool = True
+    returns: str,
+    *,
+    writes: bool = False,
+    deterministic: bool = True,
+    after: Callable[[Any, Any], Any] | None = None,
 ) -> Callable[[Callable[..., Any]], Function]:
     """Declare a scalar function; the decorated name becomes its `Function`."""
 
     def declare(body: Callable[..., Any]) -> Function:
-        return _define(body, "scalar", returns, writes=writes, deterministic=deterministic)
+        return _define(
+            body, "scalar", returns, writes=writes, deterministic=deterministic, after=after
+        )
 
     return declare
 
 
-def table(*columns: str) -> Callable[[Callable[..., Any]], Function]:
-    """Declare a table function with its columns as 'name TYPE'; its body yields tuples."""
+def table(*columns: str, writes: bool = False) -> Callable[[Callable[..., Any]], Function]:
+    """Declare a table function with its columns as 'name TYPE'; its body yields tuples.
+
+    One that `writes` runs once, with the writer, before the SELECT over its rows.
+    """
 
     def declare(body: Callable[..., Any]) -> Function:
         pairs = tuple((c.split(" ", 1)[0], c.split(" ", 1)[1]) for c in columns)
-        return _define(body, "table", "TABLE", columns=pairs)
+        return _define(body, "table", "TABLE", columns=pairs, writes=writes)
 
     return declare
 

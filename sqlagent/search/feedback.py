@@ -115,14 +115,12 @@ def feedback(database: Database) -> Feedback:
 
 def reinforce(handle: Handle) -> int:
     """Strengthen the memories that new feedback says were of use; how many rows of it there were."""
+    from sqlagent.memory.strength import use
+
     rows = handle.execute(NEW).fetchall()
     now = clock.now()
     for feedback_id, memory_id, created_at in rows:
-        handle.execute(
-            "UPDATE memories SET access_count = access_count + 1, "
-            "last_access_at = max(ifnull(last_access_at, ''), ?) WHERE memory_id = ?",
-            (min(created_at, now), memory_id),
-        )
+        use(handle, memory_id, at=min(created_at, now))
         handle.execute(
             "UPDATE recall_feedback SET reinforced_at = ? WHERE feedback_id = ?",
             (now, feedback_id),

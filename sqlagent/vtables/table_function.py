@@ -14,7 +14,7 @@ from typing import Any
 import apsw
 
 from sqlagent.errors import ProgrammingError
-from sqlagent.functions import LEFT_OUT, REQUIRED, Function, invoke
+from sqlagent.functions import LEFT_OUT, REQUIRED, Function, Later, invoke
 
 Call = Callable[[list[Any]], Iterator[tuple[Any, ...]]]
 
@@ -107,7 +107,8 @@ class Scan:
             return self.number
         if at < self.width:
             assert self.row is not None  # SQLite asks only before Eof
-            return self.row[at]
+            value = self.row[at]
+            return value.make() if type(value) is Later else value
         value = self.values[at - self.width]
         return None if value is REQUIRED else value
 
