@@ -77,7 +77,7 @@ def recall(
     Examples:
       SELECT content, score FROM recall('ada', 'where is the parcel?', k => 3);
     """
-    from sqlagent.search.ask import ask, limit, memory_weights, search, vectors_of
+    from sqlagent.search.ask import ask, limit, search, vectors_of, weights_for
 
     if kind is not None and kind not in KINDS:
         raise DataError(f"kind is one of {', '.join(KINDS)}, not {kind!r}")
@@ -97,7 +97,7 @@ def recall(
             rows = handle.execute(ALLOWED, {**named, "at": as_of})
             allowed = frozenset(r[0] for r in rows)
     fetch = vectors_of(ctx, "memory_vectors", "memory_id", asked.key.dimensions)
-    hits = search(asked, query, k, memory_weights(ctx), allowed, fetch)
+    hits = search(asked, query, k, weights_for(ctx, agent_id), allowed, fetch)
     ids = hits.ids.tolist()
     with ctx.reading() as handle:
         found = {
