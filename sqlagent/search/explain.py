@@ -43,12 +43,10 @@ def explain(context: Context, asking: Asking, memory_id: int | None) -> Iterator
         yield from placed(context, asking, found, memory_id)
     elif found is not None:
         ids = picked(context, asking, found).ids
-        yield from told(context, asking, found, found.hits, ids)
+        yield from told(context, asking, found.hits, ids)
 
 
-def told(
-    context: Context, asking: Asking, found: Answer, hits: Hits, ids: list[int]
-) -> Iterator[Row]:
+def told(context: Context, asking: Asking, hits: Hits, ids: list[int]) -> Iterator[Row]:
     """The parts of these hits, each with its sentence."""
     with context.reading() as handle:
         cursor = handle.execute(TURNS, (listed(ids),))
@@ -59,7 +57,7 @@ def told(
         if turn is None:  # deleted since
             continue
         place = places[memory_id]
-        for share in shares(hits, place, found.weights):
+        for share in shares(hits, place):
             said = sentence(share, turn, asking.query, float(hits.similarity[place]))
             yield memory_id, share.part, share.value, share.weight, share.contribution, said
 
@@ -92,7 +90,7 @@ def placed(context: Context, asking: Asking, found: Answer | None, memory_id: in
             f"its score of {score:.4g} is {least - score:.4g} lower than the {ordinal(last)}'s"
         )
     yield memory_id, "rank", float(rank), None, 0.0, reason
-    yield from told(context, asking, found, hits, [memory_id])
+    yield from told(context, asking, hits, [memory_id])
 
 
 def ordinal(n: int) -> str:

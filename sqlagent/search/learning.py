@@ -124,17 +124,11 @@ def factors(pairs: Sequence[Pairs], parts: Sequence[str]) -> dict[str, float]:
 
 
 def scaled(base: Weights, by: dict[str, float]) -> Weights:
-    """The weights with each part's multiplied."""
-    changed: dict[str, Any] = {part: grown(base, part, factor) for part, factor in by.items()}
+    """The weights with each part's multiplied, to four digits that count."""
+    changed: dict[str, Any] = {
+        part: float(f"{getattr(base, part) * factor:.4g}") for part, factor in by.items()
+    }
     return base._replace(**changed)
-
-
-def grown(base: Weights, part: str, by: float) -> float:
-    """A weight multiplied, to four digits that count."""
-    weight = float(getattr(base, part))
-    if part == "speaker":  # a factor of the score: what it adds is what is above 1
-        return float(f"{1.0 + (weight - 1.0) * by:.4g}")
-    return float(f"{weight * by:.4g}")
 
 
 def quality(question: Question, weights: Weights) -> float:
