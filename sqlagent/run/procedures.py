@@ -106,6 +106,7 @@ def sync(connection: Connection) -> Rows:
             )
 
         rows.append(timed("embeddings", embedded))
+        rows.append(timed("feedback", lambda: reinforced(connection)))
     datasets = lances(database)
     if datasets is not None and connection.settings["vector_engine"] != "memory":
         rows.append(timed("lance", datasets.sync))
@@ -120,6 +121,19 @@ def sync(connection: Connection) -> Rows:
 
         rows += [timed(what, work) for what, work in due(database, connection.settings)]
     return rows
+
+
+def reinforced(connection: Connection) -> int:
+    """Strengthen what feedback says was of use, and learn the weights of recall from it."""
+    with connection.database.read() as handle:
+        if handle.execute("SELECT 1 FROM recall_feedback LIMIT 1").fetchone() is None:
+            return 0
+    from sqlagent.context import Context
+    from sqlagent.search.feedback import feedback
+
+    return feedback(connection.database).sync(
+        Context(connection.database, connection.settings, None)
+    )
 
 
 def erased(connection: Connection) -> Rows:
