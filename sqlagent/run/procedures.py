@@ -107,6 +107,7 @@ def sync(connection: Connection) -> Rows:
 
         rows.append(timed("embeddings", embedded))
         rows.append(timed("feedback", lambda: reinforced(connection)))
+        rows.append(timed("states", lambda: cut(database)))
     datasets = lances(database)
     if datasets is not None and connection.settings["vector_engine"] != "memory":
         rows.append(timed("lance", datasets.sync))
@@ -145,6 +146,19 @@ def erased(connection: Connection) -> Rows:
         if not pending(handle):
             return []
     return [timed("erasures", lambda: int(not scrub(database, connection.timeout).left))]
+
+
+def cut(database: Database) -> int:
+    """Bring versions of states that another client wrote whole into little space; how many."""
+    from sqlagent.states.compact import cut_pending
+
+    total, after = 0, 0
+    while True:
+        count, place = database.write(lambda handle, after=after: cut_pending(handle, after))
+        total += count
+        if place is None:
+            return total
+        after = place
 
 
 def apply_advice(connection: Connection) -> Rows:
