@@ -25,11 +25,23 @@ from sqlagent.errors import DataError, ProgrammingError
 from sqlagent.values import json_text, vector_bytes
 
 REQUIRED = object()
+# An optional argument of a table function that is left out, on SQLite. It hands arguments over as
+# `hidden column = value`, and compares again itself what lies beyond the sixteenth condition: no
+# NULL is equal to anything, so the call would have no rows.
+LEFT_OUT = b"\0left out"
+LEFT_OUT_SQL = f"x'{LEFT_OUT.hex()}'"
+LEFT_OUT_FROM = 8  # parameters; a function with fewer leaves room for eight conditions
 
 # Annotations of function bodies for the logical types that Python has no class of its own for.
 Vector = typing.Annotated[bytes, "FLOAT[]"]  # float32 little-endian bytes
 Json = typing.Annotated[str, "JSON"]
 Stamp = typing.Annotated[str, "TIMESTAMP"]  # as the file keeps it
+
+
+class Later(NamedTuple):
+    """A value in a row of a table function that is made only where the statement reads it."""
+
+    make: Callable[[], Any]
 
 
 class Parameter(NamedTuple):
@@ -132,12 +144,15 @@ def scalar(
     return declare
 
 
-def table(*columns: str) -> Callable[[Callable[..., Any]], Function]:
-    """Declare a table function with its columns as 'name TYPE'; its body yields tuples."""
+def table(*columns: str, writes: bool = False) -> Callable[[Callable[..., Any]], Function]:
+    """Declare a table function with its columns as 'name TYPE'; its body yields tuples.
+
+    One that `writes` runs once, with the writer, before the SELECT over its rows.
+    """
 
     def declare(body: Callable[..., Any]) -> Function:
         pairs = tuple((c.split(" ", 1)[0], c.split(" ", 1)[1]) for c in columns)
-        return _define(body, "table", "TABLE", columns=pairs)
+        return _define(body, "table", "TABLE", columns=pairs, writes=writes)
 
     return declare
 

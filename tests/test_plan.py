@@ -24,6 +24,7 @@ from sqlagent.plan.plans import (
     Setting,
     Transaction,
     WriteCall,
+    WriteTable,
 )  # fmt: skip
 
 REMEMBER = Function(
@@ -152,8 +153,10 @@ def test_numbered_parameters():
         ("CALL rebuild('columns', ?)",
          Call("rebuild", (Argument(value="columns"), Argument(slot=0)))),
         ("CALL merge_states('x')", Call("merge_states", (Argument(value="x"), Argument()))),
-        ("SELECT * FROM merge_states('x', b => ?)",
-         Call("merge_states", (Argument(value="x"), Argument(slot=0)))),
+        ("SELECT a FROM merge_states('x', b => ?) WHERE a > ?",
+         WriteTable(
+             WriteCall("merge_states", "merge_states", (Argument(value="x"), Argument(slot=0))),
+             "SELECT a FROM ", " AS merge_states WHERE a > ?1", (1,))),
     ],
 )  # fmt: skip
 def test_statements_without_rows(sql, expected):

@@ -25,7 +25,10 @@ BEFORE = [
     "SELECT put_vector('points', 'a', [1.0, 0.0, 0.0])",
     "SELECT index_document('To install it, press reset for five seconds.', uri => 'boiler.md')",
 ]
-BEFORE_ONE = {"restore": "SELECT snapshot('ada', 'before the trip')"}
+BEFORE_ONE = {
+    "restore": "SELECT snapshot('ada', 'before the trip')",
+    "undo": "INSERT INTO sqlagent_operations (agent_id, operation) VALUES ('ada', 'forget')",
+}
 
 
 def is_named(word: str) -> bool:

@@ -21,7 +21,8 @@ def undo(ctx: Context, operation_id: int) -> int:
     Errors: "there is no operation 7", "operation 7 (forget) was undone at …".
 
     Examples:
-      SELECT operation_id, operation, created_at FROM sqlagent_operations WHERE agent_id = 'ada';
+      SELECT undo(operation_id) FROM sqlagent_operations
+      WHERE agent_id = 'ada' AND operation = 'forget' AND undone_at IS NULL;
     """
     from sqlagent.memory import operations
 

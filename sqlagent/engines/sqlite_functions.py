@@ -25,9 +25,9 @@ def ensure(handle: Handle, database: Database) -> None:
         return Context(database, settings, handle)
 
     for function in functions().values():
-        if function.kind == "table":
+        if function.kind == "table" and not function.writes:
             table_function.register(handle, function, context)
-        elif function.kind == "scalar":
+        elif function.kind != "macro":
             body = refused(function) if function.writes else called(function, context)
             handle.create_scalar_function(
                 function.name, body, deterministic=function.deterministic and not function.writes

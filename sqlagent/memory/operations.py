@@ -30,6 +30,12 @@ ROW = """
 INSERT INTO sqlagent_operation_rows (operation_id, memory_id, action, reason, before, after)
 VALUES (?, ?, ?, ?, ?, ?)
 """
+# An undone operation made this memory: it stays archived when something else is undone.
+TAKEN_BACK = """
+SELECT 1 FROM sqlagent_operation_rows r
+JOIN sqlagent_operations o ON o.operation_id = r.operation_id
+WHERE r.memory_id = ? AND r.before IS NULL AND o.undone_at IS NOT NULL
+"""
 
 
 def begin(handle: Handle, agent_id: str, operation: str, **detail: Any) -> int:
@@ -116,6 +122,10 @@ def _put_back(handle: Handle, memory_id: int, before: Any, after: Any, now: str)
         return int(handle.changes())
     was, became = json.loads(before), json.loads(after)
     names = [n for n in was if n in CHANGEABLE]
+    if was.get("archived_at", 0) is None and handle.execute(TAKEN_BACK, (memory_id,)).fetchone():
+        names.remove("archived_at")
+        if not names:
+            return 0
     sets = ", ".join(f"{n} = CASE WHEN {n} IS ? THEN ? ELSE {n} END" for n in names)
     values = [v for n in names for v in (became[n], was[n])]
     handle.execute(f"UPDATE memories SET {sets} WHERE memory_id = ?", (*values, memory_id))

@@ -18,8 +18,9 @@ from sqlagent.plan import calls
 from sqlagent.plan.attaching import attaching
 from sqlagent.plan.ddl import ddl, refuse_temporary
 from sqlagent.plan.define import copied, defined, expands
-from sqlagent.plan.plans import Explain, Lite, Plan, Script
+from sqlagent.plan.plans import Calls, Explain, Lite, Plan, Rehearsal, Script, WriteTable
 from sqlagent.plan.simple import simple, wrong
+from sqlagent.plan.write_table import write_table
 
 if TYPE_CHECKING:
     from sqlagent.catalog import Catalog
@@ -70,6 +71,8 @@ def planned(
     """The first way that fits: by tokens alone, else by the parser."""
     if tokens[0].upper == "EXPLAIN":
         return _explain(sql, tokens, catalog, settings, protected)
+    if tokens[0].upper == "PLAN" and tokens[1:]:
+        return _rehearsal(sql, tokens, catalog, settings, protected)
     refuse_temporary(sql, tokens)
     found: Any = attaching(sql, tokens)
     if found is None and any(catalog.sources):
@@ -88,7 +91,7 @@ def planned(
     if found is None and settings.get("dialect") == "sqlite":
         from sqlagent.plan.native import native
 
-        found = native(sql, tokens, catalog, settings)
+        found = write_table(sql, tokens) or native(sql, tokens, catalog, settings)
     found = found or ddl(sql, tokens, catalog)
     if tokens[0].upper == "COPY":
         from sqlagent.plan.importing import copy_from
@@ -96,6 +99,7 @@ def planned(
         found = copied(copy_from(sql, tokens, protected), sql, catalog, settings, protected)
     if found is None and not (catalog.definitions and expands(tokens, catalog)):
         found = calls.direct(sql, tokens) or _plain(sql, tokens, catalog, settings)
+    found = found or write_table(sql, tokens)
     if found is None:
         from sqlagent.plan.route import route
 
@@ -142,6 +146,27 @@ def _numbered(text: str, tokens: list[Token], start: int, end: int, numbering: N
         if token.kind == "param" and start <= token.start < end:
             text = text.replace(f"\0{token.start}\0", f"?{numbering.of[token.start]}")
     return text
+
+
+def _rehearsal(
+    sql: str,
+    tokens: list[Token],
+    catalog: Catalog,
+    settings: Mapping[str, Any],
+    protected: Protected,
+) -> Rehearsal:
+    """`PLAN statement`, of functions that write: what they would do to memories."""
+    start = tokens[1].start
+    inner_sql = " " * start + sql[start:]
+    made: Any = None
+    if tokens[1].upper in ("SELECT", "WITH", "FROM"):
+        made = planned(inner_sql, tokens[1:], catalog, settings, protected)
+    if not isinstance(made, Calls | WriteTable):
+        raise ProgrammingError(
+            "PLAN shows what a function that changes memories would do",
+            sql=sql, position=start, hint="PLAN SELECT forget('ada')",
+        )  # fmt: skip
+    return Rehearsal(made, inner_sql)
 
 
 def _explain(

@@ -186,6 +186,19 @@ class Calls(NamedTuple):
     types: tuple[str | None, ...] | None = None
 
 
+class WriteTable(NamedTuple):
+    """`SELECT … FROM merge_states(…) …`: a table function that writes, and a read over its rows.
+
+    The read's text is `before`, the rows, `after`; its parameter ?n is the user's `slots[n - 1]`.
+    """
+
+    call: WriteCall
+    before: str
+    after: str
+    slots: tuple[int | str, ...] = ()
+    why: str = "functions that write are run by the writer"
+
+
 class Fill(NamedTuple):
     """A write whose rows come from a DuckDB read: `INSERT … SELECT`, `CREATE TABLE … AS SELECT`.
 
@@ -316,6 +329,13 @@ class Explain(NamedTuple):
     analyze: bool = False
     format: str = "text"
     sql: str = ""
+
+
+class Rehearsal(NamedTuple):
+    """`PLAN SELECT forget('ada')`: what it would do to memories; `sql` is the call's own text."""
+
+    plan: Calls | WriteTable
+    sql: str
 
 
 class Define(NamedTuple):

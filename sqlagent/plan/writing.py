@@ -9,7 +9,7 @@ from sqlglot import exp
 from sqlagent.errors import NotSupportedError
 from sqlagent.functions import Function, functions
 from sqlagent.plan.calls import WHY
-from sqlagent.plan.plans import Argument, Call, Calls, WriteCall
+from sqlagent.plan.plans import Argument, Calls, WriteCall
 from sqlagent.plan.say import types
 from sqlagent.rewrite.context import Context
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlagent.plan.route import Router
 
 
-def write_calls(router: Router, tree: exp.Expr, context: Context) -> Calls | Call | None:
+def write_calls(router: Router, tree: exp.Expr, context: Context) -> Calls | None:
     """A Calls plan where outputs of `tree` are functions that write; None where none writes.
 
     Raises NotSupportedError for such a function anywhere but at the top of an output.
@@ -29,8 +29,6 @@ def write_calls(router: Router, tree: exp.Expr, context: Context) -> Calls | Cal
     ]  # fmt: skip
     if not nodes:
         return None
-    if isinstance(tree, exp.Select) and known[nodes[0].name].kind == "table":
-        return _table(router, tree, nodes[0], context)
     tops = {id(_bare(e)) for e in tree.expressions} if isinstance(tree, exp.Select) else set()
     for node in nodes:
         if id(node) not in tops:
@@ -144,18 +142,3 @@ def _argument(node: exp.Expr, inner: list[exp.Expr], router: Router) -> Argument
             return Argument(value=numbers)
     inner.append(node)
     return Argument(column=len(inner) - 1)
-
-
-def _table(router: Router, tree: exp.Select, node: exp.Anonymous, context: Context) -> Call:
-    """`SELECT * FROM merge_states(…)`: a table function that writes is a CALL."""
-    inner: list[exp.Expr] = []
-    arguments = tuple(_argument(a, inner, router) for a in node.expressions)
-    start = tree.args.get("from_")
-    alone = len(tree.expressions) == 1 and isinstance(tree.expressions[0], exp.Star)
-    more = [k for k, v in tree.args.items() if v and k not in ("expressions", "from_")]
-    if inner or not alone or more or start is None or start.this.this is not node:
-        raise NotSupportedError(
-            f"{node.name}() writes, so it stands alone", hint=f"SELECT * FROM {node.name}(…)",
-            sql=context.sql, position=context.position(node.name),
-        )  # fmt: skip
-    return Call(node.name, arguments)

@@ -30,11 +30,13 @@ from sqlagent.plan.plans import (
     Merge,
     Native,
     Plan,
+    Rehearsal,
     Remote,
     Script,
     Setting,
     Transaction,
     Typed,
+    WriteTable,
 )  # fmt: skip
 from sqlagent.run.attaching import RunAttach, RunDatabases, RunDetach, scanned
 from sqlagent.run.calls import RunCalls
@@ -147,7 +149,15 @@ def _make(database: Database, planned: Plan) -> Runner:
     if isinstance(run, Call):
         from sqlagent.run.procedures import RunCall
 
-        return RunCall(database, run)
+        return RunCall(database, run, planned.sql)
+    if isinstance(run, WriteTable):
+        from sqlagent.run.write_table import RunWriteTable
+
+        return RunWriteTable(database, run, planned.sql)
+    if isinstance(run, Rehearsal):
+        from sqlagent.run.rehearsal import RunRehearsal
+
+        return RunRehearsal(run, planned.sql)
     if isinstance(run, Attach):
         return RunAttach(run, planned.sql)
     if isinstance(run, Detach):

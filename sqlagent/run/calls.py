@@ -59,12 +59,7 @@ class RunCalls:
             inputs = read.fetchall()
 
         def work(handle: Handle) -> list[tuple[Any, ...]]:
-            if not handle.functions_ready:
-                from sqlagent.engines.sqlite_functions import ensure
-
-                ensure(handle, self.database)
-            handle.owner = connection
-            context = Context(self.database, connection.settings, handle)
+            context = context_of(self.database, connection, handle)
             return [self.row(context, row, parameters) for row in inputs]
 
         alone = self.alone is not None
@@ -88,6 +83,16 @@ class RunCalls:
             values = [value_of(a, row, parameters) for a in output.arguments]
             out.append(values[0] if body is None else self.invoke(body, context, values))
         return tuple(out)
+
+
+def context_of(database: Database, connection: Connection, handle: Handle) -> Context:
+    """What a body that writes is handed: the writer, which knows our functions."""
+    if not handle.functions_ready:
+        from sqlagent.engines.sqlite_functions import ensure
+
+        ensure(handle, database)
+    handle.owner = connection
+    return Context(database, connection.settings, handle)
 
 
 def value_of(argument: Argument, row: tuple[Any, ...], parameters: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlagent.engines.sqlite import Database, Handle, translate
 from sqlagent.errors import ProgrammingError, nearest
+from sqlagent.functions import functions
 from sqlagent.plan.plans import Call
 from sqlagent.run.calls import value_of
 
@@ -26,16 +27,24 @@ FOUND = [("name", "VARCHAR"), ("ok", "BOOLEAN"), ("detail", "VARCHAR")]
 class RunCall:
     """The runner of a CALL."""
 
-    def __init__(self, database: Database, plan: Call) -> None:
+    def __init__(self, database: Database, plan: Call, text: str) -> None:
         self.database = database
         self.plan = plan
+        self.text = text
 
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
         name = self.plan.name.lower()
+        function = functions().get(name)
+        if name not in CALLS and function is not None:
+            words = "SELECT * FROM" if function.kind == "table" else "SELECT"
+            called = self.text.lstrip()[len("CALL") :]
+            connection._run(cursor, f"{words} {called}", parameters)
+            return
         if name not in CALLS:
             raise ProgrammingError(
                 f'unknown procedure "{self.plan.name}"',
-                hint=nearest(name, CALLS) or "There are " + ", ".join(CALLS),
+                hint=nearest(name, CALLS)
+                or f"There are {', '.join(CALLS)}, and every function of sqlagent_functions.",
                 sqlstate="42883",
             )
         body, columns, wanted = CALLS[name]

@@ -19,6 +19,7 @@ from sqlagent.plan.plans import (
     Merge,
     Native,
     Remote,
+    WriteTable,
 )
 from sqlagent.values import pick
 
@@ -48,6 +49,9 @@ def steps(
         step["why"] = run.why or "functions that write run in a transaction of the writer"
         source = steps(database, connection, run.source, parameters, text) if run.source else []
         return [step, *source]
+    if isinstance(run, WriteTable):
+        step = {"engine": "sqlite", "does": "write", "functions": [run.call.function]}
+        return [step | {"why": run.why}]
     if isinstance(run, Fill):
         step = {"engine": "sqlite", "does": "write", "table": run.table}
         step["why"] = "its rows come from DuckDB"
