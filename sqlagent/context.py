@@ -17,10 +17,11 @@ class Context:
     """Handed to every function body as its first argument.
 
     `handle` is the APSW connection whose snapshot the statement sees (the writer's, in a statement
-    that writes); None on DuckDB, where `reading()` takes one from the pool.
+    that writes); None on DuckDB, where `reading()` takes one from the pool. `prepared` is what the
+    function's `prepare` gave, before the writer was taken; None where it was not run.
     """
 
-    __slots__ = ("database", "handle", "settings")
+    __slots__ = ("database", "handle", "prepared", "settings")
 
     def __init__(
         self, database: Database, settings: Mapping[str, Any], handle: Handle | None
@@ -28,6 +29,7 @@ class Context:
         self.database = database
         self.settings = settings
         self.handle = handle
+        self.prepared: Any = None
 
     def now(self) -> str:
         """The time now, as the file keeps it."""

@@ -49,7 +49,9 @@ class Function(NamedTuple):
     `body_sql`).
 
     `call(context, *arguments)` is the body, with every parameter in order; `writes` says that it
-    is a statement of the writer; `columns` are a table function's (name, logical type).
+    is a statement of the writer; `prepare(context, *arguments)` is run before the writer is taken,
+    where the statement is its own transaction; `columns` are a table function's (name, logical
+    type).
     """
 
     name: str
@@ -62,6 +64,7 @@ class Function(NamedTuple):
     body_sql: str | None = None
     writes: bool = False
     deterministic: bool = True
+    prepare: Callable[..., Any] | None = None
 
     @property
     def signature(self) -> str:
@@ -113,12 +116,18 @@ def _define(body: Callable[..., Any], kind: str, returns: str, **more: Any) -> F
 
 
 def scalar(
-    returns: str, *, writes: bool = False, deterministic: bool = True
+    returns: str,
+    *,
+    writes: bool = False,
+    deterministic: bool = True,
+    prepare: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[..., Any]], Function]:
     """Declare a scalar function; the decorated name becomes its `Function`."""
 
     def declare(body: Callable[..., Any]) -> Function:
-        return _define(body, "scalar", returns, writes=writes, deterministic=deterministic)
+        return _define(
+            body, "scalar", returns, writes=writes, deterministic=deterministic, prepare=prepare
+        )
 
     return declare
 
@@ -166,8 +175,13 @@ def bind(function: Function, positional: list[Any], named: dict[str, Any]) -> li
     return [bound.get(name, REQUIRED) for name in names]
 
 
-def invoke(function: Function, context: Any, values: list[Any] | tuple[Any, ...]) -> Any:
-    """Run the body with one value a parameter, checked and in its type.
+def invoke(
+    function: Function,
+    context: Any,
+    values: list[Any] | tuple[Any, ...],
+    call: Callable[..., Any] | None = None,
+) -> Any:
+    """Run the body (or `call`) with one value a parameter, checked and in its type.
 
     REQUIRED and, for an optional parameter, None stand for its default. Returns None without a call
     where a required value is None. Raises DataError for a value that cannot be.
@@ -181,8 +195,9 @@ def invoke(function: Function, context: Any, values: list[Any] | tuple[Any, ...]
         else:
             check = CHECKS.get(kind)
             ready.append(value if check is None else check(value, name))
-    assert function.call is not None  # macros are inlined, never invoked
-    return function.call(context, *ready)
+    body = function.call if call is None else call
+    assert body is not None  # macros are inlined, never invoked
+    return body(context, *ready)
 
 
 def complete(function: Function, values: tuple[Any, ...]) -> list[Any]:
