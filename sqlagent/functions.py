@@ -25,11 +25,23 @@ from sqlagent.errors import DataError, ProgrammingError
 from sqlagent.values import json_text, vector_bytes
 
 REQUIRED = object()
+# An optional argument of a table function that is left out, on SQLite. It hands arguments over as
+# `hidden column = value`, and compares again itself what lies beyond the sixteenth condition: no
+# NULL is equal to anything, so the call would have no rows.
+LEFT_OUT = b"\0left out"
+LEFT_OUT_SQL = f"x'{LEFT_OUT.hex()}'"
+LEFT_OUT_FROM = 8  # parameters; a function with fewer leaves room for eight conditions
 
 # Annotations of function bodies for the logical types that Python has no class of its own for.
 Vector = typing.Annotated[bytes, "FLOAT[]"]  # float32 little-endian bytes
 Json = typing.Annotated[str, "JSON"]
 Stamp = typing.Annotated[str, "TIMESTAMP"]  # as the file keeps it
+
+
+class Later(NamedTuple):
+    """A value in a row of a table function that is made only where the statement reads it."""
+
+    make: Callable[[], Any]
 
 
 class Parameter(NamedTuple):
@@ -51,7 +63,8 @@ class Function(NamedTuple):
     `call(context, *arguments)` is the body, with every parameter in order; `writes` says that it
     is a statement of the writer; `prepare(context, *arguments)` is run before the writer is taken,
     where the statement is its own transaction; `columns` are a table function's (name, logical
-    type).
+    type). `after(connection, value)` gives the value in place of the body's once the transaction is
+    committed: such a function cannot run in a transaction of the user's.
     """
 
     name: str
@@ -65,6 +78,7 @@ class Function(NamedTuple):
     writes: bool = False
     deterministic: bool = True
     prepare: Callable[..., Any] | None = None
+    after: Callable[[Any, Any], Any] | None = None
 
     @property
     def signature(self) -> str:
@@ -121,12 +135,19 @@ def scalar(
     writes: bool = False,
     deterministic: bool = True,
     prepare: Callable[..., Any] | None = None,
+    after: Callable[[Any, Any], Any] | None = None,
 ) -> Callable[[Callable[..., Any]], Function]:
     """Declare a scalar function; the decorated name becomes its `Function`."""
 
     def declare(body: Callable[..., Any]) -> Function:
         return _define(
-            body, "scalar", returns, writes=writes, deterministic=deterministic, prepare=prepare
+            body,
+            "scalar",
+            returns,
+            writes=writes,
+            deterministic=deterministic,
+            prepare=prepare,
+            after=after,
         )
 
     return declare

@@ -41,6 +41,7 @@ SURFACE = {
     "sqlagent_operation_rows": "operation_id memory_id action reason before after",
     "memory_sources": "memory_id source_memory_id document_id position session_id turn",
     "memory_links": "memory_id related_id relation weight",
+    "sqlagent_erasures": "erasure_id scope subject counts hash pending erased_at finished_at",
     "memory_policies": "name event action to_tier condition priority enabled",
 }
 

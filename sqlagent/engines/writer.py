@@ -234,11 +234,13 @@ class Writer:
             self._wake_next()
             raise translate(error) from None
 
-    def hold_bare(self) -> Handle:
+    def hold_bare(self, timeout: float | None = None) -> Handle:
         """Take the writer without beginning a transaction; `let_go` gives it back."""
-        if not self._writing.acquire(timeout=self.timeout):
-            raise BusyError(f"the writer was busy for {self.timeout:g} s")
+        wait = self.timeout if timeout is None else timeout
+        if not self._writing.acquire(timeout=wait):
+            raise BusyError(f"the writer was busy for {wait:g} s")
         try:
+            self._busy.timeout = wait
             return self.writer()
         except BaseException:
             self.let_go()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # The columns that an operation may change: never what was said, or by whom.
 CHANGEABLE = (
     "tier", "importance", "pinned", "stability_days", "expires_at", "valid_from", "valid_to",
-    "superseded_by", "archived_at", "kind", "access_count", "last_access_at",
+    "superseded_by", "archived_at", "kind", "access_count", "last_access_at", "massed",
 )  # fmt: skip
 BEGIN = """
 INSERT INTO sqlagent_operations (agent_id, operation, detail, created_at) VALUES (?, ?, ?, ?)
@@ -36,6 +36,12 @@ VALUES (?, ?, ?, ?, ?, ?)
 SOURCES_GONE = """
 DELETE FROM memory_sources WHERE operation_id = ?1 AND memory_id NOT IN (
   SELECT memory_id FROM sqlagent_operation_rows WHERE operation_id = ?1 AND before IS NULL)
+"""
+# An undone operation made this memory: it stays archived when something else is undone.
+TAKEN_BACK = """
+SELECT 1 FROM sqlagent_operation_rows r
+JOIN sqlagent_operations o ON o.operation_id = r.operation_id
+WHERE r.memory_id = ? AND r.before IS NULL AND o.undone_at IS NOT NULL
 """
 
 
@@ -125,6 +131,10 @@ def _put_back(handle: Handle, memory_id: int, before: Any, after: Any, now: str)
         return int(handle.changes())
     was, became = json.loads(before), json.loads(after)
     names = [n for n in was if n in CHANGEABLE]
+    if was.get("archived_at", 0) is None and handle.execute(TAKEN_BACK, (memory_id,)).fetchone():
+        names.remove("archived_at")
+        if not names:
+            return 0
     sets = ", ".join(f"{n} = CASE WHEN {n} IS ? THEN ? ELSE {n} END" for n in names)
     values = [v for n in names for v in (became[n], was[n])]
     handle.execute(f"UPDATE memories SET {sets} WHERE memory_id = ?", (*values, memory_id))

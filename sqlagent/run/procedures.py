@@ -75,6 +75,7 @@ def sync(connection: Connection) -> Rows:
     database = connection.database
     rows = []
     if not database.read_only:
+        rows += erased(connection)
         from sqlagent.sync.documents import chunk_pending
 
         def chunked() -> int:
@@ -107,6 +108,17 @@ def sync(connection: Connection) -> Rows:
     if "columns" in database.services:
         rows.append(timed("columns", lambda: int(bool(database.services["columns"].sync()))))
     return rows
+
+
+def erased(connection: Connection) -> Rows:
+    """Finish the erasures of which something is pending; a row where there were some."""
+    from sqlagent.sync.scrub import pending, scrub
+
+    database = connection.database
+    with database.read() as handle:
+        if not pending(handle):
+            return []
+    return [timed("erasures", lambda: int(not scrub(database, connection.timeout).left))]
 
 
 def apply_advice(connection: Connection) -> Rows:

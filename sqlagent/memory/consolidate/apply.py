@@ -31,9 +31,11 @@ INSERT INTO memories (agent_id, kind, tier, content, importance, emotion, stabil
   created_at, expires_at, valid_from, valid_to, speaker, source, user_id, metadata)
 VALUES (?, 'semantic', 'long_term', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+COUNT_MAX = (1 << 63) - 1
 # What the memory that stays gets of those that go: the most of one, the sum of another.
 INHERITED: dict[str, Callable[[list[Any]], Any]] = {
-    "importance": max, "stability_days": max, "access_count": sum, "last_access_at": max,
+    "importance": max, "stability_days": max, "massed": sum, "last_access_at": max,
+    "access_count": lambda counts: min(sum(counts), COUNT_MAX),
 }  # fmt: skip
 
 

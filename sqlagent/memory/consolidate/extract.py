@@ -13,9 +13,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from sqlagent.memory import duplicates
 from sqlagent.memory.consolidate.episodes import Cluster, terms
 from sqlagent.memory.consolidate.rows import Memory
-from sqlagent.memory.consolidate.texts import sentences, words
+from sqlagent.memory.consolidate.texts import sentences
 
 TERMS_MIN: Final = 2  # that a sentence tells, or it says nothing
 SUPPORT: Final = 0.5  # how much of what it tells the others must tell too
@@ -79,7 +80,7 @@ def shared(members: Sequence[Memory]) -> dict[str, float]:
     """Which share of the episodes has each word, numbers and days among them."""
     often: dict[str, int] = {}
     for memory in members:
-        for word in {*words(memory.content), *terms(memory.content)}:
+        for word in {*duplicates.read(memory.content).units, *terms(memory.content)}:
             often[word] = often.get(word, 0) + 1
     return {word: n / len(members) for word, n in often.items()}
 
@@ -101,7 +102,7 @@ def judged(
     support = sum(shares.get(t, 0.0) for t in told) / len(told)
     if support < SUPPORT:
         return None
-    own = sum(1 for w in set(words(text)) if shares.get(w, 0.0) < alone)
+    own = sum(1 for w in set(duplicates.read(text).units) if shares.get(w, 0.0) < alone)
     return Sentence(memory, start, end - start, round(nearness(text, centroid) - OWN * own, 6))
 
 

@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
+from sqlagent.memory import duplicates
 from sqlagent.memory.consolidate.rows import Memory
 from sqlagent.memory.consolidate.texts import WORDS_MAX, Said, deictic, said, turns
 
@@ -42,12 +43,10 @@ class Group(NamedTuple):
 
 def merges(memories: Iterable[Memory], similarity: float) -> list[Merge]:
     """What goes into what, by the memory that stays; no memory goes into one that goes."""
-    groups: dict[tuple[Any, ...], dict[tuple[str, ...], Group]] = defaultdict(dict)
+    groups: dict[tuple[Any, ...], dict[tuple[object, ...], Group]] = defaultdict(dict)
     for memory in memories:
         text = said(memory.content)
-        form = text.hard if len(text.hard) <= WORDS_MAX else (text.folded,)
-        if similarity == 1.0:
-            form = (text.folded,)
+        form = (text.read.fold,) if similarity == 1.0 else text.form
         day = memory.created_at[:10] if deictic(memory.content) else None
         group = groups[*memory.key, day].setdefault(form, Group(text, []))
         group.members.append(memory)
@@ -84,17 +83,22 @@ def moved(heads: list[Group]) -> list[Group]:
     swim"."""
     low, high = MOVED_WORDS
     out: dict[tuple[str, ...], Group] = {}
+    alone: list[Group] = []
     for group in heads:
         hard = group.said.hard
-        if low <= len(hard) <= high:
-            hard = min(hard[i:] + hard[:i] for i in range(len(hard)))
-        known = out.get(hard)
-        if known is None:
-            out[hard] = group
-        else:
-            first, second = sorted((known, group), key=lambda g: rank(g.members[0]), reverse=True)
-            out[hard] = Group(first.said, first.members + second.members)
-    return list(out.values())
+        if not low <= len(hard) <= high:
+            alone.append(group)
+            continue
+        circle = min(hard[i:] + hard[:i] for i in range(len(hard)))
+        known = out.setdefault(circle, group)
+        if known is group:
+            continue
+        if duplicates.apart(known.said.read, group.said.read):
+            alone.append(group)
+            continue
+        first, second = sorted((known, group), key=lambda g: rank(g.members[0]), reverse=True)
+        out[circle] = Group(first.said, first.members + second.members)
+    return [*out.values(), *alone]
 
 
 def within(heads: Iterable[Group]) -> list[Merge]:
@@ -111,7 +115,9 @@ def into(group: Group, stays: Memory, share: float) -> list[Merge]:
             continue
         text = said(memory.content)
         same = MOVED if text.hard != kept.hard and share == 1.0 else SAME_WORDS
-        degree = 1.0 if text.folded == kept.folded else same * share
+        if duplicates.apart(text.read, kept.read):
+            continue
+        degree = 1.0 if text.read.fold == kept.read.fold else same * share
         out.append(Merge(memory, stays, round(degree, 4)))
     return out
 
@@ -189,7 +195,9 @@ def containing(heads: list[Group], similarity: float) -> dict[int, list[int]]:
 def says(long: Said, short: Said) -> bool:
     """Whether a text says what a shorter one does: its words in order, more that turn nothing."""
     more = extra(long.hard, short.hard)
-    return more is not None and not any(turns(w) or w in long.names for w in more)
+    if more is None or any(map(turns, more)):
+        return False
+    return not duplicates.apart(long.read, short.read)
 
 
 def extra(long: Sequence[str], short: Sequence[str]) -> list[str] | None:

@@ -14,8 +14,8 @@ KINDS = ("episodic", "semantic", "procedural")
 LENGTH_MAX = 20_000  # characters; a longer text is a document, and is left as it is
 
 # What is true and recalled now. What belongs to a session's working memory is the session's.
-# `rests`: a live memory was made from it, so it stays; `told`: the semantic one that consolidating made
-# it a source of.
+# `rests`: a live memory was made from it, so it stays; `told`: the semantic one that consolidating
+# made it a source of.
 LIVE = f"""
 m.archived_at IS NULL AND m.superseded_by IS NULL AND m.kind <> 'working' AND m.tier <> 'working'
   AND (m.valid_from IS NULL OR m.valid_from <= :now) AND (m.valid_to IS NULL OR m.valid_to > :now)
@@ -24,7 +24,7 @@ m.archived_at IS NULL AND m.superseded_by IS NULL AND m.kind <> 'working' AND m.
 COLUMNS = f"""
 m.memory_id, m.content, m.kind, m.user_id, m.speaker, m.session_id, m.created_at, m.valid_to,
 m.expires_at, m.pinned, m.importance, m.emotion, m.stability_days, m.access_count,
-m.last_access_at, m.source,
+m.massed, m.last_access_at, m.source,
 EXISTS (SELECT 1 FROM memory_sources r JOIN memories d ON d.memory_id = r.memory_id
   WHERE r.source_memory_id = m.memory_id AND d.archived_at IS NULL AND d.superseded_by IS NULL),
 (SELECT min(r.memory_id) FROM memory_sources r JOIN memories d ON d.memory_id = r.memory_id
@@ -60,6 +60,7 @@ class Memory(NamedTuple):
     emotion: float
     stability_days: float
     access_count: int
+    massed: float
     last_access_at: str | None
     source: str | None
     rests: bool

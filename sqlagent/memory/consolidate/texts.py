@@ -2,30 +2,20 @@
 
 Nothing here understands a text. So whatever could make a difference counts: a number, a name, a
 preposition, a negation, the order of the words. Only case, punctuation, spaces and a few words that
-change no fact are passed over.
+change no fact are passed over; `sqlagent.memory.duplicates` reads a text so, for every new one too.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import Final, NamedTuple
 
+from sqlagent.memory import duplicates
+from sqlagent.memory.duplicates import Reading
+
 CJK: Final = "\u2e80"
-_WORD: Final = re.compile(r"(?:(?<!\w)[-\u2212])?\d+(?:[.,:/-]\d+)*%?|[^\W\d_]+|[?$€£¥%+=<>#&@~^]")
-_SHORT: Final = {  # contractions, as they are left after the apostrophe is gone
-    "dont": "do not", "doesnt": "does not", "didnt": "did not", "isnt": "is not",
-    "arent": "are not", "wasnt": "was not", "werent": "were not", "cant": "can not",
-    "cannot": "can not", "couldnt": "could not", "wont": "will not", "wouldnt": "would not",
-    "shouldnt": "should not", "hasnt": "has not", "havent": "have not", "hadnt": "had not",
-    "mustnt": "must not", "im": "i am", "ive": "i have", "youre": "you are", "theyre": "they are",
-    "thats": "that is", "lets": "let us", "whats": "what is",
-}  # fmt: skip
-_APOSTROPHE: Final = re.compile(r"(?<=\w)['\u2019\u02bc](?=\w)")
-_SOFT: Final = """
-    a an the my our this that very really quite just simply so well oh hey wow please also too
-    indeed actually basically is am are s
-    的 啊 呀 哦 嗯 呢 嘛 ね よ"""
+# Words that a sentence may have or lack and still say the same, beside those that are not read.
+_SOFT: Final = "my our this too also simply wow so is am are s 的 啊 呀 哦 嗯 呢 嘛 ね よ"
 _TURNS: Final = """
     no not never nor none nothing nobody neither without except unless if but only hardly barely
     almost nearly stop stopped quit former formerly maybe perhaps might may could would should
@@ -33,7 +23,6 @@ _TURNS: Final = """
     instead against deny denied refuse refused fail failed cancel cancelled canceled
     不 没 沒 未 无 無 非 别 別 莫 勿 否 除 若 假 如 戒 停 曾 前 可 能 或 也 又 再 才 只 仅
     一 二 两 兩 三 四 五 六 七 八 九 十 百 千 万 萬 亿 億 半 年 月 日 号 時 时 周 週 星 期"""
-# Words that a sentence may have or lack and still say the same.
 SOFT: Final = frozenset(_SOFT.split())
 # Words that must not be the difference between two texts, however long these are.
 TURNS: Final = frozenset(_TURNS.split())
@@ -44,59 +33,23 @@ WORDS_MAX: Final = 400  # of a text are compared; a longer one only with its lik
 
 
 class Said(NamedTuple):
-    """A text as it is compared: `folded` without case, punctuation and spaces, `hard` the words
-    that count, in order, `names` those of them that stand capitalised within a sentence."""
+    """A text as it is compared: as it was read, and its words that count, in order."""
 
-    folded: str
+    read: Reading
     hard: tuple[str, ...]
-    names: frozenset[str]
 
-
-def words(text: str) -> list[str]:
-    """The words of a text, folded, in order; each CJK character is one, a number is one with its
-    points, signs and per cent."""
-    text = _APOSTROPHE.sub("", unicodedata.normalize("NFKC", text)).casefold()
-    out: list[str] = []
-    for word in _WORD.findall(text):
-        if word[0].isdigit():
-            out.append(word)
-        elif word in _SHORT:
-            out.extend(_SHORT[word].split())
-        elif max(word) < CJK:
-            out.append(word)
-        else:
-            out.extend(_cut(word))
-    return out
-
-
-def _cut(word: str) -> list[str]:
-    out, latin = [], ""
-    for char in word:
-        if char < CJK:
-            latin += char
-            continue
-        if latin:
-            out.append(latin)
-            latin = ""
-        out.append(char)
-    return [*out, latin] if latin else out
+    @property
+    def form(self) -> tuple[object, ...]:
+        """What is equal in texts that say the same."""
+        if len(self.hard) > WORDS_MAX:
+            return (self.read.fold,)
+        return self.hard, self.read.hard, self.read.fold.endswith("?")
 
 
 def said(text: str) -> Said:
-    """A text as it is compared."""
-    found = words(text)
-    hard = tuple(w for w in found if w not in SOFT)
-    return Said("".join(found), hard or tuple(found), names(text))
-
-
-_NAME: Final = re.compile(r"(?<=[^\W\d_,;:)] )[^\W\d_]\w*")
-
-
-def names(text: str) -> frozenset[str]:
-    """Words that begin with a capital after a small word: names, weekdays, months, products."""
-    return frozenset(
-        w.casefold() for w in _NAME.findall(text) if w[0].isupper() and w.casefold() != "i"
-    )
+    """A text as it is compared; of one that is all marks its letters as they are."""
+    read = duplicates.read(text)
+    return Said(read, tuple(u for u in read.units if u not in SOFT) or (read.fold or text,))
 
 
 # Words that mean another day whenever they are said.
