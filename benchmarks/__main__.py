@@ -22,7 +22,7 @@ from benchmarks.table import show
 FIGURES = (
     "startup", "point_read", "save", "clients", "remember", "recall",
     "crowd", "nearest", "resident", "freshness", "aggregate", "tpch", "imports", "routing",
-    "cross_join", "sqllogic", "columns_table", "materialized", "planning",
+    "cross_join", "sqllogic", "columns_table", "materialized", "planning", "consolidate",
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parent.parent
 
