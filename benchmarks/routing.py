@@ -28,7 +28,7 @@ FIRST, RUNS = 20, 60
 TURN = 50  # statements of one route before the next has its turn
 KEPT = 1000  # rows of an answer that are compared; of a longer one the first
 ROUTES = ("auto", "sqlite", "duckdb")
-# DuckDB's threads look for more work for a while after a statement: that is no cost of the next one,
+# DuckDB's threads look for more work for a while after a statement: no cost of the next one,
 # and only the routes that use DuckDB would pay it.
 SETTLE_S = 0.003
 

@@ -111,6 +111,37 @@ SETTINGS: dict[str, Setting] = {
     "recall_recency_weight": Setting(
         0.0, float, "weight of being new: halved with each 30 days; harms questions about history"
     ),
+    "recall_learning": Setting(
+        "on",
+        ("on", "off"),
+        "whether the weights of recall() are learnt from recall_feedback, and what was learnt used",
+    ),
+    "remember_duplicates": Setting(
+        "strengthen",
+        ("strengthen", "near", "keep"),
+        "what remember() does with what is known: 'strengthen' what says the same but for case and "
+        "punctuation; 'near' also what nearly does; 'keep' each as a memory of its own",
+    ),
+    "remember_guard": Setting(
+        "note",
+        ("note", "refuse", "off"),
+        "what remember() does with a text that looks like a secret or an injected instruction: "
+        "'note' keeps it and notes it in memory_guards, 'refuse' is an error",
+    ),
+    "recall_loop_minutes": Setting(
+        10.0,
+        float,
+        "how long remember() knows what recall() returned, and does not keep it again; 0 is off",
+    ),
+    "working_memory_limit": Setting(
+        50,
+        int,
+        "how many working memories a session keeps; the weakest beyond are promoted or archived "
+        "by the policies of 'session_end'; 0 is no limit",
+    ),
+    "maintenance": Setting(
+        False, bool, "whether CALL sync() applies the policies in memory_policies to every agent"
+    ),
     "search_alpha": Setting(0.5, float, "weight of meaning in search(), 0 words alone .. 1"),
 }
 

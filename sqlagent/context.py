@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlagent import clock
 
 if TYPE_CHECKING:
+    from sqlagent.connection import Connection
     from sqlagent.engines.sqlite import Database, Handle
 
 
@@ -17,17 +18,23 @@ class Context:
     """Handed to every function body as its first argument.
 
     `handle` is the APSW connection whose snapshot the statement sees (the writer's, in a statement
-    that writes); None on DuckDB, where `reading()` takes one from the pool.
+    that writes); None on DuckDB, where `reading()` takes one from the pool. `connection` is there for
+    a function that waits, to be ended with it.
     """
 
-    __slots__ = ("database", "handle", "settings")
+    __slots__ = ("connection", "database", "handle", "settings")
 
     def __init__(
-        self, database: Database, settings: Mapping[str, Any], handle: Handle | None
+        self,
+        database: Database,
+        settings: Mapping[str, Any],
+        handle: Handle | None,
+        connection: Connection | None = None,
     ) -> None:
         self.database = database
         self.settings = settings
         self.handle = handle
+        self.connection = connection
 
     def now(self) -> str:
         """The time now, as the file keeps it."""

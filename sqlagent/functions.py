@@ -25,11 +25,23 @@ from sqlagent.errors import DataError, ProgrammingError
 from sqlagent.values import json_text, vector_bytes
 
 REQUIRED = object()
+# An optional argument of a table function that is left out, on SQLite. It hands arguments over as
+# `hidden column = value`, and compares again itself what lies beyond the sixteenth condition: no
+# NULL is equal to anything, so the call would have no rows.
+LEFT_OUT = b"\0left out"
+LEFT_OUT_SQL = f"x'{LEFT_OUT.hex()}'"
+LEFT_OUT_FROM = 8  # parameters; a function with fewer leaves room for eight conditions
 
 # Annotations of function bodies for the logical types that Python has no class of its own for.
 Vector = typing.Annotated[bytes, "FLOAT[]"]  # float32 little-endian bytes
 Json = typing.Annotated[str, "JSON"]
 Stamp = typing.Annotated[str, "TIMESTAMP"]  # as the file keeps it
+
+
+class Later(NamedTuple):
+    """A value in a row of a table function that is made only where the statement reads it."""
+
+    make: Callable[[], Any]
 
 
 class Parameter(NamedTuple):
@@ -49,7 +61,10 @@ class Function(NamedTuple):
     `body_sql`).
 
     `call(context, *arguments)` is the body, with every parameter in order; `writes` says that it
-    is a statement of the writer; `columns` are a table function's (name, logical type).
+    is a statement of the writer, `waits` that it takes as long as it takes, with no connection;
+    `columns` are a table function's (name, logical type).
+    `after(connection, value)` gives the value in place of the body's once the transaction is
+    committed: such a function cannot run in a transaction of the user's.
     """
 
     name: str
@@ -62,6 +77,13 @@ class Function(NamedTuple):
     body_sql: str | None = None
     writes: bool = False
     deterministic: bool = True
+    after: Callable[[Any, Any], Any] | None = None
+    waits: bool = False
+
+    @property
+    def apart(self) -> bool:
+        """Whether it runs by itself, never within a read: it writes, or waits and holds nothing."""
+        return self.writes or self.waits
 
     @property
     def signature(self) -> str:
@@ -113,25 +135,34 @@ def _define(body: Callable[..., Any], kind: str, returns: str, **more: Any) -> F
 
 
 def scalar(
-    returns: str, *, writes: bool = False, deterministic: bool = True
+    returns: str,
+    *,
+    writes: bool = False,
+    deterministic: bool = True,
+    after: Callable[[Any, Any], Any] | None = None,
 ) -> Callable[[Callable[..., Any]], Function]:
     """Declare a scalar function; the decorated name becomes its `Function`."""
 
     def declare(body: Callable[..., Any]) -> Function:
-        return _define(body, "scalar", returns, writes=writes, deterministic=deterministic)
+        return _define(
+            body, "scalar", returns, writes=writes, deterministic=deterministic, after=after
+        )
 
     return declare
 
 
-def table(*columns: str, writes: bool = False) -> Callable[[Callable[..., Any]], Function]:
+def table(
+    *columns: str, writes: bool = False, waits: bool = False
+) -> Callable[[Callable[..., Any]], Function]:
     """Declare a table function with its columns as 'name TYPE'; its body yields tuples.
 
-    One that `writes` runs once, with the writer, before the SELECT over its rows.
+    One that `writes` runs once, with the writer, before the SELECT over its rows; so does one that
+    `waits`, but with no connection at all.
     """
 
     def declare(body: Callable[..., Any]) -> Function:
         pairs = tuple((c.split(" ", 1)[0], c.split(" ", 1)[1]) for c in columns)
-        return _define(body, "table", "TABLE", columns=pairs, writes=writes)
+        return _define(body, "table", "TABLE", columns=pairs, writes=writes, waits=waits)
 
     return declare
 

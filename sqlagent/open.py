@@ -14,6 +14,7 @@ from sqlagent.errors import MigrationError, OperationalError
 
 if TYPE_CHECKING:
     from sqlagent.connection import Connection
+    from sqlagent.engines.sqlite import Database
 
 _hooked = False
 
@@ -57,6 +58,18 @@ def prepare(connection: Connection) -> None:
             raise translate(error) from None
         finally:
             database.give_back(handle)
+    if not database.read_only:
+        _go_on(database)
+
+
+def _go_on(database: Database) -> None:
+    """Finish what a process that died was erasing, as far as that needs no waiting."""
+    with database.read() as handle:
+        left = handle.execute("SELECT 1 FROM sqlagent_erasures WHERE finished_at IS NULL").get
+    if left:
+        from sqlagent.sync.scrub import scrub
+
+        scrub(database, 0.0)
 
 
 def _is_current(handle: Handle) -> bool:

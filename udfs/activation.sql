@@ -18,7 +18,7 @@ CREATE MACRO activation(access_count, age_days, last_access_days, d := 0.5) AS
   ln(pow(CASE WHEN last_access_days < 1.0 / 86400 THEN 1.0 / 86400 ELSE last_access_days * 1.0 END, -d)
     + CASE WHEN access_count <= 1 THEN 0.0
       WHEN age_days - last_access_days < 1e-6 * (1.0 / 86400 + last_access_days) OR age_days <= 1.0 / 86400
-      THEN (access_count - 1) * (1.0 - d)
+      THEN (access_count - 1)
         * pow(CASE WHEN last_access_days < 1.0 / 86400 THEN 1.0 / 86400 ELSE last_access_days * 1.0 END, -d)
       ELSE (access_count - 1)
         * (pow(age_days * 1.0, 1.0 - d)

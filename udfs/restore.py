@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from sqlagent.udfs.save_state import save
-
 from sqlagent.context import Context
 from sqlagent.errors import ProgrammingError
 from sqlagent.functions import scalar
+from sqlagent.states import read, store
 
 HELD = """
-SELECT v.agent_id, v.state_type, v.session_id, v.data, v.metadata, v.checksum
-FROM snapshots s JOIN snapshot_versions h ON h.snapshot_id = s.snapshot_id
-  JOIN state_versions v ON v.version_id = h.version_id
-WHERE s.agent_id = ? AND s.name = ?
+SELECT h.version_id FROM snapshots s JOIN snapshot_versions h ON h.snapshot_id = s.snapshot_id
+WHERE s.agent_id = ? AND s.name = ? ORDER BY h.version_id
 """
 
 
@@ -27,7 +24,10 @@ def restore(ctx: Context, agent_id: str, name: str) -> int:
 
     Returns: how many states were restored. States that came after the snapshot stay as they are.
 
-    Errors: "agent ada has no snapshot "good"".
+    Errors: "agent ada has no snapshot "good"", "version 3 of the state context of agent ada is
+      damaged" (nothing is restored then).
+
+    Cost: that of reading each version, and of a row of states; of the history nothing is copied.
 
     Examples:
       SELECT restore('ada', 'before the trip');
@@ -43,6 +43,10 @@ def restore(ctx: Context, agent_id: str, name: str) -> int:
             hint=f"It has {known}" if known else "SELECT snapshot(agent_id, name) makes one.",
             sqlstate="42704",
         )
-    for row in rows:
-        save(handle, row)
+    for (version_id,) in rows:
+        version = read.one(handle, read.KNOWN, (version_id,))
+        assert version is not None  # a foreign key holds it
+        store.save(
+            handle, version.key, read.text(handle, version), version.metadata, version.blocks
+        )
     return len(rows)

@@ -8,13 +8,13 @@ from sqlagent.functions import scalar
 
 TAKE = """
 INSERT INTO snapshot_versions (snapshot_id, version_id)
-SELECT ?1, v.version_id FROM states s JOIN state_versions v
+SELECT ?1, v.version_id FROM states s JOIN sqlagent_state_versions v
   ON v.agent_id = s.agent_id AND v.state_type = s.state_type
   AND ifnull(v.session_id, '') = ifnull(s.session_id, '') AND v.version = s.version
 WHERE s.agent_id = ?2
 """
 MARK = """
-UPDATE state_versions SET snapshot_name = ?2
+UPDATE sqlagent_state_versions SET snapshot_name = ?2
 WHERE version_id IN (SELECT version_id FROM snapshot_versions WHERE snapshot_id = ?1)
 """
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlagent.context import Context
 from sqlagent.functions import Stamp, table
+from sqlagent.states import read
 
 STATE_COLUMNS = (
     "version_id BIGINT",
@@ -21,15 +22,6 @@ STATE_COLUMNS = (
     "metadata JSON",
     "data JSON",
 )
-NAMES = ", ".join("v." + c.split(" ")[0] for c in STATE_COLUMNS)
-AT = f"""
-SELECT {NAMES} FROM state_versions v
-WHERE v.agent_id = ?1 AND (?3 IS NULL OR v.state_type = ?3) AND v.created_at <= ?2
-  AND v.version = (SELECT max(w.version) FROM state_versions w
-    WHERE w.agent_id = v.agent_id AND w.state_type = v.state_type
-      AND ifnull(w.session_id, '') = ifnull(v.session_id, '') AND w.created_at <= ?2)
-ORDER BY v.state_type, v.session_id
-"""
 
 
 @table(*STATE_COLUMNS)
@@ -46,8 +38,16 @@ def state_at(
     Returns: the columns of state_versions. No rows where there was none yet, for an unknown agent,
     and where agent_id or at is NULL.
 
+    Errors: "version 3 of the state context of agent ada is damaged" where its data are not those
+      that were saved, by their checksum.
+
+    Cost: a search among the versions of each state, and its parts: 2 ms for a state of 1 MB.
+
     Examples:
       SELECT data FROM state_at('ada', '2030-01-01', state_type => 'context');
     """
     with ctx.reading() as handle:
-        yield from handle.execute(AT, (agent_id, at, state_type)).fetchall()
+        for key in list(read.keys(handle, agent_id, state_type)):
+            version = read.at(handle, key, at)
+            if version is not None:
+                yield (*version[:-1], read.text(handle, version))

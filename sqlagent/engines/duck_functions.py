@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from sqlagent.engines import duck_sqlite
 from sqlagent.engines.duck_errors import remember
-from sqlagent.functions import Function, complete, invoke
+from sqlagent.functions import Function, Later, complete, invoke
 from sqlagent.sync.log import quoted
 from sqlagent.values import stored
 
@@ -29,7 +29,7 @@ def register(
     """Make our functions known to the instance of `cursor`; macros are inlined elsewhere."""
     duck_sqlite.register(cursor, _values)
     for function in functions.values():
-        if function.writes or function.kind == "macro":
+        if function.apart or function.kind == "macro":
             continue
         if function.kind == "table":
             _table(cursor, function, context)
@@ -128,6 +128,8 @@ def _given(value: Any) -> Any:
 
 def _returned(value: Any, kind: str) -> Any:
     """A value of a body as Arrow takes it for a logical type."""
+    if type(value) is Later:
+        value = value.make()
     if value is None or not isinstance(value, str | bytes | int):
         return value
     if kind == "TIMESTAMP" and isinstance(value, str):

@@ -24,6 +24,8 @@ COLLATED = "SELECT name FROM sqlite_master WHERE type = 'table' AND instr(upper(
 NAMES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
 # What the file keeps as text or bytes, and we know to be more.
 VECTORS = {"vectors", "memory_vectors", "chunk_vectors"}
+# A column of a view that is an expression declares nothing.
+EXPRESSIONS = {("state_versions", "data"): "JSON TEXT"}
 
 
 def version(handle: Handle) -> int:
@@ -60,11 +62,12 @@ def _table(name: str, rows: list[tuple[object, ...]], collated: bool) -> Table:
     kind, without_rowid = str(rows[0][1]), bool(rows[0][2])
     columns = tuple(
         Column(
-            str(r[3]), column_type(name, str(r[3]), r[4]), bool(r[5]) or bool(r[6]), str(r[4] or "")
+            str(r[3]), column_type(name, str(r[3]), r[4]), bool(r[5]) or bool(r[6]),
+            EXPRESSIONS.get((name, str(r[3])), str(r[4] or "")),
         )
         for r in rows
         if r[7] != 1
-    )
+    )  # fmt: skip
     keys = [r for r in rows if r[6]]
     key: str | None = "rowid"
     if kind == "view" or without_rowid:
@@ -77,6 +80,7 @@ def _table(name: str, rows: list[tuple[object, ...]], collated: bool) -> Table:
 
 def column_type(table: str | None, column: str | None, declared: object) -> str | None:
     """The logical type of a table's column, by what it declares; None for an expression's."""
+    declared = EXPRESSIONS.get((table or "", column or ""), declared)
     kind = logical(str(declared) if declared else None)
     return "FLOAT[]" if kind == "BLOB" and column == "vector" and table in VECTORS else kind
 

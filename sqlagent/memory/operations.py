@@ -30,6 +30,12 @@ ROW = """
 INSERT INTO sqlagent_operation_rows (operation_id, memory_id, action, reason, before, after)
 VALUES (?, ?, ?, ?, ?, ?)
 """
+# An undone operation made this memory: it stays archived when something else is undone.
+TAKEN_BACK = """
+SELECT 1 FROM sqlagent_operation_rows r
+JOIN sqlagent_operations o ON o.operation_id = r.operation_id
+WHERE r.memory_id = ? AND r.before IS NULL AND o.undone_at IS NOT NULL
+"""
 
 
 def begin(handle: Handle, agent_id: str, operation: str, **detail: Any) -> int:
@@ -66,6 +72,39 @@ def change(
         handle.execute(ROW, (operation_id, memory_id, action, reason, before, after))
         handle.execute(write, (*columns.values(), memory_id))
         count += 1
+    return count
+
+
+def change_all(
+    handle: Handle,
+    operation_id: int,
+    action: str,
+    columns: Mapping[str, Any],
+    chosen: str,
+    values: Mapping[str, Any],
+) -> int:
+    """As `change`, for the rows (memory_id, reason) of the query `chosen`, in two statements.
+
+    `values` are the named parameters of the query, whose text is the caller's own.
+    """
+    names = list(columns)
+    if unknown := set(names) - set(CHANGEABLE):
+        raise ValueError(f"an operation changes {', '.join(CHANGEABLE)}, not {unknown}")
+    after = json.dumps(dict(columns), ensure_ascii=False)
+    before = ", ".join(f"'{name}', m.{name}" for name in names)
+    handle.execute(
+        f"INSERT INTO sqlagent_operation_rows "
+        f"SELECT :_operation, c.memory_id, :_action, c.reason, json_object({before}), :_after "
+        f"FROM ({chosen}) c JOIN memories m ON m.memory_id = c.memory_id",
+        {**values, "_operation": operation_id, "_action": action, "_after": after},
+    )
+    count = int(handle.changes())
+    handle.execute(
+        f"UPDATE memories SET {', '.join(f'{n} = ?' for n in names)} WHERE memory_id IN (SELECT "
+        "memory_id FROM sqlagent_operation_rows WHERE operation_id = ? AND action = ? "
+        "AND after = ?)",
+        (*columns.values(), operation_id, action, after),
+    )
     return count
 
 
@@ -116,6 +155,10 @@ def _put_back(handle: Handle, memory_id: int, before: Any, after: Any, now: str)
         return int(handle.changes())
     was, became = json.loads(before), json.loads(after)
     names = [n for n in was if n in CHANGEABLE]
+    if was.get("archived_at", 0) is None and handle.execute(TAKEN_BACK, (memory_id,)).fetchone():
+        names.remove("archived_at")
+        if not names:
+            return 0
     sets = ", ".join(f"{n} = CASE WHEN {n} IS ? THEN ? ELSE {n} END" for n in names)
     values = [v for n in names for v in (became[n], was[n])]
     handle.execute(f"UPDATE memories SET {sets} WHERE memory_id = ?", (*values, memory_id))

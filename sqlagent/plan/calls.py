@@ -132,7 +132,7 @@ def in_place(sql: str, tokens: list[Token], place: int, in_from: bool) -> TableC
     """
     head = tokens[place]
     function = is_function(head.name)
-    if function is None or function.writes or function.kind != ("table" if in_from else "scalar"):
+    if function is None or function.apart or function.kind != ("table" if in_from else "scalar"):
         return None
     if function.kind == "scalar" and function.returns not in ("BIGINT", "DOUBLE", "VARCHAR"):
         return None
@@ -158,11 +158,30 @@ def in_place(sql: str, tokens: list[Token], place: int, in_from: bool) -> TableC
         at += tokens[at].text == ","
     found = bind_at(function, positional, named, sql, head.start)
     texts = ["NULL" if a is None else a for a in found]
+    if function.kind == "table":
+        texts = given_to_table(function, texts)
     if at >= len(tokens) or tokens[at].text != ")":
         return None
     start, end = head.start, tokens[at].start + 1
     edit = (start, end, f"{function.name}({', '.join(texts)})")
     return TableCall(at + 1, [edit], function.columns if in_from else None)
+
+
+def given_to_table(function: Function, texts: list[str]) -> list[str]:
+    """The arguments of a table function as SQLite has to be told; see functions.LEFT_OUT."""
+    from sqlagent.functions import LEFT_OUT_FROM, LEFT_OUT_SQL
+
+    if len(texts) <= LEFT_OUT_FROM:
+        return texts
+    required = sum(p.required for p in function.parameters)
+    while len(texts) > required and texts[-1] == "NULL":
+        texts = texts[:-1]
+    for place in range(LEFT_OUT_FROM, len(texts)):
+        if texts[place] == "NULL":
+            texts[place] = LEFT_OUT_SQL
+        elif texts[place].startswith("\0"):  # a parameter
+            texts[place] = f"ifnull({texts[place]}, {LEFT_OUT_SQL})"
+    return texts
 
 
 def _argument(tokens: list[Token]) -> str | None:

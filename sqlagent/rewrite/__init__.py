@@ -15,6 +15,7 @@ from sqlagent.rewrite.files import files
 from sqlagent.rewrite.inner_names import inner_names
 from sqlagent.rewrite.joined import joined
 from sqlagent.rewrite.json_paths import json_paths
+from sqlagent.rewrite.left_out import left_out
 from sqlagent.rewrite.macros import macros
 from sqlagent.rewrite.matching import matching
 from sqlagent.rewrite.mixed import mixed
@@ -39,6 +40,7 @@ TO_SQLITE = (
     nulls,
     checked,
     joined,
+    left_out,
 )
 TO_DUCKDB = (views, vectors, division, matching, times, spellings)
 

@@ -9,6 +9,28 @@ from sqlagent.errors import ProgrammingError
 from sqlagent.parse.lexer import lex
 from sqlagent.rewrite.context import Context
 
+# `state_versions` puts texts together as only SQLite can: this is the same over DuckDB's columns.
+STATE_VERSIONS = """
+SELECT v.version_id, v.agent_id, v.session_id, v.state_type, v.version, v.parent_version,
+  v.snapshot_name, v.checksum, v.created_at, v.metadata,
+  CASE WHEN v.blocks IS NULL THEN v.data ELSE t.data::JSON END AS data
+FROM sqlagent_state_versions AS v LEFT JOIN (
+  SELECT l.version_id, string_agg(p.text, '' ORDER BY l.n, e.n) AS data
+  FROM (SELECT version_id, unnest(from_json(blocks, '["BIGINT"]')) AS block_id,
+      unnest(range(json_array_length(blocks)::BIGINT)) AS n
+    FROM sqlagent_state_versions WHERE blocks IS NOT NULL) AS l
+  JOIN (SELECT block_id, unnest(from_json(parts, '["BIGINT"]')) AS part_id,
+      unnest(range(json_array_length(parts)::BIGINT)) AS n
+    FROM sqlagent_state_blocks) AS e ON e.block_id = l.block_id
+  JOIN sqlagent_state_parts AS p ON p.part_id = e.part_id
+  GROUP BY l.version_id) AS t ON t.version_id = v.version_id
+"""
+WITHOUT_DATA = """
+SELECT version_id, agent_id, session_id, state_type, version, parent_version, snapshot_name, checksum,
+  created_at, metadata, NULL AS data
+FROM sqlagent_state_versions
+"""
+
 
 def views(tree: exp.Expr, context: Context) -> exp.Expr:
     """Every view as a subquery; its text is SQLite's, and may name other views."""
@@ -22,7 +44,10 @@ def views(tree: exp.Expr, context: Context) -> exp.Expr:
         if not found:
             break
         for node in found:
-            inner = _select(node.name, context)
+            if node.name.lower() == "state_versions":
+                inner = _state_versions(tree)
+            else:
+                inner = _select(node.name, context)
             if inner is None:
                 return tree
             alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(node.name))
@@ -37,6 +62,16 @@ def views(tree: exp.Expr, context: Context) -> exp.Expr:
             context.changed = True
         context.names.read(tree)
     return tree
+
+
+def _state_versions(tree: exp.Expr) -> exp.Expr:
+    """The view's SELECT for DuckDB; nothing is put together for a statement that reads no data."""
+    from sqlglot import parse_one
+
+    wanted = any(i.name.lower() == "data" for i in tree.find_all(exp.Identifier)) or any(
+        not isinstance(star.parent, exp.Count) for star in tree.find_all(exp.Star)
+    )
+    return parse_one(STATE_VERSIONS if wanted else WITHOUT_DATA, dialect="duckdb")
 
 
 def _select(name: str, context: Context) -> exp.Expr | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlagent.context import Context
 from sqlagent.engines.sqlite import Database, Handle
-from sqlagent.errors import InterfaceError
+from sqlagent.errors import InterfaceError, ProgrammingError
 from sqlagent.plan.plans import Argument, Calls, Plan
 from sqlagent.run.writing import outdated, writing
 
@@ -37,7 +37,15 @@ class RunCalls:
 
         self.source = None if plan.source is None else make(database, Plan(text, plan.source))
 
+        self.alone = next((b.name for b in self.bodies if b is not None and b.after), None)
+
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
+        if self.alone is not None and connection.txn is not None:
+            raise ProgrammingError(
+                f"{self.alone}() cannot run in a transaction",
+                hint="COMMIT first.",
+                sqlstate="25001",
+            )
         if self.source is None:
             inputs: list[Any] = [()]
         else:
@@ -54,10 +62,20 @@ class RunCalls:
             context = context_of(self.database, connection, handle)
             return [self.row(context, row, parameters) for row in inputs]
 
-        rows = writing(connection, work, self.text, several=True)
+        alone = self.alone is not None
+        rows = writing(connection, work, self.text, several=True, alone=alone)
+        if alone:
+            rows = [self.finished(connection, row) for row in rows]
         cursor._columns = self.columns
         cursor._iter = iter(rows)
         cursor.rowcount = len(rows)
+
+    def finished(self, connection: Connection, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The values of a row after the commit."""
+        return tuple(
+            value if body is None or body.after is None else body.after(connection, value)
+            for body, value in zip(self.bodies, row, strict=True)
+        )
 
     def row(self, context: Context, row: tuple[Any, ...], parameters: Any) -> tuple[Any, ...]:
         out = []

@@ -19,11 +19,13 @@ def writing(
     text: str | None,
     *,
     several: bool = False,
+    alone: bool = False,
 ) -> Any:
-    """Run a write: in the open transaction, or durably by itself. `several`: undone as one."""
+    """Run a write: in the open transaction, or durably by itself. `several`: undone as one;
+    `alone`: in a transaction of its own, which is over then."""
     try:
         if connection.txn is None:
-            if connection.autocommit:
+            if connection.autocommit or alone:
 
                 def bounded(handle: Handle) -> Any:
                     with limited(connection, handle):

@@ -101,11 +101,6 @@ def memory_weights(context: Context) -> Weights:
     return MEMORIES._replace(**{part: float(w) for part, w in known.items() if w is not None})
 
 
-def weights_for(context: Context, agent_id: str) -> Weights:
-    """The weights with which this agent's memories are ranked."""
-    return memory_weights(context)
-
-
 def search(asked: Asked, query: str, k: int, weights: Weights, allowed: Any, fetch: Any) -> Hits:
     """The hits of a question."""
     return asked.scope.search(Query(query, asked.vector, k, allowed, weights), fetch)

@@ -28,7 +28,9 @@ class Key(NamedTuple):
         return self.kind.rsplit(" ", 1)[-1]
 
 
-LIVE = """m.archived_at IS NULL AND m.superseded_by IS NULL
+# What takes a memory's place may begin to hold only later: until then the memory does.
+LIVE = """m.archived_at IS NULL AND (m.superseded_by IS NULL OR m.valid_to > :now AND EXISTS (
+    SELECT 1 FROM memories n WHERE n.memory_id = m.superseded_by AND n.valid_from > :now))
   AND (m.valid_to IS NULL OR m.valid_to > :now) AND (m.valid_from IS NULL OR m.valid_from <= :now)
   AND (m.expires_at IS NULL OR m.expires_at > :now)"""
 

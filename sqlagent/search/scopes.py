@@ -82,12 +82,18 @@ class Scopes:
             "SELECT tbl, pk, scope FROM sqlagent_change_log WHERE seq > ? AND seq <= ?",
             (self.seq, high),
         ):
-            for key in self.by_scope.get((tbl, scope), ()):
+            if pk is None:
+                continue  # "read the whole table again": its rows were told one by one as well
+            for key in self.concerned(tbl, scope):
                 self.entries[key].dirty.add(pk)
-            if scope is not None:
-                for key in self.by_scope.get((tbl, None), ()):
-                    self.entries[key].dirty.add(pk)
         self.seq = high
+
+    def concerned(self, tbl: str, scope: str | None) -> list[Key]:
+        """The indexes that hold rows of a scope; all of the table where the log does not say which:
+        the name of what was erased goes from it."""
+        if scope is None:
+            return [k for (name, _), keys in self.by_scope.items() if name == tbl for k in keys]
+        return [*self.by_scope.get((tbl, scope), ()), *self.by_scope.get((tbl, None), ())]
 
     def fresh(self, handle: Handle, key: Key, now: str) -> Entry:
         """The entry of a key, built or brought up to the handle's snapshot."""

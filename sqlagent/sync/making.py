@@ -18,6 +18,7 @@ from sqlagent.sync import build, delta, log
 from sqlagent.sync.columns import NotColumnar, Shape, describe, quoted
 from sqlagent.sync.delta import Replica, Unsound
 from sqlagent.sync.ready import Ready
+from sqlagent.sync.scrub import erased_since
 from sqlagent.sync.snapshot import ROWS_MIN, Snapshots, identity
 
 if TYPE_CHECKING:
@@ -177,6 +178,8 @@ class Maker:
                 proof = identity(reader, replica.shape, replica.seq)
         if proof is not None:
             self.snapshots.save(self._cursor, replica.shape, replica.physical, proof, replica.seq)
+            if erased_since(reader, replica.seq):  # in between: the folder may be clean already
+                self.snapshots.drop(replica.shape.name)
 
 
 def end(reader: Handle) -> None:

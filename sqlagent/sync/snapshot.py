@@ -124,6 +124,11 @@ class Snapshots:
         for path in self._all():
             _remove(path)
 
+    def drop(self, table: str) -> None:
+        """Remove the snapshots of a table."""
+        for path in self._of(table):
+            _remove(path)
+
     def tidy(self) -> None:
         """Remove temporary files of processes that died."""
         for path in self._all():

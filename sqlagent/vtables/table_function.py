@@ -14,7 +14,7 @@ from typing import Any
 import apsw
 
 from sqlagent.errors import ProgrammingError
-from sqlagent.functions import REQUIRED, Function, invoke
+from sqlagent.functions import LEFT_OUT, REQUIRED, Function, Later, invoke
 
 Call = Callable[[list[Any]], Iterator[tuple[Any, ...]]]
 
@@ -90,7 +90,8 @@ class Scan:
         for at, value in zip((name or "").split(",") if name else (), arguments, strict=True):
             values[int(at)] = value
         self.values = values
-        self.rows = iter(invoke(function, self.module.context(), values) or ())
+        given = [REQUIRED if value == LEFT_OUT else value for value in values]
+        self.rows = iter(invoke(function, self.module.context(), given) or ())
         self.number = -1
         self.Next()
 
@@ -106,7 +107,8 @@ class Scan:
             return self.number
         if at < self.width:
             assert self.row is not None  # SQLite asks only before Eof
-            return self.row[at]
+            value = self.row[at]
+            return value.make() if type(value) is Later else value
         value = self.values[at - self.width]
         return None if value is REQUIRED else value
 

@@ -1,0 +1,282 @@
+"""How a version is written: what is long in parts that it shares with the version before it.
+
+`save` is a save_state, restore or merge; `tree` gives the parts of any version, cutting one that a
+client which is not ours wrote whole. Everything runs with the writer, inside its transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isqrt
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlagent import clock
+from sqlagent.states import read
+from sqlagent.states.read import Key, Version
+
+if TYPE_CHECKING:
+    from sqlagent.engines.sqlite import Handle
+    from sqlagent.states.cut import Kept
+
+WHOLE_MAX = 4096  # bytes: what is not longer is kept whole, as in the index of the migration
+BLOCK_MIN = 16  # parts of a block, about the square root of all
+
+# Two statements rather than an upsert, which would check the JSON twice.
+NEXT = """
+UPDATE states SET data = ?4, metadata = ?5, checksum = ?6,
+  created_at = strftime('%Y-%m-%d %H:%M:%f', 'now'), version = version + 1
+WHERE agent_id = ?1 AND state_type = ?2 AND ifnull(session_id, '') = ifnull(?3, '')
+RETURNING version
+"""
+FIRST = """
+INSERT INTO states (agent_id, state_type, session_id, data, metadata, checksum)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+"""
+NUMBER = """
+SELECT version FROM states
+WHERE agent_id = ?1 AND state_type = ?2 AND ifnull(session_id, '') = ifnull(?3, '')
+"""
+CURRENT = """
+SELECT state_id, version, checksum, data FROM states
+WHERE agent_id = ?1 AND state_type = ?2 AND ifnull(session_id, '') = ifnull(?3, '')
+"""
+REPLACE = """
+UPDATE states SET data = ?2, metadata = ?3, checksum = ?4, created_at = ?5, version = ?6
+WHERE state_id = ?1
+"""
+INSERT = """
+INSERT INTO states (agent_id, state_type, session_id, data, metadata, checksum, created_at, version)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
+AGENT = """
+INSERT INTO agents (agent_id) SELECT ?1
+WHERE NOT EXISTS (SELECT 1 FROM agents WHERE agent_id = ?1)
+"""
+VERSION = """
+INSERT INTO sqlagent_state_versions (agent_id, state_type, session_id, version, parent_version,
+  checksum, created_at, metadata, data, blocks, back)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+CUT = "UPDATE sqlagent_state_versions SET data = 'null', blocks = ?2 WHERE version_id = ?1"
+BLOCKS = """
+SELECT k.block_id, k.parts, k.sizes FROM json_each(?) AS b
+  CROSS JOIN sqlagent_state_blocks AS k ON k.block_id = b.value
+ORDER BY b.key
+"""
+LAST_PART = "SELECT ifnull(max(part_id), 0) FROM sqlagent_state_parts"
+LAST_BLOCK = "SELECT ifnull(max(block_id), 0) FROM sqlagent_state_blocks"
+NEW_PART = "INSERT INTO sqlagent_state_parts (part_id, text) VALUES (?, ?)"
+NEW_BLOCK = "INSERT INTO sqlagent_state_blocks (block_id, bytes, parts, sizes) VALUES (?, ?, ?, ?)"
+SAVING = "INSERT OR REPLACE INTO sqlagent_meta VALUES ('saving', '1')"
+SAVED = "DELETE FROM sqlagent_meta WHERE name = 'saving'"
+
+
+class Tree(NamedTuple):
+    """The parts of a text in their order, with their sizes in bytes, by blocks of `counts` parts."""
+
+    blocks: list[int]
+    counts: list[int]
+    parts: list[int]
+    sizes: list[int]
+
+
+EMPTY = Tree([], [], [], [])
+
+
+def save(
+    handle: Handle, key: Key, data: str, metadata: str | None, blocks: str | None = None
+) -> int:
+    """The next version of a state, in `states` and in the history; returns its number.
+
+    `blocks` are those of a version that has the same data, where there is one.
+    """
+    encoded = data.encode()
+    checksum = read.digest(encoded)
+    if len(encoded) <= WHOLE_MAX:
+        return save_whole(handle, key, data, metadata, checksum)
+    current = handle.execute(CURRENT, key).fetchone()
+    last = read.newest(handle, key)
+    if current is not None and (last is None or last.version != current[1]):
+        # Its number is not that of the newest version: the triggers know what to make of it.
+        return save_whole(handle, key, data, metadata, checksum)
+    if blocks is None:
+        old, known = b"", EMPTY
+        if last is not None:
+            same = current is not None and current[2] is not None and current[2] == last.checksum
+            old, known = tree(handle, last, current[3] if same else None)
+        blocks = grown(handle, known, old, encoded)
+    now = clock.now()
+    number = 1 if last is None else last.version + 1
+    add(handle, key, number, checksum, now, metadata, ("null", blocks), last)
+    if current is not None:
+        handle.execute(REPLACE, (current[0], data, metadata, checksum, now, number))
+    else:
+        insert(handle, key, data, metadata, checksum, now, number)
+    return number
+
+
+def save_whole(handle: Handle, key: Key, data: str, metadata: str | None, checksum: str) -> int:
+    """As `save`, by the triggers of `states` alone."""
+    values = (*key, data, metadata, checksum)
+    saved = handle.execute(NEXT, values).fetchall()
+    if not saved:  # the trigger numbers it, after any that were deleted
+        handle.execute(FIRST, values)
+        saved = handle.execute(NUMBER, key).fetchall()
+    return int(saved[0][0])
+
+
+def add(
+    handle: Handle,
+    key: Key,
+    number: int,
+    checksum: str | None,
+    now: str,
+    metadata: str | None,
+    kept: tuple[str, str | None],
+    last: Version | None,
+) -> int:
+    """A row of the history; `kept` is (data, blocks). Returns its version_id."""
+    back = 1 if last is not None and last.created_at > now else None
+    parent = None if last is None else last.version
+    handle.execute(
+        VERSION, (*key, number, parent, checksum, now, metadata, *kept, back)
+    )  # fmt: skip
+    return int(handle.last_insert_rowid())
+
+
+def insert(
+    handle: Handle, key: Key, data: str, metadata: str | None, checksum: str | None, now: str,
+    number: int,
+) -> None:  # fmt: skip
+    """A row of `states` whose version is in the history already."""
+    handle.execute(SAVING)
+    handle.execute(INSERT, (*key, data, metadata, checksum, now, number))
+    handle.execute(SAVED)
+    handle.execute(AGENT, (key.agent_id,))
+
+
+def tree(
+    handle: Handle,
+    version: Version,
+    data: str | None = None,
+    known: tuple[bytes, Tree] | None = None,
+) -> tuple[bytes, Tree]:
+    """The bytes and parts of a version (`data`, where they are known already); one that is kept
+    whole and is long is cut, against the version before it (`known`, where it is). Nothing, where
+    it is damaged or short.
+    """
+    if data is None:
+        data = read.unproved(handle, version)
+        if data is None or not read.proved(version, data):
+            return b"", EMPTY
+    encoded = data.encode("utf-8", "surrogatepass")
+    if version.blocks is not None:
+        return encoded, load(handle, version.blocks)
+    if len(encoded) <= WHOLE_MAX:
+        return b"", EMPTY
+    if known is None:
+        before = read.numbered(handle, version.key, version.version - 1)
+        fits = before is not None and before.blocks is not None
+        known = tree(handle, before) if fits and before is not None else (b"", EMPTY)
+    blocks = grown(handle, known[1], known[0], encoded)
+    handle.execute(CUT, (version.version_id, blocks))
+    return encoded, load(handle, blocks)
+
+
+def load(handle: Handle, blocks: str) -> Tree:
+    """The parts that a version's list of blocks names."""
+    import json
+
+    rows = handle.execute(BLOCKS, (blocks,)).fetchall()
+    parts: list[list[int]] = json.loads(f"[{','.join(row[1] for row in rows)}]")
+    sizes: list[list[int]] = json.loads(f"[{','.join(row[2] for row in rows)}]")
+    return Tree(
+        [row[0] for row in rows], list(map(len, parts)),
+        [p for block in parts for p in block], [s for block in sizes for s in block],
+    )  # fmt: skip
+
+
+def grown(handle: Handle, known: Tree, old: bytes, new: bytes) -> str:
+    """Write what `new` has beyond `old`, whose parts are `known`; returns its list of blocks."""
+    from sqlagent.states.cut import Kept, cut, matching
+
+    if sum(known.sizes) != len(old):  # a block is gone: what is left of it is no help
+        known, old = EMPTY, b""
+    next_part = handle.execute(LAST_PART).fetchone()[0] + 1
+    fresh: list[tuple[int, str]] = []
+    pieces: list[tuple[list[int], list[int], Kept | None]] = []
+    for piece in matching(old, known.sizes, new):
+        if isinstance(piece, Kept):
+            span = slice(piece.first, piece.last)
+            pieces.append((known.parts[span], known.sizes[span], piece))
+            continue
+        texts = cut(new[piece.start : piece.end])
+        numbers = list(range(next_part + len(fresh), next_part + len(fresh) + len(texts)))
+        fresh += zip(numbers, (t.decode("utf-8", "surrogatepass") for t in texts), strict=True)
+        pieces.append((numbers, list(map(len, texts)), None))
+    handle.executemany(NEW_PART, fresh)
+    return "[" + ",".join(map(str, _blocks(handle, known, pieces))) + "]"
+
+
+def _blocks(
+    handle: Handle, known: Tree, pieces: Sequence[tuple[list[int], list[int], Kept | None]]
+) -> list[int]:
+    """The blocks that hold these parts: those of `known` that are kept whole, and new ones."""
+    size = max(BLOCK_MIN, isqrt(sum(len(numbers) for numbers, _, _ in pieces)))
+    places: dict[int, int] = {}  # the first part of each old block → its place in the list
+    place = 0
+    for number, count in enumerate(known.counts):
+        places[place] = number
+        place += count
+    groups: list[Any] = []  # an old block's place, or a list of (part, size) for new ones
+    for numbers, sizes, kept in pieces:
+        at = 0
+        while at < len(numbers):
+            block = None if kept is None else places.get(kept.first + at)
+            if block is not None and at + known.counts[block] <= len(numbers):
+                groups.append(block)
+                at += known.counts[block]
+                continue
+            if not groups or isinstance(groups[-1], int):
+                groups.append([])
+            groups[-1].append((numbers[at], sizes[at]))
+            at += 1
+    # A few new parts between old blocks join the block before them, so that no short ones pile up.
+    starts = {number: first for first, number in places.items()}
+    joined: list[Any] = []
+    for group in groups:
+        if (
+            isinstance(group, list)
+            and len(group) < size // 4
+            and joined
+            and isinstance(joined[-1], int)
+        ):
+            number = joined.pop()
+            span = slice(starts[number], starts[number] + known.counts[number])
+            group = [*zip(known.parts[span], known.sizes[span], strict=True), *group]
+            if joined and isinstance(joined[-1], list):
+                group = joined.pop() + group
+        joined.append(group)
+    next_block = handle.execute(LAST_BLOCK).fetchone()[0] + 1
+    found: list[int] = []
+    rows = []
+    for group in joined:
+        if isinstance(group, int):
+            found.append(known.blocks[group])
+            continue
+        pieces_of = max(
+            1, -(-len(group) // (2 * size)) if len(group) <= 2 * size else len(group) // size
+        )
+        step = -(-len(group) // pieces_of)
+        for first in range(0, len(group), step):
+            some = group[first : first + step]
+            numbers, sizes = [p for p, _ in some], [s for _, s in some]
+            rows.append((next_block, sum(sizes), _list(numbers), _list(sizes)))
+            found.append(next_block)
+            next_block += 1
+    handle.executemany(NEW_BLOCK, rows)
+    return found
+
+
+def _list(numbers: Sequence[int]) -> str:
+    return "[" + ",".join(map(str, numbers)) + "]"
