@@ -18,11 +18,12 @@ class Context:
     """Handed to every function body as its first argument.
 
     `handle` is the APSW connection whose snapshot the statement sees (the writer's, in a statement
-    that writes); None on DuckDB, where `reading()` takes one from the pool. `connection` is there for
-    a function that waits, to be ended with it.
+    that writes); None on DuckDB, where `reading()` takes one from the pool. `connection` is there
+    for a function that waits, to be ended with it. `prepared` is what the function's `prepare`
+    gave, before the writer was taken; None where it was not run.
     """
 
-    __slots__ = ("connection", "database", "handle", "settings")
+    __slots__ = ("connection", "database", "handle", "prepared", "settings")
 
     def __init__(
         self,
@@ -35,6 +36,7 @@ class Context:
         self.settings = settings
         self.handle = handle
         self.connection = connection
+        self.prepared: Any = None
 
     def now(self) -> str:
         """The time now, as the file keeps it."""

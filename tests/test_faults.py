@@ -24,7 +24,7 @@ PREPARE = [
     "SELECT snapshot('ada', 'first')",
     "SELECT save_state('ada', '{\"step\": 2}')",
     "SELECT save_state('eve', '{\"step\": 3}')",
-    "SELECT index_document('A zebrawort grows in the north. 龘霸也在那里。', uri => 'z.md')",
+    "SELECT index_document('A quagmarsh lies in the north. 沼泽在北方。', uri => 'z.md')",
 ]
 OPERATIONS = {
     "remember": ["SELECT remember('ada', 'A new thing 新的事', embedding => [1, 2, 3])"],
@@ -108,7 +108,7 @@ def test_an_operation_with_every_fault(
 
 def test_what_is_half_done_is_found(prepared: Path, tmp_path: Path) -> None:
     two = ["UPDATE agents SET metadata = '{}'", "UPDATE sessions SET metadata = '{}'"]
-    with pytest.raises(AssertionError, match="(agents|sessions) has"):
+    with pytest.raises(AssertionError, match=r"(agents|sessions) has"):
         survey(prepared, two, tmp_path)
 
 

@@ -178,7 +178,8 @@ def test_a_fork_has_every_type_and_session(words: sqlagent.Connection) -> None:
     save(words, "ada", {"t": "x" * 6000}, "task_state")
     words.execute("SELECT save_state('ada', '[7]', session_id => 's', metadata => '{\"by\": 1}')")
     assert one(words, "SELECT fork('ada', 'eve')") == 3
-    sql = "SELECT state_type, session_id, version, metadata, data, checksum FROM {} WHERE agent_id = ?"
+    columns = "state_type, session_id, version, metadata, data, checksum"
+    sql = f"SELECT {columns} FROM {{}} WHERE agent_id = ?"
     rows = words.execute(sql.format("states"), ("eve",)).fetchall()
     assert rows == words.execute(sql.format("states"), ("ada",)).fetchall()
     assert rows == words.execute(sql.format("state_versions"), ("eve",)).fetchall()
@@ -206,7 +207,9 @@ def test_a_fork_is_refused(words: sqlagent.Connection) -> None:
 
 
 def test_a_fork_as_of_a_time_is_of_deleted_states_too(words: sqlagent.Connection) -> None:
-    words.execute("INSERT INTO states (agent_id, data, created_at) VALUES ('ada', '1', '2026-01-01')")
+    words.execute(
+        "INSERT INTO states (agent_id, data, created_at) VALUES ('ada', '1', '2026-01-01')"
+    )
     words.execute("UPDATE states SET data = '2', created_at = '2026-02-01'")
     words.execute("DELETE FROM states")
     assert one(words, "SELECT fork('ada', 'eve', as_of => '2026-01-15')") == 1
@@ -251,7 +254,13 @@ def test_changes_of_both_sides_are_kept(forked: sqlagent.Connection) -> None:
     save(forked, "ada", {**BASE, "items": [9], "new": 1})
     save(forked, "eve", {**BASE, "who": {"name": "Eve", "city": "Paris"}, "名": "值"})
     assert merge(forked, "ada", "eve") == []
-    wanted = {"plan": "ship", "items": [9], "who": {"name": "Eve", "city": "Paris"}, "new": 1, "名": "值"}
+    wanted = {
+        "plan": "ship",
+        "items": [9],
+        "who": {"name": "Eve", "city": "Paris"},
+        "new": 1,
+        "名": "值",
+    }
     assert state(forked, "ada") == wanted
     assert one(forked, "SELECT version FROM states WHERE agent_id = 'ada'") == 3
     # Again: nothing is new. The other way: all of it is, and none of it is a conflict.

@@ -1,4 +1,4 @@
-"""Versions of long states: in little space, each what was saved, whoever wrote it; damage is named."""
+"""Versions of long states: in little space, each as it was saved, whoever wrote it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import random
 import subprocess
 from collections.abc import Callable, Iterator
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,16 @@ def large(rng: random.Random, keys: int = 120, size: int = 300) -> dict[str, str
 
 PIECES = st.lists(
     st.sampled_from(
-        ["a" * 450 + ",", "b" * 500 + ",", "中文" * 100, "x,", "é" * 300, "q" * 5000, "😀" * 150, "{"]
+        [
+            "a" * 450 + ",",
+            "b" * 500 + ",",
+            "中文" * 100,
+            "x,",
+            "é" * 300,
+            "q" * 5000,
+            "😀" * 150,
+            "{",
+        ]
     ),
     max_size=12,
 )
@@ -79,7 +88,12 @@ def test_a_changed_value_is_one_part() -> None:
     rng = random.Random(1)
     state = {f"key{n}": "".join(rng.choices(LETTERS, k=1000)) for n in range(200)}
     old = json.dumps(state).encode()
-    for change in ({"key77": "z" * 1000}, {"key0": "short"}, {"key199": "y" * 2000}, {"more": "x" * 900}):
+    for change in (
+        {"key77": "z" * 1000},
+        {"key0": "short"},
+        {"key199": "y" * 2000},
+        {"more": "x" * 900},
+    ):
         new = json.dumps({**state, **change}).encode()
         parts = cut(old)
         fresh = [p for p in matching(old, list(map(len, parts)), new) if not isinstance(p, Kept)]
@@ -93,9 +107,7 @@ def test_what_moved_is_found_again() -> None:
     sizes = list(map(len, cut(old)))
     for new in (elements[5:], ["new" * 100, *elements], [*elements[:30], *elements[40:]]):
         text = json.dumps(new).encode()
-        fresh = sum(
-            p.end - p.start for p in matching(old, sizes, text) if not isinstance(p, Kept)
-        )
+        fresh = sum(p.end - p.start for p in matching(old, sizes, text) if not isinstance(p, Kept))
         assert fresh < 4000
 
 
@@ -131,7 +143,9 @@ def test_every_version_comes_back_to_the_byte(
             text = json.dumps(state, ensure_ascii=ascii)
             words.execute("SELECT save_state('eddie', ?)", (text,))
             saved.append(text)
-        found = "SELECT data, checksum FROM state_versions WHERE agent_id = 'eddie' ORDER BY version"
+        found = (
+            "SELECT data, checksum FROM state_versions WHERE agent_id = 'eddie' ORDER BY version"
+        )
         sums = [hashlib.sha256(text.encode()).hexdigest() for text in saved]
         assert words.execute(found).fetchall() == list(zip(saved, sums, strict=True))
         history = words.execute("SELECT data FROM state_history('eddie')").fetchall()
@@ -168,7 +182,9 @@ def test_a_growing_list_makes_no_short_parts(words: sqlagent.Connection) -> None
         "SELECT json_array_length(parts) FROM sqlagent_state_blocks"
         " WHERE block_id IN (SELECT value FROM json_each(?))", (kept,),
     ).fetchall()  # fmt: skip
-    assert sum(n for (n,) in counts) <= len(json.dumps(turns, ensure_ascii=False).encode()) // 400 + 1
+    assert (
+        sum(n for (n,) in counts) <= len(json.dumps(turns, ensure_ascii=False).encode()) // 400 + 1
+    )
 
 
 def test_plain_sqlite_reads_every_version(words: sqlagent.Connection, shell: Shell) -> None:
@@ -209,7 +225,7 @@ def test_the_view_on_every_route(words: sqlagent.Connection, route: str) -> None
     for sql in (
         "UPDATE state_versions SET data = '{}'",
         "DELETE FROM state_versions",
-        "INSERT INTO state_versions (agent_id, state_type, version, data) VALUES ('x', 'y', 1, '1')",
+        "INSERT INTO state_versions (agent_id, version, data) VALUES ('x', 1, '1')",
     ):
         with pytest.raises(sqlagent.IntegrityError, match="state_versions is read-only"):
             words.execute(sql)
@@ -277,7 +293,7 @@ def test_state_at_where_times_go_back(
         wanted = max((n for n, day in enumerate(days) if day <= when), default=None)
         got = one(words, "SELECT data FROM state_at('bea', ?)", f"2026-01-{when:02}")
         # A time that is given again is not told from one that is left out: it is now, then.
-        if all(a != b for a, b in zip(days, days[1:], strict=False)):
+        if all(a != b for a, b in pairwise(days)):
             assert got == (None if wanted is None else str(wanted))
     finally:
         words.execute("ROLLBACK")
@@ -337,9 +353,7 @@ def test_a_replaced_and_a_deleted_row_go_on(words: sqlagent.Connection, shell: S
     ]  # fmt: skip
 
 
-def test_a_file_of_a_former_version(
-    fresh_db: Path, problems: Callable[..., Any]
-) -> None:
+def test_a_file_of_a_former_version(fresh_db: Path, problems: Callable[..., Any]) -> None:
     state = large(random.Random(11))
     raw = apsw.Connection(str(fresh_db))
     raw.execute("PRAGMA journal_mode = WAL").fetchall()
@@ -451,7 +465,11 @@ def test_an_agents_states_are_removed_with_the_parts_of_nobody_else(
         write(lambda handle, agent=agent: remove(handle, agent))
         assert problems(words) == []
     assert left() == [0, 0, 0, 0, 0]
-    assert one(words, "SELECT count(*) FROM states") == one(words, "SELECT count(*) FROM snapshots") == 0
+    assert (
+        one(words, "SELECT count(*) FROM states")
+        == one(words, "SELECT count(*) FROM snapshots")
+        == 0
+    )
     assert one(words, "SELECT count(*) FROM sqlagent_meta WHERE name IN ('erasing', 'saving')") == 0
 
 
@@ -476,7 +494,7 @@ import sqlagent
 con = sqlagent.connect(sys.argv[1])
 done = 0
 while done < int(sys.argv[2]):
-    version, data = con.execute("SELECT version, data FROM states WHERE agent_id = 'ada'").fetchone()
+    version, data = con.execute("SELECT version, data FROM states").fetchone()
     state = json.loads(data)
     state["n"] += 1
     state["by"] = sys.argv[3] * 500
@@ -561,7 +579,7 @@ def test_cutting_goes_on_where_it_stopped(words: sqlagent.Connection) -> None:
         words.execute("INSERT INTO states (agent_id, data) VALUES (?, ?)",
                       (f"a{n}", json.dumps({**state, "n": n})))  # fmt: skip
     first = words.database.write(compact.cut_pending)
-    assert first.count == compact.BATCH and first.after
+    assert first.cut == compact.BATCH and first.after
     assert words.database.write(lambda h: compact.cut_pending(h, first.after)) == (5, None)
     assert one(words, "SELECT count(*) FROM sqlagent_state_versions WHERE blocks IS NULL") == 0
 

@@ -20,7 +20,9 @@ WATCH = "SELECT tbl, op FROM watch('ada', since => ?, timeout_ms => ?)"
 
 
 def newest(con: sqlagent.Connection) -> int:
-    return int(con.execute("SELECT seq FROM sqlagent_change_log ORDER BY seq DESC LIMIT 1").fetchone()[0])
+    return int(
+        con.execute("SELECT seq FROM sqlagent_change_log ORDER BY seq DESC LIMIT 1").fetchone()[0]
+    )
 
 
 def waiting(con: sqlagent.Connection) -> None:

@@ -18,7 +18,9 @@ BLOCKS = """
 SELECT DISTINCT b.value FROM sqlagent_state_versions v CROSS JOIN json_each(v.blocks) b
 WHERE v.agent_id = ?
 """
-PARTS = "SELECT e.value FROM sqlagent_state_blocks k CROSS JOIN json_each(k.parts) e WHERE k.block_id = ?"
+PARTS = """
+SELECT e.value FROM sqlagent_state_blocks k CROSS JOIN json_each(k.parts) e WHERE k.block_id = ?
+"""
 LINKS = """
 DELETE FROM sqlagent_state_links
 WHERE agent_id = ?1

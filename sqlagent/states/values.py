@@ -90,7 +90,7 @@ def style_of(text: str, value: Any) -> dict[str, Any]:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values are equal as JSON: 1, 1.0 and true are three, the order of keys is none."""
+    """Whether two values are equal as JSON: 1, 1.0 and true are three; keys have no order."""
     if type(one) is not type(other):
         return False
     if isinstance(one, dict):
