@@ -95,6 +95,7 @@ def sync(connection: Connection) -> Rows:
             )
 
         rows.append(timed("embeddings", embedded))
+        rows += judged(connection)
     datasets = lances(database)
     if datasets is not None and connection.settings["vector_engine"] != "memory":
         rows.append(timed("lance", datasets.sync))
@@ -116,6 +117,29 @@ def erased(connection: Connection) -> Rows:
         if not pending(handle):
             return []
     return [timed("erasures", lambda: int(not scrub(database, connection.timeout).left))]
+
+
+def judged(connection: Connection) -> Rows:
+    """Judge the new memories that contradict others, where a policy asks for it."""
+    from sqlagent.context import Context
+    from sqlagent.memory import judging
+
+    database = connection.database
+    with database.read() as handle:
+        if not judging.asked_for(handle):
+            return []
+
+    def some(handle: Handle) -> tuple[int, int]:
+        return judging.catch_up(Context(database, connection.settings, handle), judging.BATCH)
+
+    def work() -> int:
+        total, read = 0, judging.BATCH
+        while read >= judging.BATCH:
+            decided, read = database.write(some)
+            total += decided
+        return total
+
+    return [timed("contradictions", work)]
 
 
 def apply_advice(connection: Connection) -> Rows:
