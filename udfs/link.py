@@ -23,8 +23,9 @@ def link(
     one of the same agent, 'ada', not 'bob'"; "relation is a word of your own, not 'similar'".
 
     Examples:
-      SELECT link(memory_id, memory_id + 1, 'causes', weight => 0.8) FROM memories
-      WHERE agent_id = 'ada' AND content = 'It rained all night';
+      SELECT link(a.memory_id, b.memory_id, 'causes', weight => 0.8)
+      FROM memories a JOIN memories b ON b.agent_id = a.agent_id
+      WHERE a.content = 'It rained all night' AND b.content = 'The cellar is wet';
     """
     from sqlagent.memory import links
 

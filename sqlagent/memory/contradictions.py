@@ -30,7 +30,8 @@ ORDER BY coalesce(m.valid_from, m.created_at), m.memory_id
 LINKED = """
 SELECT l.memory_id, l.related_id, l.relation, a.content, b.content,
   coalesce(a.superseded_by, b.superseded_by), coalesce(a.archived_at, b.archived_at),
-  coalesce(a.valid_from, a.created_at) > coalesce(b.valid_from, b.created_at)
+  (coalesce(a.valid_from, a.created_at), a.memory_id)
+    > (coalesce(b.valid_from, b.created_at), b.memory_id)
 FROM memory_links l JOIN memories a ON a.memory_id = l.memory_id
 JOIN memories b ON b.memory_id = l.related_id
 WHERE a.agent_id = ? AND l.relation IN ('contradicts', 'compatible')

@@ -218,5 +218,5 @@ def keep_both(handle: Handle, memory_id: int, other_id: int) -> int:
         "AND (memory_id = ?1 AND related_id = ?2 OR memory_id = ?2 AND related_id = ?1)",
         (memory_id, other_id, CONTRADICTS),
     )
-    links.add(handle, memory_id, other_id, COMPATIBLE)
+    links.add(handle, min(memory_id, other_id), max(memory_id, other_id), COMPATIBLE)
     return 1

@@ -130,6 +130,7 @@ def similar(
 ) -> list[tuple[Any, ...]]:
     """The k live memories that are most like a text, but for those that are known."""
     from sqlagent.search.recalling import Asking, answer, picked
+    from sqlagent.search.shares import matched
 
     asking = Asking(agent_id, content[:QUERY_CHARACTERS], k + len(known)).checked()
     found = answer(context, asking)
@@ -141,7 +142,13 @@ def similar(
     for one, cosine, lexical in zip(
         hits.ids.tolist(), hits.similarity.tolist(), hits.lexical.tolist(), strict=True
     ):
-        weight = cosine if cosine == cosine else lexical
-        if one in by_id and one not in known and weight > 0:
-            rows.append((one, "similar", weight, by_id[one][2]))
+        if one in known or one not in by_id:
+            continue
+        text = by_id[one][2]
+        if cosine == cosine:
+            weight = cosine
+        else:  # a turn's words count for those around it: here only its own do
+            weight = lexical if matched(content, text) else 0.0
+        if weight > 0:
+            rows.append((one, "similar", weight, text))
     return rows[:k]

@@ -1,8 +1,9 @@
 """Provenance: what a memory was made from, down to the text of a document or the turn of a session.
 
 A row of `memory_sources` names another memory, a place in a document (characters from 0; all of it
-where none is given), or a turn of a session (from 1, in the order of time; the whole session where
-none is given).
+where none is given), or a turn of a session: the how-manieth of its memories in the order of time,
+from 1 (the whole session where none is given). A memory's id says which one more surely: turns
+count anew where one is deleted.
 """
 
 from __future__ import annotations
@@ -46,8 +47,7 @@ FROM documents WHERE document_id = ?1
 TURNS = """
 SELECT turn, memory_id, speaker, content FROM (
   SELECT row_number() OVER (ORDER BY created_at, memory_id) AS turn, memory_id, speaker, content
-  FROM memories WHERE agent_id = :agent AND session_id = :session
-    AND memory_id NOT IN (SELECT memory_id FROM memory_sources WHERE session_id = :session))
+  FROM memories WHERE agent_id = :agent AND session_id = :session)
 WHERE :turn IS NULL OR turn = :turn ORDER BY turn
 """
 
