@@ -14,8 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sqlagent
-from sqlagent.context import Context
-from sqlagent.memory import contradictions
 from sqlagent.memory.claims import claims
 from sqlagent.memory.contradictions import Memory, pairs
 
@@ -93,14 +91,11 @@ def test_a_log_of_values_is_compared_with_the_next(words: sqlagent.Connection) -
 
 
 def say(con: sqlagent.Connection, text: str, **named: Any) -> int:
-    """A memory, judged as remember() judges what is new."""
+    """A new memory; its id."""
     more = "".join(f", {name} => ?" for name in named)
     (memory_id,) = con.execute(
         f"SELECT remember('ada', ?{more})", (text, *named.values())
     ).fetchone()
-    con.database.write(
-        lambda handle: contradictions.on_new(Context(con.database, con.settings, handle), memory_id)
-    )
     return int(memory_id)
 
 

@@ -56,6 +56,22 @@ def test_every_kind_of_source(told: sqlagent.Connection) -> None:
     ]
 
 
+def test_remember_says_them_at_once(told: sqlagent.Connection) -> None:
+    sql = "SELECT remember('ada', ?, sources => ?)"
+    (new,) = told.execute(
+        sql, ("十一点开船", '[{"document_id": 1, "position": 0, "length": 9}]')
+    ).fetchone()
+    rows = told.execute("SELECT content FROM provenance(?)", (new,)).fetchall()
+    assert rows == [(TEXT[:9],)]
+    # A repeat of its own source says nothing of where it is from.
+    assert told.execute(sql, ("derived", '{"memory_id": 3}')).fetchone() == (3,)
+    assert told.execute("SELECT * FROM provenance(3)").fetchall() == []
+    with pytest.raises(sqlagent.ProgrammingError, match="there is no document 7"):
+        told.execute(sql, ("from nowhere", '{"document_id": 7}'))
+    count = "SELECT count(*) FROM memories WHERE content = 'from nowhere'"
+    assert told.execute(count).fetchone() == (0,)
+
+
 def test_one_source_needs_no_list(told: sqlagent.Connection) -> None:
     assert add(told, 3, {"memory_id": 2}) == 1
 
@@ -65,7 +81,6 @@ def test_one_source_needs_no_list(told: sqlagent.Connection) -> None:
     [
         ({"memory_id": 9}, "there is no memory 9"),
         ({"memory_id": 4}, "a memory of the same agent, 'ada', not 'bob'"),
-        ({"memory_id": 3}, "memory 3 cannot be made from itself"),
         ({"memory_id": "1"}, "memory_id of a source is a whole number, not '1'"),
         ({"memory_id": True}, "memory_id of a source is a whole number, not True"),
         ({"memory_id": None}, "memory_id of a source is a whole number, not None"),

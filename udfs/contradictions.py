@@ -48,7 +48,7 @@ def contradictions(ctx: Context, agent_id: str) -> Iterator[tuple[Any, ...]]:
     give one thing a value, each is compared with the next.
 
     Examples:
-      SELECT content, other_content, reason FROM contradictions('ada') WHERE status = 'open';
+      SELECT content, other_content, reason FROM contradictions('ada');
       INSERT INTO memory_policies (name, event, action, kind)
       VALUES ('newer facts win', 'contradiction', 'supersede', 'semantic');
     """

@@ -23,9 +23,7 @@ def link(
     one of the same agent, 'ada', not 'bob'"; "relation is a word of your own, not 'similar'".
 
     Examples:
-      SELECT link(a.memory_id, b.memory_id, 'causes', weight => 0.8)
-      FROM memories a JOIN memories b ON b.agent_id = a.agent_id
-      WHERE a.content = 'It rained all night' AND b.content = 'The cellar is wet';
+      SELECT link(a.memory_id, b.memory_id) FROM memories a JOIN memories b USING (session_id);
     """
     from sqlagent.memory import links
 

@@ -43,8 +43,7 @@ def provenance(ctx: Context, memory_id: int) -> Iterator[tuple[Any, ...]]:
     Examples:
       INSERT INTO memory_sources (memory_id, document_id, position, length)
       SELECT m.memory_id, d.document_id, 0, 9 FROM memories m, documents d LIMIT 1;
-      SELECT p.depth, p.kind, p.uri, p.content
-      FROM memory_sources s, provenance(s.memory_id) p;
+      SELECT depth, kind, uri, position, content FROM provenance(1);
     """
     from sqlagent.memory.provenance import trace
 

@@ -29,8 +29,7 @@ def related(ctx: Context, memory_id: int, k: int = 10) -> Iterator[tuple[Any, ..
     Cost: that of recall.
 
     Examples:
-      SELECT m.memory_id, r.relation, r.content
-      FROM memories m, related(m.memory_id, k => 5) r WHERE m.agent_id = 'ada';
+      SELECT memory_id, relation, weight, content FROM related(1, k => 5);
     """
     from sqlagent.memory import links
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlagent.memory.claims import SCORES, Claim, cannot_both_hold, claims
 
 if TYPE_CHECKING:
-    from sqlagent.context import Context
     from sqlagent.engines.sqlite import Handle
 
 GROUP_MAX = 20
@@ -126,13 +125,6 @@ def found(handle: Handle, agent_id: str, now: str) -> Iterator[tuple[Any, ...]]:
                pair.score, status)  # fmt: skip
     for (one, other), (text, other_text, status) in sorted(known.items()):
         yield (*_told(handle, one, other, text, other_text), status)
-
-
-def on_new(context: Context, memory_id: int) -> int:
-    """Let the policies decide about a memory that was just written; how many pairs they decided."""
-    from sqlagent.memory import judging
-
-    return judging.on_new(context, memory_id)
 
 
 def _told(handle: Handle, one: int, other: int, text: str, other_text: str) -> tuple[Any, ...]:

@@ -56,8 +56,9 @@ def add(handle: Handle, memory_id: int, sources: str) -> int:
     """Say what a memory was made from; how many rows of memory_sources that made.
 
     `sources` is JSON: a list of (or one of) {"memory_id": …}, {"document_id": …, "position": …,
-    "length": …}, {"chunk_id": …}, {"session_id": …, "turn": …}. Raises DataError for another shape
-    or a place beyond the document, ProgrammingError for what does not exist.
+    "length": …}, {"chunk_id": …}, {"session_id": …, "turn": …}; the memory itself, where what was
+    said is a repeat of its source, is left out. Raises DataError for another shape or a place beyond
+    the document, ProgrammingError for what does not exist.
     """
     agent = handle.execute(
         "SELECT agent_id FROM memories WHERE memory_id = ?", (memory_id,)
@@ -67,12 +68,15 @@ def add(handle: Handle, memory_id: int, sources: str) -> int:
     given = json.loads(sources)
     count = 0
     for source in given if isinstance(given, list) else [given]:
-        handle.execute(INSERT, (memory_id, *_checked(handle, memory_id, agent[0], source)))
+        columns = _checked(handle, agent[0], source)
+        if columns[0] == memory_id:
+            continue
+        handle.execute(INSERT, (memory_id, *columns))
         count += int(handle.changes())
     return count
 
 
-def _checked(handle: Handle, memory_id: int, agent_id: str, source: Any) -> tuple[Any, ...]:
+def _checked(handle: Handle, agent_id: str, source: Any) -> tuple[Any, ...]:
     """The columns of a source after memory_id, as they are kept."""
     named = set(source) if isinstance(source, dict) else set()
     kinds = named & {"memory_id", "document_id", "chunk_id", "session_id"}
@@ -83,7 +87,7 @@ def _checked(handle: Handle, memory_id: int, agent_id: str, source: Any) -> tupl
         if isinstance(value, bool) or not isinstance(value, int):
             raise DataError(f"{name} of a source is a whole number, not {value!r}")
     if "memory_id" in kinds:
-        return _of_memory(handle, memory_id, agent_id, source)
+        return _of_memory(handle, agent_id, source)
     if "session_id" in kinds:
         return _of_session(handle, agent_id, source)
     return _of_document(handle, source)
@@ -94,9 +98,7 @@ def _alone(source: dict[str, Any], *names: str) -> None:
         raise DataError(f"a source with {names[0]} has no {', '.join(sorted(more))}")
 
 
-def _of_memory(
-    handle: Handle, memory_id: int, agent_id: str, source: dict[str, Any]
-) -> tuple[Any, ...]:
+def _of_memory(handle: Handle, agent_id: str, source: dict[str, Any]) -> tuple[Any, ...]:
     _alone(source, "memory_id")
     other = source["memory_id"]
     row = handle.execute("SELECT agent_id FROM memories WHERE memory_id = ?", (other,)).fetchone()
@@ -104,8 +106,6 @@ def _of_memory(
         raise missing(other)
     if row[0] != agent_id:
         raise DataError(f"a source is a memory of the same agent, {agent_id!r}, not {row[0]!r}")
-    if other == memory_id:
-        raise DataError(f"memory {memory_id} cannot be made from itself")
     return other, None, None, None, None, None, None
 
 
