@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from sqlagent.memory.claim_words import EXCLUSIVE_ZH, ONE_OF_EACH_ZH, WIDE
+from sqlagent.memory.claim_words import EXCLUSIVE_ZH, ONE_OF_EACH_ZH, WIDE, words
 from sqlagent.memory.claims import Claim
 
 CLAUSES_MAX = 8
@@ -86,9 +86,7 @@ _NUMBER: Final = re.compile(rf"(?<![第\d.])(\d[\d,]*(?:\.\d+)?)(?={_MEASURE}|$|
 _NO_SUBJECT: Final = re.compile(
     r"^(?:[居出家就任定现后曾又并均于位死卒]$|成立|享年|终年|位于|死于|卒于|毕业|病逝|创立|始建|其|该|因|由|自|从|在|于|以|当)"
 )
-_OWNERLESS: Final = frozenset(
-    "截止日期 会议时间 会议地点 密码 预算 房租 口令 版本 价格 首都 总部".split()
-)
+_OWNERLESS: Final = words("截止日期 会议时间 会议地点 密码 预算 房租 口令 版本 价格 首都 总部")
 _UNKNOWN: Final = re.compile(r"^(?:他|她|它|这|那|您|你|大家|有人|人们|我们|咱们|哪)")
 
 

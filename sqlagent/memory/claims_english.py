@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from sqlagent.memory.claim_words import (
-    DAYS, EXCLUSIVE, MONTHS, NUMBERS, ONE_OF_EACH, PEOPLE, TYPED_ONLY, WIDE, words,
+    DAYS,
+    EXCLUSIVE,
+    MONTHS,
+    NUMBERS,
+    ONE_OF_EACH,
+    PEOPLE,
+    TYPED_ONLY,
+    WIDE,
+    words,
 )  # fmt: skip
 from sqlagent.memory.claims import Claim
 

@@ -145,10 +145,8 @@ def similar(
         if one in known or one not in by_id:
             continue
         text = by_id[one][2]
-        if cosine == cosine:
-            weight = cosine
-        else:  # a turn's words count for those around it: here only its own do
-            weight = lexical if matched(content, text) else 0.0
+        # A turn's words count for those around it in recall: here only its own do.
+        weight = cosine if cosine == cosine else lexical * bool(matched(content, text))
         if weight > 0:
             rows.append((one, "similar", weight, text))
     return rows[:k]

@@ -57,8 +57,8 @@ def add(handle: Handle, memory_id: int, sources: str) -> int:
 
     `sources` is JSON: a list of (or one of) {"memory_id": …}, {"document_id": …, "position": …,
     "length": …}, {"chunk_id": …}, {"session_id": …, "turn": …}; the memory itself, where what was
-    said is a repeat of its source, is left out. Raises DataError for another shape or a place beyond
-    the document, ProgrammingError for what does not exist.
+    said is a repeat of its source, is left out. Raises DataError for another shape or a place
+    beyond the document, ProgrammingError for what does not exist.
     """
     agent = handle.execute(
         "SELECT agent_id FROM memories WHERE memory_id = ?", (memory_id,)
