@@ -55,6 +55,8 @@ _RELATION: Final = re.compile(
     r"|(?:就职于|任职于|供职于|受雇于|入职了?)(?P<job_at>[^,，、]{1,16})"
     r"|在(?P<study>[^,，、]{1,16})(?:上学|读书|念书|上大学|读大学|就读)|就读于(?P<study_at>[^,，、]{1,16})"
     r"|(?:出生于|出生在|生于|出生地是)(?P<born>[^,，、]{1,16})"
+    r"|(?<=公司|学校|总部|医院|酒店|仓库|工厂|大学|会场|婚礼|餐厅)(?:位于|在)(?P<site>[^,，、着在]{2,10})"
+    r"|(?<=办公室|会议室)(?:位于|在)(?P<room>[^,，、着在]{2,10})"
     r"|来自(?P<from>[^,，、]{1,12})|是(?P<native>[^,，、的个一]{2,4})人"
     r"|(?:名叫|叫做|叫)(?P<name>[^,，、]{1,12})"
     r"|和(?P<married>[^,，、]{1,8})结婚了?"
@@ -64,7 +66,7 @@ _RELATION: Final = re.compile(
 _RELATION_WORD: Final = {
     "home": "住在", "job_in": "工作于", "job_at": "工作于", "study": "就读于", "study_at": "就读于",
     "born": "出生于", "from": "来自", "native": "来自", "name": "名叫", "married": "配偶",
-    "where": "放在",
+    "where": "放在", "site": "位于", "room": "位于",
 }  # fmt: skip
 _NOT_NATIVE: Final = re.compile(r"^.?[好坏男女老大病盲聋诗工商军年主客家证候继承负责][轻熟生性]?$")
 _ATTRIBUTE: Final = re.compile(
@@ -242,6 +244,9 @@ def _denial(text: str) -> Iterator[Claim]:
             yield Claim(("did", frame), "", True, "denial", frame[:2], None)
     else:
         yield Claim(("denial", frame), "", not denied, "denial", frame[:2], None)
+        if frame.endswith(("素食者", "吃素")) and not denied:
+            meat = ("denial", re.sub("素食者$|吃素$", "吃肉", frame))
+            yield Claim(meat, "", False, "denial", frame[:2], None)
 
 
 def _times(text: str) -> Claim | None:

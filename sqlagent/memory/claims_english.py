@@ -90,6 +90,11 @@ sister brother friend cousin uncle aunt son daughter child kid colleague coworke
 teacher classmate roommate student client customer nephew niece grandmother grandfather grandson
 relative teammate pet somebody people user's guy man woman girl boy
 """)
+# What is in one place, so two towns exclude each other; of people it says where they are today.
+_SITES: Final = words("""
+office headquarters company shop store factory house flat apartment school university hospital hotel
+warehouse server branch conference wedding event museum clinic studio restaurant home lab datacenter
+""")
 _ARTICLES: Final = words("a an the any some no")
 _RELATION: Final = re.compile(
     r"^(?P<s>.{1,50}?) (?:"
@@ -99,13 +104,14 @@ _RELATION: Final = re.compile(
     r"|(?P<job_in>works?|(?:is|am) working) in"
     r"|(?P<job>works?|(?:is|am) working|(?:is|am) employed) as"
     r"|(?P<name>(?:is|am) (?:called|named)|goes by)"
-    r"|(?P<born>(?:was|were|is) born) in"
+    r"|(?P<born>(?:was|were|is) born) (?:in|on)"
     r"|(?P<died>died) in"
     r"|(?P<founded>was (?:founded|built|established|released|published)) in"
     r"|(?P<study>stud(?:y|ies)|(?:is|am) studying) at"
     r"|(?P<from>(?:is|am) (?:originally )?from|comes? from|hails? from)"
     r"|(?P<married>(?:is|am) (?:married|engaged) to)"
     r"|(?P<boss>reports? to)"
+    r"|(?P<site>is) in"
     r"|(?P<where>(?:is|am|are) (?:located|situated|kept|stored|parked|hidden)) (?:in|at|on|under)"
     r") (?P<v>.+)$"
 )
@@ -203,14 +209,15 @@ def _relations(line: str, upper: set[str] | None) -> Iterator[Claim]:
         return
     relation = next(n for n, v in found.groupdict().items() if v and n not in ("s", "v"))
     value, when = _value(found["v"])
-    if not value:
+    if not value or (relation == "site" and subject.split()[-1] not in _SITES):
         return
+    value = _dated(value)
     kind = _kind(value, upper, relation)
     attribute = {"home": "lives in", "job_at": "works at", "job_in": "works in", "job": "works as",
                  "name": "is called", "born": "was born in", "study": "studies at",
                  "from": "comes from", "married": "is married to", "boss": "reports to",
                  "where": "is kept in", "died": "died in",
-                 "founded": "since"}[relation]  # fmt: skip
+                 "founded": "since", "site": "is in"}[relation]  # fmt: skip
     if relation == "home" and "moved" in (found["home"] or ""):
         kind += " moved" if kind == "lower" else ""
     key = ("relation", subject, attribute, kind, when)
@@ -223,10 +230,10 @@ def _kind(value: str, upper: set[str] | None, relation: str) -> str:
     if first in ("a", "an", "her", "his", "my", "their"):
         return "some"
     if first[0].isdigit():
-        return "number"
+        return "date" if "-" in first else "year" if len(first) == 4 else "number"
     if WIDE.intersection(value.split()) and len(value.split()) <= 2:
         return "wide"
-    if relation in ("home", "job_in", "job_at", "from", "study"):
+    if relation in ("home", "job_in", "job_at", "from", "study", "site"):
         return "name" if upper is None or first in upper else "lower"
     return "name"
 
@@ -256,11 +263,16 @@ def _attributes(line: str, upper: set[str] | None) -> Iterator[Claim]:
     if noun in PEOPLE and upper is not None and first not in upper:
         return
     rest = " ".join(value.split()[1:]) if first in ("a", "an") else value
-    moments, used = _moments(rest.split())
-    if used == len(rest.split()) and len(moments) == 1:
-        rest = next(iter(moments.values()))
+    rest = _dated(rest)
     key = ("attribute", subject, attribute, when)
     yield Claim(key, rest or value, True, "attribute", subject or noun, attribute)
+
+
+def _dated(value: str) -> str:
+    """A value that is a day, a date or a time alone, in one form; any other as it is."""
+    parts = value.split()
+    moments, used = _moments(parts)
+    return next(iter(moments.values())) if used == len(parts) and len(moments) == 1 else value
 
 
 def _thing(text: str) -> str:
@@ -334,6 +346,9 @@ def _denial(tokens: list[str]) -> Iterator[Claim]:
         return
     if "be" in frame or not {"was", "were", "had"}.intersection(frame):
         yield Claim(("denial", *frame), "", not denied, "denial", frame[0], None)
+    if frame[-2:] in (["be", "vegetarian"], ["be", "vegan"]) and not denied:
+        meat = ("denial", *frame[:-2], "eat", "meat")
+        yield Claim(meat, "", False, "denial", frame[0], None)
 
 
 def _framed(tokens: list[str]) -> Iterator[Claim]:
@@ -358,7 +373,7 @@ def _framed(tokens: list[str]) -> Iterator[Claim]:
         if skip:
             skip = False
             continue
-        amount = NUMBERS.get(token)
+        amount = 0 if token == "no" and not n and verb in ("has", "have") else NUMBERS.get(token)
         if token[0] in "$€£¥" or token[0].isdigit():
             if token.count("-") == 2 or ":" in token:
                 return

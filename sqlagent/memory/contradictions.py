@@ -90,15 +90,20 @@ def _pair(old: tuple[Memory, Claim], new: tuple[Memory, Claim]) -> Pair | None:
     (first, a), (second, b) = old, new
     if first.memory_id == second.memory_id or not cannot_both_hold(a, b):
         return None
-    return Pair(first, second, a.subject, a.attribute, reason(a, b), SCORES[a.rule])
-
-
-def reason(a: Claim, b: Claim) -> str:
-    """Why two claims cannot both hold, in words."""
     if a.holds and b.holds:
         what = f"{a.attribute}: " if a.attribute else ""
-        return f"{a.rule}: {what}{a.value} or {b.value}"
-    return f"{a.rule}: one says what the other denies"
+        said = f"{_as_said(a.value, first)} or {_as_said(b.value, second)}"
+        why = f"{a.rule}: {what}{said}"
+    else:
+        why = f"{a.rule}: one says what the other denies"
+    return Pair(first, second, _as_said(a.subject, first), a.attribute, why, SCORES[a.rule])
+
+
+def _as_said(words: str, memory: Memory) -> str:
+    """Words of a claim, which are in lower case, as the memory writes them where it does."""
+    words = words.replace(" 's", "'s")
+    place = memory.content.lower().find(words)
+    return words if place < 0 else memory.content[place : place + len(words)]
 
 
 def found(handle: Handle, agent_id: str, now: str) -> Iterator[tuple[Any, ...]]:
