@@ -49,8 +49,8 @@ _CARD = re.compile(r"(?<![\d.-])(?:\d[ -]?){12,18}\d(?![\d-])")
 _ISSUERS = re.compile(r"4|5[1-5]|2[2-7]|3[47]|35|6(?:011|2|4[4-9]|5)")
 # Words, folded, one of which a text must have for a named value, unless it has a long word.
 _WORDS = """
-password passwords passwd passwds passcode passcodes passphrase passphrases pwd pwds pin pins pincode
-code codes key keys apikey apikeys secret secrets token tokens bearer private
+password passwords passwd passwds passcode passcodes passphrase passphrases pwd pwds pin pins
+pincode code codes key keys apikey apikeys secret secrets token tokens bearer private
 """
 WORDS = frozenset(_WORDS.split())
 _MARKS_EAST = ("密", "口令", "令牌", "パスワ", "暗証", "合言葉", "비밀", "암호")
