@@ -28,6 +28,8 @@ SURFACE = {
     "collections": "collection dimensions metric model",
     "entities": "entity_id name",
     "relations": "relation_id predicate weight valid_from valid_to memory_id chunk_id",
+    "recall_feedback": "feedback_id agent_id query memory_id useful created_at reinforced_at",
+    "recall_weights": "agent_id part weight judgements learned_at",
     "sqlagent_functions": "name",
     "sqlagent_settings": "name value",
     "sqlagent_migrations": "version name checksum",
