@@ -87,8 +87,8 @@ class Returned:
                 ("[" + ",".join(map(str, missing)) + "]", agent),
             )
             known |= {memory_id: fold(content) for memory_id, content in rows}
-            self.folds[agent] = {i: known.get(i, "") for i in wanted}
-        return self.folds[agent]
+            known = self.folds[agent] = {i: known.get(i, "") for i in wanted}
+        return known
 
 
 def returned(database: Database, agent_id: str, ids: Any) -> None:
@@ -115,15 +115,16 @@ def loop(database: Database, handle: Handle, said: Said, folded: str, minutes: f
 def _source(known: dict[int, str], said: Said, folded: str, handle: Handle) -> int | None:
     rest, first = folded, None
     for memory_id, text in known.items():
-        if text == folded:
-            row = handle.execute(
+        if text == folded or (len(text) >= QUOTED_MIN and text in rest):
+            content = handle.execute(
                 "SELECT content FROM memories WHERE memory_id = ?", (memory_id,)
             ).fetchone()
-            # Deleted or rewritten since recall gave it, or a code of another case.
-            if row is not None and (row[0] == said.content or folded_equal(row[0], said.content)):
+            if content is None or fold(content[0]) != text:
+                continue  # deleted or rewritten since recall gave it
+            if text != folded:
+                rest, first = rest.replace(text, " "), first or memory_id
+            elif content[0] == said.content or folded_equal(content[0], said.content):
                 return memory_id
-        elif len(text) >= QUOTED_MIN and text in rest:
-            rest, first = rest.replace(text, " "), first or memory_id
     if first is None or _INTRODUCES.sub("", rest).strip(" ?"):
         return None
     return first
