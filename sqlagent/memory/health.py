@@ -116,7 +116,9 @@ def health(handle: Handle, agent_id: str, now: str) -> Iterator[Measure]:
     repeats = _guarded(handle, agent_id, "repeat")
     yield Measure("repeats", repeats[0], None, "said again, and strengthened", repeats[1])
     kept, loops = tally.ids["recall_loops"], _guarded(handle, agent_id, "loop")
-    detail = f"text of recall that came back: {loops[0]} kept out, {tally.counts['recall_loops']} kept"
+    detail = (
+        f"text of recall that came back: {loops[0]} kept out, {tally.counts['recall_loops']} kept"
+    )
     count = loops[0] + tally.counts["recall_loops"]
     yield Measure("recall_loops", count, None, detail, (kept + loops[1])[:EXAMPLES])
     yield tally.measure("secrets", total, "look like secrets")
