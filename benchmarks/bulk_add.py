@@ -41,13 +41,17 @@ def run(bench: Bench) -> None:
         kept = con.execute("SELECT count(*) FROM memories").fetchall()[0][0]
         bench.check(f"{what}: all are there", kept == count * (rounds + 1), kept)
         rate = count / median(spans[1:])  # the first one loads what the process needs
-        bench.report(what, rate, "/s", reach=reach, at_least=True, beside=beside, peer=peer)
+        bench.report(
+            what, rate, "/s", reach=reach, at_least=True, beside=beside if peer else "", peer=peer
+        )
         con.close()
 
-    beside, peer = langgraph(bench, texts[:count])
+    whole, each = langgraph(bench, texts[:count])
+    beside, peer = "LangGraph's SqliteStore, batch(100)", whole
     ours("INSERT, executemany", executemany)
     ours("INSERT ... SELECT", select)
     ours("COPY memories FROM parquet", copy)
+    beside, peer = "LangGraph's SqliteStore, put()", each
     ours("SELECT remember(...) FROM staged", remember)
     ours("the same, of 40 characters of Chinese", remember, chinese, None)
     beside, peer = "raw apsw, a row and FTS5", raw(bench, texts[:count])
@@ -89,12 +93,12 @@ def raw(bench: Bench, texts: list[str]) -> float:
     return len(texts) / cpu_of(load)
 
 
-def langgraph(bench: Bench, texts: list[str]) -> tuple[str, float | None]:
-    """The same in LangGraph's store on SQLite, in batches of 100, without vectors."""
+def langgraph(bench: Bench, texts: list[str]) -> tuple[float | None, float | None]:
+    """The same in LangGraph's store on SQLite, in batches and one by one; without full text."""
     module = bench.peer("langgraph.store.sqlite", "langgraph-checkpoint-sqlite")
     if module is None:
-        return "", None
-    put = importlib.import_module("langgraph.store.base").PutOp
+        return None, None
+    operation = importlib.import_module("langgraph.store.base").PutOp
     connection = sqlite3.connect(
         bench.folder / "langgraph.db", check_same_thread=False, isolation_level=None
     )
@@ -102,13 +106,20 @@ def langgraph(bench: Bench, texts: list[str]) -> tuple[str, float | None]:
     connection.execute("PRAGMA synchronous = FULL")
     store = module.SqliteStore(connection)
     store.setup()
-    writes = [put(("ada", "memories"), str(n), {"content": t}) for n, t in enumerate(texts)]
+    place = ("ada", "memories")
+    writes = [operation(place, str(n), {"content": t}) for n, t in enumerate(texts)]
+    few = texts[: len(texts) // 5]
 
-    def load() -> None:
+    def batches() -> None:
         for at in range(0, len(writes), 100):
             store.batch(writes[at : at + 100])
 
-    rate = len(texts) / cpu_of(load)
-    found = store.get(("ada", "memories"), "7")
-    bench.check("LangGraph's store has it", found.value["content"] == texts[7])
-    return "LangGraph's SqliteStore", rate
+    def puts() -> None:
+        for n, content in enumerate(few):
+            store.put(place, f"one {n}", {"content": content})
+
+    rates = len(texts) / cpu_of(batches), len(few) / cpu_of(puts)
+    for key in ("7", "one 7"):
+        found = store.get(place, key)
+        bench.check("LangGraph's store has it", found.value["content"] == texts[7])
+    return rates
