@@ -84,16 +84,6 @@ _INVISIBLE = re.compile(
 _COMMENT = re.compile(r"<!--(.{3,}?)-->", re.S)
 _COMMENTED = re.compile(rf"\b(?:{_AI}|ignore|instructions?|prompt|must|always|never|send|you)\b")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
-# Words, folded, one of which a text in plain letters must have, unless one is long or a tag.
-_WORDS = """
-ignore ignores ignoring disregard disregarding forget override overrides bypass follow following
-instruction instructions prompt prompts rules guidelines now behave act pretend anything mode dan
-unrestricted uncensored jailbroken reveal print repeat show output leak tell display disclose
-send forward post upload exfiltrate email transmit inform mention notify alert telling informing
-asking notifying reads reading sees see read process processing attention important note inst sys
-system developer begin end ignora ignorez ignoriere ignorieren ignori
-"""
-WORDS = frozenset(_WORDS.split())
 _PATTERNS = (("override", _OVERRIDE), ("role", _ROLE), ("exfiltration", _REVEAL))
 
 
