@@ -90,8 +90,9 @@ def sync(connection: Connection) -> Rows:
         def fingerprinted() -> int:
             from sqlagent.memory.fingerprints import fill_open
 
+            near = connection.settings["remember_duplicates"] == "near"
             total = 0
-            while count := database.write(fill_open):
+            while count := database.write(lambda handle: fill_open(handle, near)):
                 total += count
                 connection.report("fingerprints", total)
             return total
