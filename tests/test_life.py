@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +10,7 @@ from typing import Any
 
 import apsw
 import pytest
+from faults import KINDS, survey
 
 import sqlagent
 from sqlagent import migrate
@@ -227,50 +225,50 @@ def test_two_processes_that_forget_at_once_forget_each_once(fresh_db: Path) -> N
         assert con.execute("SELECT unforget('ada')").fetchone() == (2000,)
 
 
-KILLED = """
-import os, signal, sqlagent, sys
-from sqlagent.engines import sqlite
-con = sqlagent.connect(sys.argv[1], embedding_model="none")
-at, seen, execute = int(sys.argv[2]), 0, sqlite.Handle.execute
-def counted(self, *arguments, **named):
-    global seen
-    seen += 1
-    if seen == at:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return execute(self, *arguments, **named)
-sqlite.Handle.execute = counted
-con.execute(sys.argv[3])
-print(seen)
-"""
+PREPARE = [
+    "INSERT INTO memories (agent_id, content, importance, tier, created_at) SELECT 'ada', "
+    "'旧事 ' || i, 0.05, CASE WHEN i % 2 = 0 THEN 'short_term' ELSE 'long_term' END, '2020-01-01' "
+    "FROM range(30) t(i)",
+    "INSERT INTO memories (agent_id, content, importance, created_at) "
+    "VALUES ('bob', 'gone before', 0.05, '2020-01-01')",
+    "SELECT forget('bob')",
+    "INSERT INTO sessions (session_id, agent_id) VALUES ('s1', 'eve')",
+    # Of old, since the strength of what was said just now is another a moment later.
+    "INSERT INTO memories (agent_id, content, importance, tier, session_id, created_at) "
+    "SELECT 'eve', 'said ' || i, i / 10.0, 'working', 's1', '2020-01-01' FROM range(10) t(i)",
+]
+OPERATIONS = {
+    "forget": "SELECT forget('ada')",
+    "unforget": "SELECT unforget('bob')",
+    "policies": "SELECT apply_policies('ada')",
+    "session": "SELECT end_session('s1')",
+    "reinforce": "SELECT reinforce(memory_id, grade => 1, at => '2026-01-01') FROM memories",
+    "pin": "SELECT pin(1)",
+}
 
 
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "SELECT forget('ada')",
-        pytest.param("SELECT apply_policies('ada')", marks=pytest.mark.slow),
-    ],
-)
-def test_killed_at_any_statement_it_is_done_whole_or_not_at_all(fresh_db: Path, sql: str) -> None:
-    aged(fresh_db, 50)
-    at = 0
-    outcomes = set()
-    while True:
-        at += 1
-        argv = [sys.executable, "-c", KILLED, str(fresh_db), str(at), sql]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, env=os.environ)
-        con = sqlite3.connect(fresh_db)
-        archived = con.execute("SELECT count(archived_at) FROM memories").fetchone()[0]
-        noted = con.execute("SELECT count(*) FROM sqlagent_operation_rows").fetchone()[0]
-        con.close()
-        assert (archived, noted) in ((0, 0), (50, 50)), (at, archived, noted)
-        outcomes.add(archived)
-        if done.returncode == 0:
-            break
-        assert done.returncode == -signal.SIGKILL, done.stderr
-        if archived:  # killed after the commit
-            break
-    assert at > 5 and 50 in outcomes
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("prepared") / "agent.db"
+    con = sqlagent.connect(path, embedding_model="none")
+    for statement in PREPARE:
+        con.execute(statement)
+    con.close()
+    return path
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_operation_is_whole_or_not_there(name: str, prepared: Path, tmp_path: Path) -> None:
+    assert survey(prepared, [OPERATIONS[name]], tmp_path, step=7) > 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_with_every_fault(name: str, kind: str, prepared: Path, tmp_path: Path) -> None:
+    points = survey(prepared, [OPERATIONS[name]], tmp_path, kinds=[kind])
+    print(f"{name}, {kind}: {points} points")
+    assert points > 2
 
 
 def test_a_file_of_before_has_its_memories_as_strong_as_they_were(tmp_path: Path) -> None:
