@@ -54,6 +54,18 @@ def test_a_session_keeps_so_many_working_memories(words: sqlagent.Connection) ->
     assert words.execute("SELECT apply_policies('ada')").fetchone() == (0,)
 
 
+def test_remember_keeps_to_the_limit_too(words: sqlagent.Connection) -> None:
+    words.execute("SET working_memory_limit = 3")
+    said = "SELECT remember('ada', ?, tier => 'working', session_id => '会话', importance => ?)"
+    for number in range(6):
+        words.execute(said, (f"第 {number} 句", 0.9 if number == 1 else 0.2))
+    assert left(words) == ["第 3 句", "第 4 句", "第 5 句"]  # the latest, however unimportant
+    assert left(words, "tier = 'short_term'") == ["第 1 句"]
+    words.execute(said, ("第 3 句", 0.2))  # used again: another goes before it
+    words.execute(said, ("第 6 句", 0.2))
+    assert left(words) == ["第 3 句", "第 5 句", "第 6 句"]
+
+
 def test_beyond_the_limit_what_matters_goes_on(words: sqlagent.Connection) -> None:
     working(words, 3)
     words.execute("UPDATE memories SET access_count = 1 WHERE content = '工作记忆 0'")
