@@ -11,10 +11,15 @@ from typing import Any
 import apsw
 import pytest
 from faults import KINDS, survey
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import sqlagent
 from sqlagent import migrate
 
+LOOSE = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 EVERYTHING = (
     "SELECT memory_id, tier, importance, pinned, stability_days, archived_at, superseded_by, "
     "valid_to, access_count, massed, difficulty FROM memories ORDER BY memory_id"
@@ -174,6 +179,58 @@ def test_what_a_live_memory_rests_on_is_not_archived_by_a_policy(
     )
     # Both go at once: the second is what the first would have stayed for.
     assert words.execute("SELECT apply_policies('ada')").fetchone() == (2,)
+
+
+FLAGS = st.sampled_from(
+    ("", "pinned", "fresh", "strong", "archived", "superseded", "over", "to come")
+)
+
+
+@given(st.lists(FLAGS, min_size=1, max_size=9), st.sets(st.tuples(*[st.integers(1, 9)] * 2)))
+@LOOSE
+def test_forget_takes_what_it_may_and_nothing_else(
+    words: sqlagent.Connection, flags: list[str], sources: set[tuple[int, int]]
+) -> None:
+    """Against the rule said in Python: what is weak and old goes, unless something that lives and
+    stays was made from it, at any remove; sources may go round in circles."""
+    for table in ("memory_sources", "memories", "sqlagent_operations", "sqlagent_operation_rows"):
+        words.execute(f"DELETE FROM {table}")
+    for number, flag in enumerate(flags, 1):
+        words.execute(
+            "INSERT INTO memories (memory_id, agent_id, content, pinned, importance, created_at, "
+            "archived_at, superseded_by, valid_to, valid_from) VALUES (?, 'ada', ?, ?, ?, ?, ?, "
+            "NULL, ?, ?)",
+            (number, f"第 {number}", flag == "pinned", 1.0 if flag == "strong" else 0.01,
+             "2099-01-01" if flag == "fresh" else "2026-01-01",
+             "2026-02-01" if flag == "archived" else None,
+             "2026-02-01" if flag == "over" else None,
+             "2099-01-01" if flag == "to come" else None),
+        )  # fmt: skip
+    for number, flag in enumerate(flags, 1):
+        if flag == "superseded":
+            words.execute("UPDATE memories SET superseded_by = 1 WHERE memory_id = ?", (number,))
+    made = {(a, b) for a, b in sources if a != b and max(a, b) <= len(flags)}
+    for derived, source in made:
+        words.execute(
+            "INSERT INTO memory_sources (memory_id, source_memory_id) VALUES (?, ?)",
+            (derived, source),
+        )
+    weak = {n for n, flag in enumerate(flags, 1) if flag == ""}
+    living = {
+        n for n, f in enumerate(flags, 1) if f in ("", "pinned", "fresh", "strong", "to come")
+    }
+    kept = living - weak
+    reached = set(kept)
+    while more := {b for a, b in made if a in reached} - reached:
+        reached |= more
+    before = words.execute(EVERYTHING).fetchall()
+    assert words.execute("SELECT forget('ada', min_strength => 0.05)").fetchone() == (
+        len(weak - reached),
+    )
+    gone = words.execute("SELECT memory_id FROM memories WHERE archived_at > '2026-03-01'")
+    assert {n for (n,) in gone.fetchall()} == weak - reached
+    assert words.execute("SELECT unforget('ada')").fetchone() == (len(weak - reached),)
+    assert words.execute(EVERYTHING).fetchall() == before
 
 
 def test_plan_shows_what_forget_would_do_and_why(words: sqlagent.Connection) -> None:
