@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 EVERY = ""  # the agent_id of the weights for every agent without its own
 ENOUGH, ENOUGH_QUESTIONS = 20, 5  # judgements, and questions that they are on
 GROWN = 1.5  # times as many judgements as were learnt from: learn again
-QUESTIONS_MAX = 64  # the newest; each is asked a few times
+QUESTIONS_MAX = 200  # the newest; each is asked a few times, about 2 ms of CPU
 AGENTS_MAX = 8  # whose memories are searched for the weights of every agent
 WAIT_S = 0.05  # a reader does not wait for another's transaction
 

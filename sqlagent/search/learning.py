@@ -27,7 +27,7 @@ JUDGED: Final = 3.0  # times as much counts one that was judged to be of no use
 FOLDS: Final = 4
 STEPS: Final = 200
 STEP: Final = 0.1
-SURE: Final = 1.0  # standard errors
+SURE: Final = 2.0  # standard errors
 TOP: Final = 10
 
 Array = NDArray[np.float64]
@@ -102,7 +102,7 @@ def factors(pairs: Sequence[Pairs], parts: Sequence[str]) -> dict[str, float]:
         return found
     differences = np.concatenate([p.differences for p in used])
     counts = np.concatenate([p.counts for p in used]) / len(used)
-    telling = differences.any(axis=0)
+    telling = np.asarray(differences.any(axis=0))
     if not telling.any():
         return found
     differences = differences[:, telling]
@@ -115,7 +115,7 @@ def factors(pairs: Sequence[Pairs], parts: Sequence[str]) -> dict[str, float]:
         slope = -SHARPNESS * (pull @ differences) * many + 2.0 * penalty * logs
         logs = logs - STEP * slope
         logs = np.clip(logs - logs.mean(), -bound, bound)
-    told = [part for part, tells in zip(parts, telling, strict=True) if tells]
+    told = [part for part, tells in zip(parts, telling.tolist(), strict=True) if tells]
     found.update(zip(told, np.exp(logs).tolist(), strict=True))
     for one, other in (("vector", "words"), ("words", "vector")):
         if one in found and one not in told and other in told:
