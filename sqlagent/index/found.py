@@ -7,7 +7,7 @@ import numpy as np
 
 from .bm25 import bm25
 from .links import smoothed, smoothed_at
-from .near import Fetch
+from .near import Fetch, top
 from .rows import Doubles, Floats, Mask, Query, Slots, vector_of
 from .vectors import unit
 
@@ -85,12 +85,13 @@ class Found(NamedTuple):
         return {"vector": vector, "words": words}
 
     def exact(
-        self, index: "ScopeIndex", query: Query, slots: Slots, fetch: Fetch | None
-    ) -> "Found":
-        """These slots, and those of their neighbours that are among them, compared by floats."""
+        self, index: "ScopeIndex", query: Query, slots: Slots, fetch: Fetch | None, score: Floats
+    ) -> Slots:
+        """The best k of these slots, compared by floats, as are those of their neighbours that are
+        among them; `score` is that by codes. Changes this query's own arrays."""
         vectors, columns = index.store.vectors, index.store.columns
         if vectors is None or self.dots is None or self.cosine is None or query.vector is None:
-            return self
+            return slots
         vector = unit(vector_of(query.vector, vectors.dimensions)[None])[0]
         has = slots[columns.has_vector[slots]]
         if vectors.has_floats:
@@ -98,12 +99,15 @@ class Found(NamedTuple):
         elif fetch is not None:
             rows = unit(fetch(columns.ids[has]))
         else:
-            return self
-        dots = self.dots  # this query's own arrays
-        dots[has] = rows @ vector
+            return slots
+        coded = np.maximum(self.cosine[slots], np.float32(0.0))
+        self.dots[has] = rows @ vector
         if index.links is not None and query.weights.context > 0.0:
-            self.cosine[slots] = smoothed_at(index.links, dots, slots)
-        return self
+            self.cosine[slots] = smoothed_at(index.links, self.dots, slots)
+        gained = np.maximum(self.cosine[slots], np.float32(0.0)) - coded
+        share = np.float32(self.vector * query.weights.vector)
+        better: Floats = (score[slots] + share * gained).astype(np.float32, copy=False)
+        return slots[top(better, query.k, np.ones(len(slots), np.bool_))]
 
 
 def _similar(index: "ScopeIndex", query: Query) -> "tuple[Floats, Floats] | None":

@@ -113,7 +113,8 @@ def _column(index: "ScopeIndex", name: str) -> "Floats | Mask":
         return column[:used]
     if links is None:
         return np.zeros(used, np.bool_)
-    return (links.before == 0) & (links.after != 0)
+    first: Mask = (links.before == 0) & (links.after != 0)
+    return first
 
 
 def _spoken(index: "ScopeIndex", text: str, mask: Mask) -> Slots | None:

@@ -36,9 +36,10 @@ def search(index: "ScopeIndex", query: Query, fetch: Fetch | None = None) -> Hit
     parts = Parts(index, query, found.base(index, query, mask), mask)
     vectors = index.store.vectors
     rerank = found.cosine is not None and vectors is not None and vectors.coded
-    slots = top(parts.score(), max(query.k, RERANK) if rerank else query.k, candidates)
+    score = parts.score()
+    slots = top(score, max(query.k, RERANK) if rerank else query.k, candidates)
     if rerank:
-        found = found.exact(index, query, slots, fetch)
+        slots = found.exact(index, query, slots, fetch, score)
     return _hits(index, query, found, parts, slots)
 
 

@@ -155,9 +155,15 @@ def insert(
     handle.execute(AGENT, (key.agent_id,))
 
 
-def tree(handle: Handle, version: Version, data: str | None = None) -> tuple[bytes, Tree]:
+def tree(
+    handle: Handle,
+    version: Version,
+    data: str | None = None,
+    known: tuple[bytes, Tree] | None = None,
+) -> tuple[bytes, Tree]:
     """The bytes and parts of a version (`data`, where they are known already); one that is kept
-    whole and is long is cut, against the version before it. Nothing, where it is damaged or short.
+    whole and is long is cut, against the version before it (`known`, where it is). Nothing, where
+    it is damaged or short.
     """
     if data is None:
         data = read.unproved(handle, version)
@@ -168,9 +174,11 @@ def tree(handle: Handle, version: Version, data: str | None = None) -> tuple[byt
         return encoded, load(handle, version.blocks)
     if len(encoded) <= WHOLE_MAX:
         return b"", EMPTY
-    before = read.numbered(handle, version.key, version.version - 1)
-    old, known = (b"", EMPTY) if before is None or before.blocks is None else tree(handle, before)
-    blocks = grown(handle, known, old, encoded)
+    if known is None:
+        before = read.numbered(handle, version.key, version.version - 1)
+        fits = before is not None and before.blocks is not None
+        known = tree(handle, before) if fits and before is not None else (b"", EMPTY)
+    blocks = grown(handle, known[1], known[0], encoded)
     handle.execute(CUT, (version.version_id, blocks))
     return encoded, load(handle, blocks)
 
