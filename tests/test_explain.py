@@ -149,7 +149,7 @@ def test_lines_of_a_text_stay_below_it(con):
 
 
 def searches(con, sql, parameters=()):
-    lines = [line for line in text(con, f"EXPLAIN {sql}", parameters).splitlines()]
+    lines = text(con, f"EXPLAIN {sql}", parameters).splitlines()
     return [line.split("search: ", 1)[1] for line in lines if "search: " in line]
 
 
@@ -170,7 +170,9 @@ def test_it_says_which_index_answers_a_search(con, route):
     sql = "SELECT id FROM knn('points', [1.0, 0.0])"
     con.execute(sql).fetchall()
     (line,) = searches(con, sql)
-    assert line == "knn: vectors of 2 dimensions as floats in memory, 1 rows, of collection 'points'"
+    assert (
+        line == "knn: vectors of 2 dimensions as floats in memory, 1 rows, of collection 'points'"
+    )
     con.execute("SET vector_engine = 'lance'")
     assert searches(con, sql) == ["knn: a Lance dataset on disk, of collection 'points'"]
     (line,) = searches(con, "SELECT r.score FROM agents a, recall(a.agent_id, 'parcel') r")

@@ -27,7 +27,8 @@ WAIT_S = 0.05  # a reader does not wait for another's transaction
 
 NEW = """
 SELECT feedback_id, memory_id, created_at FROM recall_feedback
-WHERE useful = 1 AND reinforced_at IS NULL ORDER BY feedback_id LIMIT 1000
+WHERE useful = 1 AND reinforced_at IS NULL AND memory_id IN (SELECT memory_id FROM memories)
+ORDER BY feedback_id LIMIT 1000
 """
 COUNTED = """
 SELECT count(*), count(DISTINCT query) FROM recall_feedback WHERE agent_id = ?
@@ -114,7 +115,7 @@ def feedback(database: Database) -> Feedback:
 
 
 def reinforce(handle: Handle) -> int:
-    """Strengthen the memories that new feedback says were of use; how many rows of it there were."""
+    """Strengthen the memories that new feedback says were of use; how many rows said so."""
     from sqlagent.memory.strength import use
 
     rows = handle.execute(NEW).fetchall()

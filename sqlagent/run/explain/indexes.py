@@ -106,7 +106,9 @@ def outside(database: Database, connection: Connection, collection: str) -> str 
     codes: Any = database.services.get("codes")
     for key, coded in list(codes.known.items()) if codes is not None else ():
         if key.scope == collection:
-            return f"one-bit codes in memory and the vectors of the nearest, {len(coded.codes):,} rows"
+            return (
+                f"one-bit codes in memory and the vectors of the nearest, {len(coded.codes):,} rows"
+            )
     return None
 
 
