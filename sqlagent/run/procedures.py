@@ -178,15 +178,19 @@ def judged(connection: Connection) -> Rows:
 
 def cut(database: Database) -> int:
     """Bring versions of states that another client wrote whole into little space; how many."""
-    from sqlagent.states.compact import cut_pending
+    from sqlagent.states.compact import Done, cut_pending
 
     total, after = 0, 0
     while True:
-        count, place = database.write(lambda handle, after=after: cut_pending(handle, after))
-        total += count
-        if place is None:
+
+        def work(handle: Handle, after: int = after) -> Done:
+            return cut_pending(handle, after)
+
+        done: Done = database.write(work)
+        total += done.cut
+        if done.after is None:
             return total
-        after = place
+        after = done.after
 
 
 def apply_advice(connection: Connection) -> Rows:
