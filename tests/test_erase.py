@@ -104,6 +104,9 @@ def use(con: sqlagent.Connection) -> None:
     ):
         con.execute(sql).fetchall()
     con.execute("SET route = 'auto'")
+    con.execute("SET dialect = 'sqlite'")  # where a word in double quotes is a text
+    con.execute(f'SELECT count(*) FROM memories WHERE content = "{MIXED}"').fetchall()
+    con.execute("SET dialect = 'duckdb'")
     con.execute("SELECT * FROM recall('ada', ?)", (EN,)).fetchall()
     con.execute("SELECT * FROM recall('eve', 'long')").fetchall()
     con.execute("ANALYZE")
@@ -619,3 +622,24 @@ def test_it_waits_for_one_that_is_at_it(words: sqlagent.Connection) -> None:
         second.run()
         assert second.left == {"rest": "another process is at it"}
     assert receipt(words, "memory_id => 1")["pending"] == []
+
+
+def test_a_step_that_fails_holds_up_those_after_it(
+    words: sqlagent.Connection, elsewhere: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sqlagent.sync.scrub import Scrub
+
+    def fails(_: Scrub) -> None:
+        raise OSError("the disk failed")
+
+    path = Path(words.database.path)
+    words.execute("SELECT remember('ada', ?)", (f"{EN} {ZH}",))
+    monkeypatch.setattr(Scrub, "text", fails)
+    told = receipt(words, "memory_id => 1")
+    assert told["pending"] == [
+        "text: the disk failed", "file: it comes after text", "log: it comes after file, text"
+    ]  # fmt: skip
+    assert told["finished_at"] is None
+    monkeypatch.undo()
+    assert ("erasures", 1) in [row[:2] for row in words.execute("CALL sync()").fetchall()]
+    assert found(elsewhere, path) == []

@@ -108,7 +108,7 @@ def test_an_operation_with_every_fault(
 
 def test_what_is_half_done_is_found(prepared: Path, tmp_path: Path) -> None:
     two = ["UPDATE agents SET metadata = '{}'", "UPDATE sessions SET metadata = '{}'"]
-    with pytest.raises(AssertionError, match="agents has"):
+    with pytest.raises(AssertionError, match="sessions has"):
         survey(prepared, two, tmp_path)
 
 

@@ -24,7 +24,7 @@ import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import apsw
@@ -36,13 +36,21 @@ from sqlagent.errors import Error
 if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Database, Handle
 
+    Around = Callable[[Handle], AbstractContextManager[None]]
+
 STEPS = ("text", "file", "log", "folder", "spill", "copies")
+# VACUUM leaves no page of the full text that was, and the log none of the file that was.
+AFTER = {"file": ("text",), "log": ("text", "file")}
 OPEN = """
 SELECT erasure_id, pending FROM sqlagent_erasures WHERE finished_at IS NULL ORDER BY erasure_id
 """
 FULL_TEXT = ("memories_fts", "chunks_fts")
 WAIT_S = 0.01
 ALONE = fcntl.LOCK_EX
+
+
+def _as_it_is(_: Handle) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 class Left(Exception):
@@ -52,9 +60,15 @@ class Left(Exception):
 class Scrub:
     """One run over what is pending. `files` are those that it rewrote or removed."""
 
-    def __init__(self, database: Database, timeout_s: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        timeout_s: float,
+        around: Around = _as_it_is,
+    ) -> None:
         self.database = database
-        self.timeout_s = timeout_s
+        self.timeout_s = timeout_s  # how long a step waits for others
+        self.around = around  # makes long work of a handle reachable by interrupt()
         self.end = time.monotonic() + timeout_s
         self.files: list[str] = []
         self.left: dict[str, str] = {}
@@ -67,7 +81,9 @@ class Scrub:
                     rows = handle.execute(OPEN).fetchall()
                 wanted = {step for _, pending in rows for step in json.loads(pending)}
                 for step in STEPS:
-                    if step in wanted:
+                    if step in wanted and (before := self.left.keys() & set(AFTER.get(step, ()))):
+                        self.left[step] = f"it comes after {', '.join(sorted(before))}"
+                    elif step in wanted:
                         self.step(step, rows[-1][0])
                 if rows:
                     self.database.write(lambda handle: finished(handle, rows[-1][0]), self.rest())
@@ -80,6 +96,7 @@ class Scrub:
             "text": self.text, "file": self.file, "log": self.log, "folder": self.folder,
             "spill": self.spill, "copies": self.copies,
         }  # fmt: skip
+        self.end = time.monotonic() + self.timeout_s
         try:
             work[step]()
             self.database.write(lambda handle: done(handle, step, newest), self.rest())
@@ -87,7 +104,7 @@ class Scrub:
             self.left[step] = str(translate(error))
 
     def rest(self) -> float:
-        """How many seconds of the time are left."""
+        """How many seconds the step may still wait."""
         return max(0.0, self.end - time.monotonic())
 
     @contextmanager
@@ -118,8 +135,9 @@ class Scrub:
         """Make the full text anew from the texts that it keeps."""
 
         def work(handle: Handle) -> None:
-            for table in FULL_TEXT:
-                handle.execute(f"INSERT INTO {table} ({table}) VALUES ('rebuild')")
+            with self.around(handle):
+                for table in FULL_TEXT:
+                    handle.execute(f"INSERT INTO {table} ({table}) VALUES ('rebuild')")
 
         self.database.write(work, self.rest())
 
@@ -128,7 +146,8 @@ class Scrub:
         with self.writer() as handle:
             handle.execute("VACUUM").fetchall()
         self.database.schema_changed()
-        self.files.append(os.path.basename(self.database.path))
+        if not self.database.memory:
+            self.files.append(os.path.basename(self.database.path))
 
     def log(self) -> None:
         """Move the write-ahead log into the file, and cut it to no length."""
@@ -145,10 +164,11 @@ class Scrub:
 
     @contextmanager
     def writer(self) -> Iterator[Handle]:
-        """The writer without a transaction, which waits no longer than the time that is left."""
+        """The writer without a transaction; it waits no longer than the step may."""
         handle = self.database.hold_bare(self.rest())
         try:
-            yield handle
+            with self.around(handle):
+                yield handle
         finally:
             self.database.let_go()
 
@@ -254,9 +274,13 @@ def pending(handle: Handle) -> bool:
     return handle.execute(OPEN).fetchone() is not None
 
 
-def scrub(database: Database, timeout_s: float) -> Scrub:
+def scrub(
+    database: Database,
+    timeout_s: float,
+    around: Around = _as_it_is,
+) -> Scrub:
     """Finish what is pending; what could not be is in `left` of the result."""
-    run = Scrub(database, timeout_s)
+    run = Scrub(database, timeout_s, around)
     run.run()
     return run
 
