@@ -61,7 +61,9 @@ class Function(NamedTuple):
     `body_sql`).
 
     `call(context, *arguments)` is the body, with every parameter in order; `writes` says that it
-    is a statement of the writer; `columns` are a table function's (name, logical type).
+    is a statement of the writer, `waits` that it takes as long as it takes, with no connection;
+    `columns` are a table function's (name, logical type). `prepare(context, *arguments)` is run
+    before the writer is taken, where the statement is its own transaction.
     `after(connection, value)` gives the value in place of the body's once the transaction is
     committed: such a function cannot run in a transaction of the user's.
     """
@@ -76,7 +78,14 @@ class Function(NamedTuple):
     body_sql: str | None = None
     writes: bool = False
     deterministic: bool = True
+    prepare: Callable[..., Any] | None = None
     after: Callable[[Any, Any], Any] | None = None
+    waits: bool = False
+
+    @property
+    def apart(self) -> bool:
+        """Whether it runs by itself, never within a read: it writes, or waits and holds nothing."""
+        return self.writes or self.waits
 
     @property
     def signature(self) -> str:
@@ -132,27 +141,37 @@ def scalar(
     *,
     writes: bool = False,
     deterministic: bool = True,
+    prepare: Callable[..., Any] | None = None,
     after: Callable[[Any, Any], Any] | None = None,
 ) -> Callable[[Callable[..., Any]], Function]:
     """Declare a scalar function; the decorated name becomes its `Function`."""
 
     def declare(body: Callable[..., Any]) -> Function:
         return _define(
-            body, "scalar", returns, writes=writes, deterministic=deterministic, after=after
+            body,
+            "scalar",
+            returns,
+            writes=writes,
+            deterministic=deterministic,
+            prepare=prepare,
+            after=after,
         )
 
     return declare
 
 
-def table(*columns: str, writes: bool = False) -> Callable[[Callable[..., Any]], Function]:
+def table(
+    *columns: str, writes: bool = False, waits: bool = False
+) -> Callable[[Callable[..., Any]], Function]:
     """Declare a table function with its columns as 'name TYPE'; its body yields tuples.
 
-    One that `writes` runs once, with the writer, before the SELECT over its rows.
+    One that `writes` runs once, with the writer, before the SELECT over its rows; so does one that
+    `waits`, but with no connection at all.
     """
 
     def declare(body: Callable[..., Any]) -> Function:
         pairs = tuple((c.split(" ", 1)[0], c.split(" ", 1)[1]) for c in columns)
-        return _define(body, "table", "TABLE", columns=pairs, writes=writes)
+        return _define(body, "table", "TABLE", columns=pairs, writes=writes, waits=waits)
 
     return declare
 
@@ -187,8 +206,13 @@ def bind(function: Function, positional: list[Any], named: dict[str, Any]) -> li
     return [bound.get(name, REQUIRED) for name in names]
 
 
-def invoke(function: Function, context: Any, values: list[Any] | tuple[Any, ...]) -> Any:
-    """Run the body with one value a parameter, checked and in its type.
+def invoke(
+    function: Function,
+    context: Any,
+    values: list[Any] | tuple[Any, ...],
+    call: Callable[..., Any] | None = None,
+) -> Any:
+    """Run the body (or `call`) with one value a parameter, checked and in its type.
 
     REQUIRED and, for an optional parameter, None stand for its default. Returns None without a call
     where a required value is None. Raises DataError for a value that cannot be.
@@ -202,8 +226,9 @@ def invoke(function: Function, context: Any, values: list[Any] | tuple[Any, ...]
         else:
             check = CHECKS.get(kind)
             ready.append(value if check is None else check(value, name))
-    assert function.call is not None  # macros are inlined, never invoked
-    return function.call(context, *ready)
+    body = function.call if call is None else call
+    assert body is not None  # macros are inlined, never invoked
+    return body(context, *ready)
 
 
 def complete(function: Function, values: tuple[Any, ...]) -> list[Any]:

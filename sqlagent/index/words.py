@@ -101,6 +101,11 @@ def query_terms(text: str) -> list[str]:
     return kept or list(found)
 
 
+def content_words(text: str) -> list[str]:
+    """The words of a text without English stop words, not stemmed; CJK runs are left whole."""
+    return [w for w in _tokens(text) if w not in _ENGLISH]
+
+
 def is_name(name: str) -> bool:
     """Whether a speaker has a name of his own, not only a role such as `user`."""
     key = name_key(name)

@@ -91,7 +91,11 @@ _IDIOMS = dict(
 対して=対 一緒=緒 一番=番
 """)
 )
-UNSPACED_IDIOMS = re.compile("|".join(sorted(_IDIOMS, key=len, reverse=True)))
+_NUMERALS = "〇零一二三四五六七八九十百千万亿億两兩"
+# After a numeral it is one too: 十一点 is eleven o'clock.
+UNSPACED_IDIOMS = re.compile(
+    f"(?<![{_NUMERALS}])(?:{'|'.join(sorted(_IDIOMS, key=len, reverse=True))})"
+)
 
 
 def idiom(match: re.Match[str]) -> str:
@@ -99,7 +103,6 @@ def idiom(match: re.Match[str]) -> str:
     return _IDIOMS[match[0]]
 
 
-_NUMERALS = "〇零一二三四五六七八九十百千万亿億两兩"
 UNSPACED_FILLERS = re.compile(
     "真的|其实|其實|とても|すごく|です|[的了呢吧啊呀嘛哦哈嗯也很就请請ねよだ]"
 )

@@ -3,7 +3,8 @@
 An operation is one row of `sqlagent_operations` and, for each memory that it touched, one of
 `sqlagent_operation_rows` with the changed columns as they were and as they became. Undoing puts a
 column back where it still holds what the operation put there: what was changed since then, by
-whomever, stays. A memory that the operation made is archived, not deleted.
+whomever, stays. A memory that the operation made is archived, not deleted. Links and sources that
+it wrote (`operation_id`) go.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 # The columns that an operation may change: never what was said, or by whom.
 CHANGEABLE = (
     "tier", "importance", "pinned", "stability_days", "expires_at", "valid_from", "valid_to",
-    "superseded_by", "archived_at", "kind",
+    "superseded_by", "archived_at", "kind", "access_count", "last_access_at", "massed",
 )  # fmt: skip
 BEGIN = """
 INSERT INTO sqlagent_operations (agent_id, operation, detail, created_at) VALUES (?, ?, ?, ?)
@@ -29,6 +30,12 @@ INSERT INTO sqlagent_operations (agent_id, operation, detail, created_at) VALUES
 ROW = """
 INSERT INTO sqlagent_operation_rows (operation_id, memory_id, action, reason, before, after)
 VALUES (?, ?, ?, ?, ?, ?)
+"""
+# A memory that the operation made stays, archived, with what it was made from: who erases a source
+# must find it.
+SOURCES_GONE = """
+DELETE FROM memory_sources WHERE operation_id = ?1 AND memory_id NOT IN (
+  SELECT memory_id FROM sqlagent_operation_rows WHERE operation_id = ?1 AND before IS NULL)
 """
 # An undone operation made this memory: it stays archived when something else is undone.
 TAKEN_BACK = """
@@ -75,6 +82,39 @@ def change(
     return count
 
 
+def change_all(
+    handle: Handle,
+    operation_id: int,
+    action: str,
+    columns: Mapping[str, Any],
+    chosen: str,
+    values: Mapping[str, Any],
+) -> int:
+    """As `change`, for the rows (memory_id, reason) of the query `chosen`, in two statements.
+
+    `values` are the named parameters of the query, whose text is the caller's own.
+    """
+    names = list(columns)
+    if unknown := set(names) - set(CHANGEABLE):
+        raise ValueError(f"an operation changes {', '.join(CHANGEABLE)}, not {unknown}")
+    after = json.dumps(dict(columns), ensure_ascii=False)
+    before = ", ".join(f"'{name}', m.{name}" for name in names)
+    handle.execute(
+        f"INSERT INTO sqlagent_operation_rows "
+        f"SELECT :_operation, c.memory_id, :_action, c.reason, json_object({before}), :_after "
+        f"FROM ({chosen}) c JOIN memories m ON m.memory_id = c.memory_id",
+        {**values, "_operation": operation_id, "_action": action, "_after": after},
+    )
+    count = int(handle.changes())
+    handle.execute(
+        f"UPDATE memories SET {', '.join(f'{n} = ?' for n in names)} WHERE memory_id IN (SELECT "
+        "memory_id FROM sqlagent_operation_rows WHERE operation_id = ? AND action = ? "
+        "AND after = ?)",
+        (*columns.values(), operation_id, action, after),
+    )
+    return count
+
+
 def made(
     handle: Handle, operation_id: int, memory_id: int, action: str, reason: str | None = None
 ) -> None:
@@ -107,6 +147,8 @@ def undo(handle: Handle, operation_id: int) -> int:
     count = 0
     for memory_id, before, after in rows:
         count += _put_back(handle, memory_id, before, after, now)
+    handle.execute("DELETE FROM memory_links WHERE operation_id = ?", (operation_id,))
+    handle.execute(SOURCES_GONE, (operation_id,))
     handle.execute(
         "UPDATE sqlagent_operations SET undone_at = ? WHERE operation_id = ?", (now, operation_id)
     )

@@ -27,6 +27,7 @@ class RunCalls:
         self.invoke = invoke
         known = functions()
         self.bodies = [known[o.function] if o.function else None for o in plan.outputs]
+        self.prepares = any(body is not None and body.prepare is not None for body in self.bodies)
         self.columns = [
             (o.name, body.returns if body else kind)
             for o, body, kind in zip(
@@ -58,9 +59,14 @@ class RunCalls:
             self.source(connection, read, parameters)
             inputs = read.fetchall()
 
+        ready = self.prepared(connection, inputs, parameters) if self.prepares else None
+
         def work(handle: Handle) -> list[tuple[Any, ...]]:
             context = context_of(self.database, connection, handle)
-            return [self.row(context, row, parameters) for row in inputs]
+            if ready is None:
+                return [self.row(context, row, parameters) for row in inputs]
+            found = zip(inputs, ready, strict=True)
+            return [self.row(context, row, parameters, one) for row, one in found]
 
         alone = self.alone is not None
         rows = writing(connection, work, self.text, several=True, alone=alone)
@@ -77,12 +83,43 @@ class RunCalls:
             for body, value in zip(self.bodies, row, strict=True)
         )
 
-    def row(self, context: Context, row: tuple[Any, ...], parameters: Any) -> tuple[Any, ...]:
+    def row(
+        self,
+        context: Context,
+        row: tuple[Any, ...],
+        parameters: Any,
+        prepared: list[Any] | None = None,
+    ) -> tuple[Any, ...]:
         out = []
-        for output, body in zip(self.plan.outputs, self.bodies, strict=True):
+        for number, (output, body) in enumerate(zip(self.plan.outputs, self.bodies, strict=True)):
             values = [value_of(a, row, parameters) for a in output.arguments]
+            if prepared is not None:
+                context.prepared = prepared[number]
             out.append(values[0] if body is None else self.invoke(body, context, values))
         return tuple(out)
+
+    def prepared(
+        self, connection: Connection, inputs: list[Any], parameters: Any
+    ) -> list[list[Any]] | None:
+        """What the bodies' `prepare` give for each row, while the writer is free; None in a
+        transaction, whose own writes a reader would not see."""
+        if connection.txn is not None or not connection.autocommit:
+            return None
+        context = Context(self.database, connection.settings, None)
+        return [
+            [
+                None
+                if body is None or body.prepare is None
+                else self.invoke(
+                    body,
+                    context,
+                    [value_of(a, row, parameters) for a in output.arguments],
+                    body.prepare,
+                )
+                for output, body in zip(self.plan.outputs, self.bodies, strict=True)
+            ]
+            for row in inputs
+        ]
 
 
 def context_of(database: Database, connection: Connection, handle: Handle) -> Context:

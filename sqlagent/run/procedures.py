@@ -1,4 +1,7 @@
-"""CALL: sync(), rebuild(what), check(), apply_advice(). Each gives rows: what was done or found."""
+"""CALL: sync(), rebuild(what), check(), apply_advice(), consolidate(…).
+
+Each gives rows: what was done or found.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlagent.engines.sqlite import Database, Handle, translate
 from sqlagent.errors import ProgrammingError, nearest
-from sqlagent.functions import functions
+from sqlagent.functions import functions, invoke
 from sqlagent.plan.plans import Call
 from sqlagent.run.calls import value_of
 
@@ -84,6 +87,17 @@ def sync(connection: Connection) -> Rows:
 
         rows.append(timed("chunks", chunked))
 
+        def fingerprinted() -> int:
+            from sqlagent.memory.fingerprints import fill_open
+
+            total = 0
+            while count := database.write(fill_open):
+                total += count
+                connection.report("fingerprints", total)
+            return total
+
+        rows.append(timed("fingerprints", fingerprinted))
+
         def embedded() -> int:
             from sqlagent.sync.embed import embed_pending
 
@@ -95,6 +109,8 @@ def sync(connection: Connection) -> Rows:
             )
 
         rows.append(timed("embeddings", embedded))
+        rows.append(timed("feedback", lambda: reinforced(connection)))
+        rows.append(timed("states", lambda: cut(database)))
     datasets = lances(database)
     if datasets is not None and connection.settings["vector_engine"] != "memory":
         rows.append(timed("lance", datasets.sync))
@@ -104,7 +120,24 @@ def sync(connection: Connection) -> Rows:
             rows += applied(connection, AUTO_INDEXES)
     if "columns" in database.services:
         rows.append(timed("columns", lambda: int(bool(database.services["columns"].sync()))))
+    if not database.read_only:  # last: a policy that is wrong keeps nothing else from its end
+        from sqlagent.memory.tiers import due
+
+        rows += [timed(what, work) for what, work in due(database, connection.settings)]
     return rows
+
+
+def reinforced(connection: Connection) -> int:
+    """Strengthen what feedback says was of use, and learn the weights of recall from it."""
+    with connection.database.read() as handle:
+        if handle.execute("SELECT 1 FROM recall_feedback LIMIT 1").fetchone() is None:
+            return 0
+    from sqlagent.context import Context
+    from sqlagent.search.feedback import feedback
+
+    return feedback(connection.database).sync(
+        Context(connection.database, connection.settings, None)
+    )
 
 
 def erased(connection: Connection) -> Rows:
@@ -121,6 +154,19 @@ def erased(connection: Connection) -> Rows:
         if not pending(handle):
             return []
     return [timed("erasures", finished)]
+
+
+def cut(database: Database) -> int:
+    """Bring versions of states that another client wrote whole into little space; how many."""
+    from sqlagent.states.compact import cut_pending
+
+    total, after = 0, 0
+    while True:
+        count, place = database.write(lambda handle, after=after: cut_pending(handle, after))
+        total += count
+        if place is None:
+            return total
+        after = place
 
 
 def apply_advice(connection: Connection) -> Rows:
@@ -232,9 +278,46 @@ def check(connection: Connection) -> Rows:
         return list(findings(connection, handle))
 
 
+def consolidate(connection: Connection, *values: Any) -> Rows:
+    """consolidate() in batches, each one transaction: it may be stopped, and called again."""
+    from sqlagent.context import Context
+    from sqlagent.memory.consolidate.run import in_batches, prepare
+
+    database, done = connection.database, {"merged": 0, "distilled": 0, "skipped": 0}
+
+    def stopped() -> bool:
+        return connection.closed
+
+    def told(batch: Any) -> None:
+        for name in done:
+            done[name] += getattr(batch, name)
+        connection.report("consolidate", done["merged"] + done["distilled"])
+
+    def body(_: Any, agent_id: str, dry_run: bool, similarity: float, kind: str | None) -> float:
+        settings = {} if dry_run else connection.settings
+        ready = prepare(database, settings, agent_id, similarity, kind, stopped)
+        planned = time.perf_counter()
+        if not dry_run:
+            in_batches(database, agent_id, ready, told, stopped)
+            return planned
+        for step in ready.steps:
+            done["merged" if step.action == "merge" else "distilled"] += len(step.parts)
+        return planned
+
+    start = time.perf_counter()
+    context = Context(database, connection.settings, None)
+    planned = invoke(functions()["consolidate"], context, values, body)
+    if planned is None:
+        return []
+    rows: Rows = [("planned", sum(done.values()), round(1000 * (planned - start), 3))]
+    took = round(1000 * (time.perf_counter() - planned), 3)
+    return rows + [(name, count, took) for name, count in done.items()]
+
+
 CALLS: dict[str, tuple[Callable[..., Rows], list[tuple[str, str]], int]] = {
     "sync": (sync, DONE, 0),
     "apply_advice": (apply_advice, DONE, 0),
     "rebuild": (rebuild, DONE, 1),
     "check": (check, FOUND, 0),
+    "consolidate": (consolidate, DONE, 4),
 }

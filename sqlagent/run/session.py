@@ -8,7 +8,7 @@ import apsw
 
 from sqlagent import config
 from sqlagent.engines.sqlite import translate
-from sqlagent.errors import ProgrammingError
+from sqlagent.errors import NotSupportedError, ProgrammingError
 from sqlagent.plan.plans import Script, Setting, Transaction
 from sqlagent.run.writing import open_handle
 
@@ -107,6 +107,12 @@ class RunSetting:
         if name is None:
             raise ProgrammingError("SET needs the name of a setting")
         key, checked = config.check(name, None if verb == "reset" else value)
+        if key in config.CLOSED and checked not in ("", connection.settings[key]):
+            raise NotSupportedError(
+                f'the setting "{key}" is not for statements',
+                detail="it runs a program: whoever can send SQL could run any",
+                hint=f"connect(path, {key}=...) sets it, SET {key} = '' turns it off.",
+            )
         if key == "synchronous" and connection.txn is not None:
             raise ProgrammingError(
                 "synchronous cannot change within a transaction", sqlstate="25001"

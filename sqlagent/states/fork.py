@@ -22,9 +22,9 @@ SELECT state_type, session_id, version FROM states WHERE agent_id = ?
 ORDER BY state_type, ifnull(session_id, '')
 """
 LINK = """
-INSERT INTO sqlagent_state_links (version_id, from_version_id) SELECT ?1, ?2
+INSERT INTO sqlagent_state_links (agent_id, version_id, from_version_id) SELECT ?1, ?2, ?3
 WHERE NOT EXISTS (SELECT 1 FROM sqlagent_state_links
-  WHERE version_id = ?1 AND from_version_id = ?2)
+  WHERE agent_id = ?1 AND version_id = ?2 AND from_version_id = ?3)
 """
 FAMILIES = "SELECT family FROM sqlagent_state_shares WHERE agent_id = ?"
 SHARE = """
@@ -71,9 +71,9 @@ def versions(handle: Handle, agent_id: str, as_of: str | None = None) -> list[Ve
     return [version for version in now if version is not None]
 
 
-def link(handle: Handle, version_id: int, from_version_id: int) -> None:
-    """Write down that a version came from another agent's too."""
-    handle.execute(LINK, (version_id, from_version_id))
+def link(handle: Handle, agent_id: str, version_id: int, from_version_id: int) -> None:
+    """Write down that a version of an agent came from another agent's too."""
+    handle.execute(LINK, (agent_id, version_id, from_version_id))
 
 
 def _copy(handle: Handle, version: Version, agent_id: str, now: str) -> None:
@@ -87,4 +87,4 @@ def _copy(handle: Handle, version: Version, agent_id: str, now: str) -> None:
         handle, key, 1, version.checksum, now, version.metadata, kept, None
     )  # fmt: skip
     store.insert(handle, key, data, version.metadata, version.checksum, now, 1)
-    link(handle, version_id, version.version_id)
+    link(handle, agent_id, version_id, version.version_id)

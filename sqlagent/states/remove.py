@@ -21,7 +21,7 @@ WHERE v.agent_id = ?
 PARTS = "SELECT e.value FROM sqlagent_state_blocks k CROSS JOIN json_each(k.parts) e WHERE k.block_id = ?"
 LINKS = """
 DELETE FROM sqlagent_state_links
-WHERE version_id IN (SELECT version_id FROM sqlagent_state_versions WHERE agent_id = ?1)
+WHERE agent_id = ?1
   OR from_version_id IN (SELECT version_id FROM sqlagent_state_versions WHERE agent_id = ?1)
 """
 SNAPSHOT_VERSIONS = """
