@@ -145,7 +145,7 @@ def terms(con: sqlagent.Connection, table: str) -> set[str]:
     return words
 
 
-# What goes ------------------------------------------------------------------------------------------
+# What goes ----------------------------------------------------------------------------------------
 
 
 def test_the_scan_finds_what_is_there(full: sqlagent.Connection, elsewhere: Run) -> None:
@@ -384,7 +384,7 @@ def test_what_was_asked_when_it_was_judged_goes_with_it(words: sqlagent.Connecti
     assert words.execute("SELECT query FROM recall_feedback").fetchall() == [("the sky",)]
 
 
-# The receipt ----------------------------------------------------------------------------------------
+# The receipt --------------------------------------------------------------------------------------
 
 
 def test_the_receipt_has_nothing_of_the_content(full: sqlagent.Connection) -> None:
@@ -430,7 +430,7 @@ def test_copies_from_before_an_upgrade(words: sqlagent.Connection) -> None:
     assert told["copies"] == [] and copy.name in told["files"] and not copy.exists()
 
 
-# Errors ---------------------------------------------------------------------------------------------
+# Errors -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -458,7 +458,7 @@ def test_what_cannot_be_erased(words: sqlagent.Connection, arguments: str, messa
 def test_not_in_a_transaction(words: sqlagent.Connection) -> None:
     words.execute("SELECT remember('ada', 'stays')")
     words.execute("BEGIN")
-    with pytest.raises(sqlagent.ProgrammingError, match="erase.. cannot run in a transaction"):
+    with pytest.raises(sqlagent.ProgrammingError, match=r"erase\(\) cannot run in a transaction"):
         words.execute("SELECT erase(memory_id => 1)")
     words.execute("COMMIT")
     assert one(words, "SELECT count(*) FROM memories") == 1
@@ -483,7 +483,7 @@ def test_a_database_in_memory() -> None:
     con.close()
 
 
-# Others ---------------------------------------------------------------------------------------------
+# Others -------------------------------------------------------------------------------------------
 
 READER = """
 import sqlite3, sys

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from faults import KINDS, contents, copied, differences, survey
 
 import sqlagent
 
-from faults import KINDS, contents, copied, differences, survey
-
 SECRETS = ("zebrawort", "龘霸")
 PREPARE = [
-    "SELECT remember('ada', 'The zebrawort is in locker 17', user_id => 'bob', embedding => [1, 2])",
+    "SELECT remember('ada', 'The zebrawort is in locker 7', user_id => 'bob', embedding => [1, 2])",
     "SELECT remember('ada', '龘霸在十七号柜', user_id => 'bob', importance => 0.9)",
     "SELECT remember('ada', 'She likes the smell of rain', session_id => 's1')",
     "SELECT remember('ada', 'Once there was a zebrawort', created_at => '2020-01-01')",
@@ -120,7 +119,7 @@ def test_an_operation_is_whole_or_not_there(operation: tuple[Path, str], tmp_pat
 
 @pytest.mark.parametrize("scope", ["agent", "memory"])
 def test_an_erasure_is_finished_or_not_there(scope: str, prepared: Path, tmp_path: Path) -> None:
-    assert survey(prepared, [ERASE[scope]], tmp_path, step=23, check=erased) > 10
+    assert survey(prepared, [ERASE[scope]], tmp_path, step=43, check=erased) > 10
 
 
 @pytest.mark.slow
