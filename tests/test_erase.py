@@ -337,6 +337,37 @@ def test_what_it_superseded_does_not_come_back(
     assert live == ([("lives in Rome",)] if gone == 2 else [])
 
 
+def test_after_a_life_of_consolidating_superseding_and_forgetting(
+    words: sqlagent.Connection, elsewhere: Run, problems: Any
+) -> None:
+    path = Path(words.database.path)
+    for n, day in enumerate(("Monday", "Tuesday", "Wednesday", "Thursday"), 1):
+        words.execute(
+            "SELECT remember('ada', ?, user_id => 'bob', session_id => ?, created_at => ?)",
+            (f"Bob fed the {EN} before breakfast on {day}", day, f"2024-01-0{n}"),
+        )
+        words.execute(
+            "SELECT remember('ada', ?, user_id => 'bob', session_id => ?)",
+            (f"The {OLD} in Kyoto is deep, {ZH}{'!' * n}", f"k{n}"),
+        )
+    assert one(words, "SELECT consolidate('ada')") > 0
+    distilled = one(words, "SELECT count(*) FROM memories WHERE kind = 'semantic'")
+    merged = one(words, "SELECT count(*) FROM memory_links WHERE relation = 'duplicate_of'")
+    assert distilled > 0 or merged > 0
+    (last,) = words.execute(
+        "SELECT max(memory_id) FROM memories WHERE archived_at IS NULL AND superseded_by IS NULL"
+    ).fetchone()
+    words.execute("SELECT supersede(?, ?)", (last, f"It is a {MIXED}"))
+    words.execute("SELECT forget('ada', retention_days => 100, min_strength => 1.0)")
+    words.execute("SELECT remember('ada', 'Carl is well', user_id => 'carl')")
+    words.execute("SELECT * FROM recall('ada', ?)", (OLD,)).fetchall()
+    receipt(words, "user_id => 'bob'")
+    assert words.execute("SELECT content FROM memories").fetchall() == [("Carl is well",)]
+    assert found(elsewhere, path) == [] and problems(words) == []
+    assert one(words, "SELECT count(*) FROM sqlagent_operation_rows") == 0
+    assert one(words, "SELECT unforget('ada')") == 0
+
+
 def test_an_operation_can_still_be_undone(words: sqlagent.Connection) -> None:
     from sqlagent.memory import operations
 
@@ -505,7 +536,7 @@ def test_a_reader_of_another_process_delays_it(
     process = child(READER, fresh_db)
     assert process.stdout.readline() == "1\n"
     told = receipt(con, "agent_id => 'ada'")
-    assert told["pending"] == ["log: another connection still reads an older state"]
+    assert told["pending"] == ["log: another connection still reads an older state, or writes"]
     assert told["finished_at"] is None
     assert one(con, "SELECT count(*) FROM memories") == 0
     assert one(con, "SELECT pending FROM sqlagent_erasures") == '["log"]'

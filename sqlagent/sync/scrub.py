@@ -31,7 +31,7 @@ import apsw
 
 from sqlagent import clock
 from sqlagent.engines.sqlite_errors import translate
-from sqlagent.errors import Error
+from sqlagent.errors import BusyError, Error
 
 if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Database, Handle
@@ -46,6 +46,7 @@ SELECT erasure_id, pending FROM sqlagent_erasures WHERE finished_at IS NULL ORDE
 """
 FULL_TEXT = ("memories_fts", "chunks_fts")
 WAIT_S = 0.01
+ATTEMPT_S = 0.05
 ALONE = fcntl.LOCK_EX
 
 
@@ -153,19 +154,27 @@ class Scrub:
         """Move the write-ahead log into the file, and cut it to no length."""
         if self.database.memory:
             return
-        with self.writer() as handle:
-            if handle.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-                raise Left("another client took the file out of its journal mode, WAL")
-            try:
-                handle.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-            except (apsw.BusyError, apsw.LockedError):
-                raise Left("another connection still reads an older state") from None
+        while not self.cut():
+            if not self.rest():
+                raise Left("another connection still reads an older state, or writes")
+            time.sleep(WAIT_S)
         self.files.append(os.path.basename(self.database.path) + "-wal")
 
+    def cut(self) -> bool:
+        """Try it for a moment: nobody can write while SQLite waits for those who read."""
+        try:
+            with self.writer(ATTEMPT_S) as handle:
+                if handle.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                    raise Left("another client took the file out of its journal mode, WAL")
+                handle.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            return True
+        except (apsw.BusyError, apsw.LockedError, BusyError):
+            return False
+
     @contextmanager
-    def writer(self) -> Iterator[Handle]:
+    def writer(self, most_s: float = float("inf")) -> Iterator[Handle]:
         """The writer without a transaction; it waits no longer than the step may."""
-        handle = self.database.hold_bare(self.rest())
+        handle = self.database.hold_bare(min(most_s, self.rest()))
         try:
             with self.around(handle):
                 yield handle
@@ -180,7 +189,11 @@ class Scrub:
         if "results" in services:
             services["results"].commit()  # kept results of an older commit go
         if "columns" in services:
-            services["columns"].replicas.fresh(services["columns"].replicas.names())
+            replicas = services["columns"].replicas
+            try:
+                replicas.fresh(replicas.names())
+            except Error:  # one of them cannot be columns any more: all are made anew when wanted
+                replicas.rebuild()
         top = self.database.folder
         if top is None or not os.path.isdir(top):
             return
@@ -189,8 +202,8 @@ class Scrub:
 
             lance(self.database).rebuild()
         for place, folders, names in os.walk(top):
-            if place == top and "spill" in folders:
-                folders.remove("spill")
+            if place == top:
+                folders[:] = [f for f in folders if f not in ("spill", "lance")]
             for name in sorted(names):
                 if not name.endswith(".lock"):
                     self.remove(os.path.join(place, name))
