@@ -9,6 +9,7 @@ import hashlib
 import json
 import random
 import struct
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -687,3 +688,59 @@ def test_a_step_that_fails_holds_up_those_after_it(
     monkeypatch.undo()
     assert ("erasures", 1) in [row[:2] for row in words.execute("CALL sync()").fetchall()]
     assert found(elsewhere, path) == []
+
+
+def test_several_at_once_while_others_write(
+    words: sqlagent.Connection, elsewhere: Run, problems: Any
+) -> None:
+    for i in range(4):
+        words.execute("SELECT remember(?, ?)", (f"agent{i}", f"{EN} {i} {ZH}"))
+    over, told, failed = threading.Event(), [], []
+
+    def write(agent: str) -> None:
+        count = 0
+        try:
+            while not over.is_set() or count < 5:
+                words.execute("SELECT remember(?, ?)", (agent, f"note {count} of {agent}"))
+                words.execute("SELECT * FROM recall(?, 'note')", (agent,)).fetchall()
+                count += 1
+        except sqlagent.Error as error:
+            failed.append(error)
+
+    def erase(agent: str) -> None:
+        told.append(receipt(words, "agent_id => ?", agent))
+
+    writers = [threading.Thread(target=write, args=(a,)) for a in ("eve", "max")]
+    erasers = [threading.Thread(target=erase, args=(f"agent{i}",)) for i in range(4)]
+    for thread in (*writers, *erasers):
+        thread.start()
+    for thread in erasers:
+        thread.join()
+    over.set()
+    for thread in writers:
+        thread.join()
+    assert failed == [] and len(told) == 4
+    assert one(words, "SELECT count(*) FROM sqlagent_erasures WHERE finished_at IS NULL") == 0
+    assert found(elsewhere, Path(words.database.path)) == [] and problems(words) == []
+    assert one(words, "SELECT count(*) FROM memories WHERE agent_id = 'eve'") >= 5
+
+
+def test_an_interrupt_leaves_the_rest_for_later(
+    words: sqlagent.Connection, elsewhere: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sqlagent.sync.scrub import Scrub
+
+    words.execute("SELECT remember('ada', ?)", (f"{EN} {ZH}",))
+
+    def stop(run: Scrub) -> None:
+        threading.Timer(0.05, words.interrupt).start()
+        with run.writer() as handle:
+            handle.execute("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+                           "SELECT max(i) FROM n").fetchall()  # fmt: skip
+
+    monkeypatch.setattr(Scrub, "file", stop)
+    pending = receipt(words, "agent_id => 'ada'")["pending"]
+    assert [line.split(":")[0] for line in pending] == ["file", "log"]
+    monkeypatch.undo()
+    words.execute("CALL sync()").fetchall()
+    assert found(elsewhere, Path(words.database.path)) == []
