@@ -144,13 +144,18 @@ def reinforced(connection: Connection) -> int:
 
 def erased(connection: Connection) -> Rows:
     """Finish the erasures of which something is pending; a row where there were some."""
+    from sqlagent.run.writing import limited
     from sqlagent.sync.scrub import pending, scrub
+
+    def finished() -> int:
+        run = scrub(database, connection.timeout, lambda handle: limited(connection, handle))
+        return int(not run.left)
 
     database = connection.database
     with database.read() as handle:
         if not pending(handle):
             return []
-    return [timed("erasures", lambda: int(not scrub(database, connection.timeout).left))]
+    return [timed("erasures", finished)]
 
 
 def judged(connection: Connection) -> Rows:
