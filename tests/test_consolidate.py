@@ -176,8 +176,7 @@ def told(*texts: str, days: tuple[int, ...] | None = None) -> list[str]:
     """The texts that are distilled from episodes with these texts, on a day each."""
     chosen = days or tuple(range(1, len(texts) + 1))
     found = clusters([memory(n, t, d) for n, (t, d) in enumerate(zip(texts, chosen, strict=True))])
-    sentences = [extract.extract(c) for c in found]
-    return [s.text for s in sentences if s is not None]
+    return [sentence.text for c in found for _, sentence in extract.told(c)]
 
 
 def test_what_recurs_is_told_by_a_sentence_of_its_own() -> None:

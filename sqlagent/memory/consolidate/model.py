@@ -20,8 +20,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlagent.memory.consolidate.episodes import terms
 from sqlagent.memory.consolidate.steps import Step
+from sqlagent.memory.consolidate.terms import terms
 from sqlagent.memory.consolidate.texts import sentences
 
 PREFIX: Final = "command:"
