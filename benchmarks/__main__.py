@@ -23,6 +23,7 @@ FIGURES = (
     "startup", "point_read", "save", "clients", "remember", "recall",
     "crowd", "nearest", "resident", "freshness", "aggregate", "tpch", "imports", "routing",
     "cross_join", "sqllogic", "columns_table", "materialized", "planning", "consolidate",
+    "retrieval",
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -38,33 +39,49 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--folder", type=Path, metavar="DIR", help="make the temporary folder there"
     )
+    parser.add_argument("--data", type=Path, metavar="DIR", help="retrieval: sets of questions")
+    parser.add_argument("--set", metavar="NAME", help="retrieval: only this set of --data")
+    parser.add_argument("--rows", type=Path, metavar="FILE", help="retrieval: a line each question")
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args(arguments)
     unknown = [name for name in asked.names if name not in FIGURES]
     if unknown:
         parser.error(f"unknown figure {unknown[0]!r}: one of {', '.join(FIGURES)}")
     if asked.one:
-        print(json.dumps(run_one(asked.names[0], asked.one, asked.quick)))
+        print(json.dumps(run_one(asked.names[0], asked.one, asked.quick, **options(asked))))
         return 0
     folder = Path(tempfile.mkdtemp(prefix="sqlagent-bench-", dir=asked.folder))
     try:
-        return run_all(asked.names or FIGURES, folder, asked.quick, asked.json)
+        names = asked.names or FIGURES
+        return run_all(names, folder, asked.quick, asked.json, **options(asked))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def run_one(name: str, folder: Path, quick: bool) -> dict[str, Any]:
+def options(asked: argparse.Namespace) -> dict[str, str | None]:
+    """What single figures are told, the paths absolute: figures run in a folder of their own."""
+    rows = asked.rows or (Path("retrieval.jsonl") if asked.data else None)
+    return {
+        "data": str(asked.data.resolve()) if asked.data else None,
+        "set": asked.set,
+        "rows": str(rows.resolve()) if rows else None,
+    }
+
+
+def run_one(name: str, folder: Path, quick: bool, **options: str | None) -> dict[str, Any]:
     """One figure, in this process."""
     import importlib
 
     own = folder / name
     own.mkdir()
-    bench = Bench(name, own, folder, quick)
+    bench = Bench(name, own, folder, quick, **options)
     importlib.import_module(f"benchmarks.{name}").run(bench)
     return {"lines": bench.lines, "notes": bench.notes, "checked": bench.checked}
 
 
-def run_all(names: Any, folder: Path, quick: bool, target: Path | None) -> int:
+def run_all(
+    names: Any, folder: Path, quick: bool, target: Path | None, **options: str | None
+) -> int:
     """Every figure in its own process, the table, and the file of values."""
     lines: list[Line] = []
     notes: list[str] = []
@@ -73,6 +90,7 @@ def run_all(names: Any, folder: Path, quick: bool, target: Path | None) -> int:
     for name in names:
         print(f"{name} …", end="\r", file=sys.stderr, flush=True)
         command = [sys.executable, "-m", "benchmarks", name, "--one", str(folder)]
+        command += [f"--{option}={value}" for option, value in options.items() if value is not None]
         done = subprocess.run(
             command + ["--quick"] * quick, cwd=ROOT, stdout=subprocess.PIPE, text=True
         )

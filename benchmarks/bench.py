@@ -39,14 +39,18 @@ class Line(NamedTuple):
 class Bench:
     """A run of one figure: its size, its folder, its lines.
 
-    `folder` is this figure's own; `shared` holds what several figures of a run load once.
+    `folder` is this figure's own; `shared` holds what several figures of a run load once; `options`
+    are those of the command line that single figures take.
     """
 
-    def __init__(self, figure: str, folder: Path, shared: Path, quick: bool) -> None:
+    def __init__(
+        self, figure: str, folder: Path, shared: Path, quick: bool, **options: str | None
+    ) -> None:
         self.figure = figure
         self.folder = folder
         self.shared = shared
         self.quick = quick
+        self.options = options
         self.lines: list[Line] = []
         self.notes: list[str] = []
         self.checked = 0

@@ -39,7 +39,8 @@ FROM (
 
 -- What a life is by default; read them, change them, switch them off. None deletes anything, and what
 -- they do can be undone. A policy that holds decides also where nothing is left to do, so what is long
--- term for a reason is not taken down by a policy of a lower priority.
+-- term for a reason is not taken down by a policy of a lower priority. `settled_days` is how long ago an
+-- operation last changed a memory: what has stepped down has a month until it goes.
 INSERT INTO memory_policies (name, event, action, to_tier, condition, priority) VALUES
   ('what expired a month ago goes', 'maintenance', 'archive', NULL,
     'expires_at < now() - INTERVAL 30 DAY', 40),
@@ -50,7 +51,7 @@ INSERT INTO memory_policies (name, event, action, to_tier, condition, priority) 
   ('what was long term and has faded steps down', 'maintenance', 'demote', 'short_term',
     'tier = ''long_term'' AND strength < 0.1', 10),
   ('what was never used and has faded goes', 'maintenance', 'archive', NULL,
-    'tier = ''short_term'' AND uses < 1 AND idle_days > 180 AND strength < 0.05', 0),
+    'tier = ''short_term'' AND uses < 1 AND idle_days > 180 AND strength < 0.05 AND settled_days > 30', 0),
   ('what mattered in a session is kept', 'session_end', 'promote', 'short_term',
     'pinned OR importance >= 0.6 OR uses >= 0.5', 10),
   ('the rest of a session goes', 'session_end', 'archive', NULL, 'true', 0);

@@ -25,12 +25,13 @@ CREATE TABLE sqlagent_state_shares (
 ) WITHOUT ROWID;
 CREATE INDEX sqlagent_state_shares_by_family ON sqlagent_state_shares (family, agent_id);
 
--- What a version came from beside the one before it: at a fork the first from the original, at a merge
--- the merged from the other side.
+-- What a version of an agent came from beside the one before it: at a fork the first from the original,
+-- at a merge the merged from the other side.
 CREATE TABLE sqlagent_state_links (
+  agent_id TEXT NOT NULL,
   version_id INTEGER NOT NULL,
   from_version_id INTEGER NOT NULL,
-  PRIMARY KEY (version_id, from_version_id)
+  PRIMARY KEY (agent_id, version_id, from_version_id)
 ) WITHOUT ROWID;
 CREATE INDEX sqlagent_state_links_by_origin ON sqlagent_state_links (from_version_id);
 

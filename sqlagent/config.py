@@ -81,10 +81,76 @@ SETTINGS: dict[str, Setting] = {
         "what knn() searches: 'auto' vectors or codes in memory; 'lance' a Lance dataset on disk, "
         "for collections larger than memory",
     ),
-    "recall_vector_weight": Setting(0.7, float, "weight of meaning in recall(), 0..1"),
-    "recall_words_weight": Setting(0.3, float, "weight of words in recall(), 0..1"),
-    "recall_strength_weight": Setting(
-        0.02, float, "how far a memory's strength may move its score, 0..1"
+    "recall_vector_weight": Setting(0.7, float, "weight of meaning in recall()"),
+    "recall_words_weight": Setting(0.35, float, "weight of words in recall()"),
+    "recall_context_weight": Setting(
+        0.5, float, "weight of the words of the turns around a memory, beside its own"
+    ),
+    "recall_speaker_weight": Setting(
+        0.25,
+        float,
+        "what recall() adds to what was said by the one speaker whom the question names",
+    ),
+    "recall_session_weight": Setting(
+        0.3, float, "weight of what the best memories of the same session score"
+    ),
+    "recall_length_weight": Setting(
+        0.25,
+        float,
+        "weight of a memory's length, which grows with its logarithm up to 400 characters",
+    ),
+    "recall_time_weight": Setting(
+        0.25, float, "what recall() adds to memories that tell a time, where the question asks when"
+    ),
+    "recall_date_weight": Setting(
+        0.25, float, "weight of being near to a date that the question names"
+    ),
+    "recall_answer_weight": Setting(
+        0.1, float, "weight of what the question said just before a memory scores"
+    ),
+    "recall_opening_weight": Setting(
+        0.05, float, "what recall() adds to the first memory of a session"
+    ),
+    "recall_decay_weight": Setting(
+        0.005, float, "weight of the decayed importance d, as d / (1 + d)"
+    ),
+    "recall_activation_weight": Setting(
+        0.005, float, "weight of the activation (ACT-R), as its logistic"
+    ),
+    "recall_retention_weight": Setting(0.005, float, "weight of the retention (FSRS)"),
+    "recall_recency_weight": Setting(
+        0.0, float, "weight of being new: halved with each 30 days; harms questions about history"
+    ),
+    "recall_learning": Setting(
+        "on",
+        ("on", "off"),
+        "whether the weights of recall() are learnt from recall_feedback, and what was learnt used",
+    ),
+    "remember_duplicates": Setting(
+        "strengthen",
+        ("strengthen", "near", "keep"),
+        "what remember() does with what is known: 'strengthen' what says the same but for case and "
+        "punctuation; 'near' also what nearly does; 'keep' each as a memory of its own",
+    ),
+    "remember_guard": Setting(
+        "note",
+        ("note", "refuse", "off"),
+        "what remember() does with a text that looks like a secret or an injected instruction: "
+        "'note' keeps it and notes it in memory_guards, 'refuse' is an error",
+    ),
+    "recall_loop_minutes": Setting(
+        10.0,
+        float,
+        "how long remember() knows what recall() returned, and does not keep it again; 0 is off",
+    ),
+    "working_memory_limit": Setting(
+        50,
+        int,
+        "how many working memories a session keeps; the weakest beyond are promoted or archived "
+        "by the policies of 'session_end'; 0 is no limit",
+    ),
+    "maintenance": Setting(
+        False, bool, "whether CALL sync() applies the policies in memory_policies to every agent"
     ),
     "search_alpha": Setting(0.5, float, "weight of meaning in search(), 0 words alone .. 1"),
 }
@@ -108,7 +174,10 @@ def shown(value: Any) -> str:
     return str(value)
 
 
-ALIASES = {"statement_timeout": "statement_timeout_ms"}
+ALIASES = {
+    "statement_timeout": "statement_timeout_ms",
+    "recall_strength_weight": "recall_retention_weight",  # its name up to 0.2
+}
 _UNITS_MS = {"": 1, "ms": 1, "s": 1000, "sec": 1000, "second": 1000, "min": 60_000,
              "minute": 60_000, "h": 3_600_000, "hour": 3_600_000, "day": 86_400_000}  # fmt: skip
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlagent import clock
 
 if TYPE_CHECKING:
+    from sqlagent.connection import Connection
     from sqlagent.engines.sqlite import Database, Handle
 
 
@@ -17,18 +18,24 @@ class Context:
     """Handed to every function body as its first argument.
 
     `handle` is the APSW connection whose snapshot the statement sees (the writer's, in a statement
-    that writes); None on DuckDB, where `reading()` takes one from the pool. `prepared` is what the
-    function's `prepare` gave, before the writer was taken; None where it was not run.
+    that writes); None on DuckDB, where `reading()` takes one from the pool. `connection` is there
+    for a function that waits, to be ended with it. `prepared` is what the function's `prepare` gave,
+    before the writer was taken; None where it was not run.
     """
 
-    __slots__ = ("database", "handle", "prepared", "settings")
+    __slots__ = ("connection", "database", "handle", "prepared", "settings")
 
     def __init__(
-        self, database: Database, settings: Mapping[str, Any], handle: Handle | None
+        self,
+        database: Database,
+        settings: Mapping[str, Any],
+        handle: Handle | None,
+        connection: Connection | None = None,
     ) -> None:
         self.database = database
         self.settings = settings
         self.handle = handle
+        self.connection = connection
         self.prepared: Any = None
 
     def now(self) -> str:

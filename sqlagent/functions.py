@@ -61,9 +61,10 @@ class Function(NamedTuple):
     `body_sql`).
 
     `call(context, *arguments)` is the body, with every parameter in order; `writes` says that it
-    is a statement of the writer; `prepare(context, *arguments)` is run before the writer is taken,
-    where the statement is its own transaction; `columns` are a table function's (name, logical
-    type). `after(connection, value)` gives the value in place of the body's once the transaction is
+    is a statement of the writer, `waits` that it takes as long as it takes, with no connection;
+    `columns` are a table function's (name, logical type). `prepare(context, *arguments)` is run
+    before the writer is taken, where the statement is its own transaction.
+    `after(connection, value)` gives the value in place of the body's once the transaction is
     committed: such a function cannot run in a transaction of the user's.
     """
 
@@ -79,6 +80,12 @@ class Function(NamedTuple):
     deterministic: bool = True
     prepare: Callable[..., Any] | None = None
     after: Callable[[Any, Any], Any] | None = None
+    waits: bool = False
+
+    @property
+    def apart(self) -> bool:
+        """Whether it runs by itself, never within a read: it writes, or waits and holds nothing."""
+        return self.writes or self.waits
 
     @property
     def signature(self) -> str:
@@ -153,15 +160,18 @@ def scalar(
     return declare
 
 
-def table(*columns: str, writes: bool = False) -> Callable[[Callable[..., Any]], Function]:
+def table(
+    *columns: str, writes: bool = False, waits: bool = False
+) -> Callable[[Callable[..., Any]], Function]:
     """Declare a table function with its columns as 'name TYPE'; its body yields tuples.
 
-    One that `writes` runs once, with the writer, before the SELECT over its rows.
+    One that `writes` runs once, with the writer, before the SELECT over its rows; so does one that
+    `waits`, but with no connection at all.
     """
 
     def declare(body: Callable[..., Any]) -> Function:
         pairs = tuple((c.split(" ", 1)[0], c.split(" ", 1)[1]) for c in columns)
-        return _define(body, "table", "TABLE", columns=pairs, writes=writes)
+        return _define(body, "table", "TABLE", columns=pairs, writes=writes, waits=waits)
 
     return declare
 

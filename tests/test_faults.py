@@ -24,7 +24,7 @@ PREPARE = [
     "SELECT snapshot('ada', 'first')",
     "SELECT save_state('ada', '{\"step\": 2}')",
     "SELECT save_state('eve', '{\"step\": 3}')",
-    "SELECT index_document('A zebrawort grows in the north. 龘霸也在那里。', uri => 'z.md')",
+    "SELECT index_document('A quagmarsh lies in the north. 沼泽在北方。', uri => 'z.md')",
 ]
 OPERATIONS = {
     "remember": ["SELECT remember('ada', 'A new thing 新的事', embedding => [1, 2, 3])"],

@@ -18,6 +18,8 @@ from sqlagent.index.words import name_key, names_in, query_terms
 DIMENSIONS = 6
 VOCABULARY = "boat boats kayak ferry sold paint painted oslo lima blue red ada bob river tax"
 WORDS = VOCABULARY.split()
+ENDS = ("", "", "?", " yesterday", " last week?", " [a picture]")
+START_S = 1_683_000_000.0  # 2 May 2023
 
 
 def vector(*numbers: float) -> bytes:
@@ -32,17 +34,20 @@ def some_rows(n: int, seed: int, *, sessions: int = 4, start: int = 1) -> list[R
     rng = random.Random(seed)
     rows = []
     for i in range(start, start + n):
-        text = " ".join(rng.choices(WORDS, k=rng.randint(1, 9)))
+        text = " ".join(rng.choices(WORDS, k=rng.randint(1, 9))) + rng.choice(ENDS)
         session = rng.choice([None, *(f"s{j}" for j in range(sessions))]) if sessions else None
         rows.append(
             Row(
                 i,
                 text,
                 a_vector(rng) if rng.random() < 0.85 else None,
-                float(rng.randint(0, 30)),
+                START_S + 86400.0 * rng.randint(0, 30),
                 session,
                 rng.choice([None, "Ada", "Bob", "user"]),
+                rng.choice([None, rng.random(), 40.0]),
+                rng.gauss(0, 3),
                 rng.random(),
+                rng.choice(["", f"[{rng.randint(1, 28)} May 2023] Ada: "]),
             )
         )
     return rows
@@ -58,7 +63,7 @@ class Plain:
 
     def __init__(self, rows: list[Row]) -> None:
         self.rows = {row.id: row for row in rows}
-        self.own = {i: Counter(terms(row.text)) for i, row in self.rows.items()}
+        self.own = {i: Counter(terms(row.head + row.text)) for i, row in self.rows.items()}
         self.near: dict[int, list[int | None]] = {i: [None] * 3 for i in self.rows}
         ordered: dict[str, list[Row]] = {}
         for row in sorted(self.rows.values(), key=lambda r: (r.created_at, r.id)):
@@ -118,28 +123,48 @@ class Plain:
                 i: s for i, s in self.cosines(query.vector, w.context)[1].items() if i in inside
             }
         asked = bool(query.text and query.text.strip()) and w.words > 0
-        on_words = w.words if smooth else w.words + w.vector
-        on_vector = w.vector if asked else w.words + w.vector
+        on_words, on_vector = w.words, w.vector
+        if not smooth:
+            on_words += w.vector if w.relative else 0.2 * w.vector
+        if not asked:
+            on_vector += w.words
         if w.relative and smooth:
             on_vector /= max(0.0, *smooth.values(), 0.0) or 1.0
         keys = {name_key(r.speaker) for r in self.rows.values() if r.speaker} - {"user"}
         named = names_in(query.text or "", keys)
-        base = {}
+        when = 1.0 if (query.text or "").startswith("when") else 0.3
+        base = dict.fromkeys(self.rows, 0.0)
+        spoken = dict(base)
         for i in inside:
             row = self.rows[i]
-            b = on_words * lexical[i] + on_vector * max(0.0, smooth.get(i, 0.0))
+            base[i] = on_words * lexical[i] + on_vector * max(0.0, smooth.get(i, 0.0))
             if len(named) == 1 and row.speaker and name_key(row.speaker) in named:
-                b *= w.speaker
-            base[i] = b * (1 + w.strength * (2 * row.prior - 1))
+                spoken[i] = w.speaker
         out = {}
         for i in inside:
             if not (lexical[i] > 0 or i in smooth):
                 continue
             row = self.rows[i]
-            out[i] = base[i] + w.length * min(1.0, math.log1p(len(row.text)) / math.log(400))
-            if any(j is not None for j in self.near[i]):
-                same = (base[j] for j in inside if self.rows[j].session == row.session)
-                out[i] += w.session * sum(sorted(same, reverse=True)[:3]) / 3
+            size = len(row.head) + len(row.text)
+            out[i] = base[i] + spoken[i] + w.length * min(1.0, math.log1p(size) / math.log(400))
+            told = "yesterday" in row.text or "last week" in row.text
+            out[i] += w.time * when * told
+            if "May 2023" in (query.text or ""):
+                out[i] += w.date * (row.created_at < 1_685_577_600)  # 1 June
+            decay, activation = row.decay or 0.0, row.activation or 0.0
+            out[i] += w.decay * decay / (1 + decay) + w.activation / (1 + math.exp(-activation))
+            out[i] += w.retention * (row.retention or 0.0)
+            before, _, after = self.near[i]
+            if after is not None and row.text.endswith("?"):
+                out[i] -= w.answer * base[i]
+            if before is not None and self.rows[before].text.endswith("?"):
+                out[i] += w.answer * base[before]
+            if before is None and after is not None:
+                out[i] += w.opening
+            if before is not None or after is not None:
+                same = (j for j in inside if self.rows[j].session == row.session)
+                best = sorted((base[j] + spoken[j] for j in same), reverse=True)
+                out[i] += w.session * sum(best[:3]) / 3
         return out
 
 
@@ -151,15 +176,26 @@ def check(hits: Hits, expected: dict[int, float], k: int) -> None:
     for i, score, place in zip(hits.ids.tolist(), hits.score, best, strict=False):
         assert score == pytest.approx(expected[i], rel=2e-5, abs=2e-5)
         assert score == pytest.approx(place, rel=2e-5, abs=2e-5)
-    total = sum(hits.parts.values()) if hits.parts else 0.0
-    assert np.allclose(total, hits.score, rtol=0, atol=1e-9)
+    assert np.allclose(sum(hits.parts.values()), hits.score, rtol=0, atol=1e-12)
+    assert hits.parts.keys() == hits.values.keys() == hits.weights.keys()
+    for name, part in hits.parts.items():
+        assert np.array_equal(part, hits.values[name] * hits.weights[name])
 
 
-QUERIES = ("did Ada paint the blue boat", "kayaks", "Ada and Bob sold taxes", "zzz", "", "the of")
+QUERIES = (
+    "did Ada paint the blue boat", "when did Bob sell boats", "kayaks in May 2023",
+    "Ada and Bob sold taxes", "zzz", "", "the of",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    "weights", [MEMORIES, DOCUMENTS, Weights(context=0.0), Weights(strength=0.5)]
+    "weights",
+    [
+        MEMORIES,
+        DOCUMENTS,
+        Weights(context=0.0),
+        Weights(decay=0.5, activation=0.4, retention=0.3, answer=0.7, opening=0.2),
+    ],
 )
 @pytest.mark.parametrize("sessions", [0, 4])
 def test_ranks_as_reckoned_by_hand(weights: Weights, sessions: int) -> None:
@@ -242,7 +278,9 @@ def test_branches_of_one_index_do_not_see_each_other() -> None:
 def fts_bm25(rows: list[Row], text: str) -> dict[int, float]:
     con = apsw.Connection(":memory:")
     con.execute("CREATE VIRTUAL TABLE f USING fts5(t, tokenize = 'porter unicode61')")
-    con.executemany("INSERT INTO f (rowid, t) VALUES (?, ?)", ((r.id, r.text) for r in rows))
+    con.executemany(
+        "INSERT INTO f (rowid, t) VALUES (?, ?)", ((r.id, r.head + r.text) for r in rows)
+    )
     match = " OR ".join(f'"{term}"' for term in text.split())
     found: Any = con.execute("SELECT rowid, -bm25(f) FROM f WHERE f MATCH ?", (match,)).fetchall()
     return dict(found)
@@ -270,7 +308,7 @@ def test_words_alone_are_fts5_bm25(text: str) -> None:
 
 def test_the_context_field_is_a_second_fts5_column() -> None:
     rows = [r._replace(session="one", speaker=None) for r in some_rows(80, 9)]
-    turns = [r.text for r in sorted(rows, key=lambda r: (r.created_at, r.id))]
+    turns = [r.head + r.text for r in sorted(rows, key=lambda r: (r.created_at, r.id))]
     ids = [r.id for r in sorted(rows, key=lambda r: (r.created_at, r.id))]
     con = apsw.Connection(":memory:")
     con.execute("CREATE VIRTUAL TABLE f USING fts5(t, c, tokenize = 'porter unicode61')")

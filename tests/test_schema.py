@@ -28,6 +28,8 @@ SURFACE = {
     "collections": "collection dimensions metric model",
     "entities": "entity_id name",
     "relations": "relation_id predicate weight valid_from valid_to memory_id chunk_id",
+    "recall_feedback": "feedback_id agent_id query memory_id useful created_at reinforced_at",
+    "recall_weights": "agent_id part weight judgements learned_at",
     "sqlagent_functions": "name",
     "sqlagent_settings": "name value",
     "sqlagent_migrations": "version name checksum",
@@ -42,6 +44,8 @@ SURFACE = {
     "memory_sources": "memory_id source_memory_id document_id position session_id turn",
     "memory_links": "memory_id related_id relation weight",
     "sqlagent_erasures": "erasure_id scope subject counts hash pending erased_at finished_at",
+    "memory_guards": "agent_id memory_id guard reason count first_at at",
+    "memory_fingerprints": "memory_id agent_id level fold",
     "memory_policies": "name event action to_tier condition priority enabled",
 }
 

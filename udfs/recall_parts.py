@@ -59,6 +59,6 @@ def recall_parts(
     ).checked()  # fmt: skip
     found = answer(ctx, asking)
     if found is not None:
-        columns = values(found.hits, found.weights, PARTS)
+        columns = values(found.hits, PARTS)
         ids, scores = found.hits.ids.tolist(), found.hits.score.tolist()
         yield from zip(ids, scores, *columns, strict=True)

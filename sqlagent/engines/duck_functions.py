@@ -29,7 +29,7 @@ def register(
     """Make our functions known to the instance of `cursor`; macros are inlined elsewhere."""
     duck_sqlite.register(cursor, _values)
     for function in functions.values():
-        if function.writes or function.kind == "macro":
+        if function.apart or function.kind == "macro":
             continue
         if function.kind == "table":
             _table(cursor, function, context)

@@ -54,6 +54,7 @@ class Database(Writer):
         self._readers = 0
         self._returned = threading.Condition()
         self.synchronous = "full"
+        self.waiting: set[Any] = set()  # told of every commit of this process
 
     @property
     def folder(self) -> str | None:

@@ -25,12 +25,12 @@ def ensure(handle: Handle, database: Database) -> None:
         return Context(database, settings, handle)
 
     for function in functions().values():
-        if function.kind == "table" and not function.writes:
+        if function.kind == "table" and not function.apart:
             table_function.register(handle, function, context)
         elif function.kind != "macro":
-            body = refused(function) if function.writes else called(function, context)
+            body = refused(function) if function.apart else called(function, context)
             handle.create_scalar_function(
-                function.name, body, deterministic=function.deterministic and not function.writes
+                function.name, body, deterministic=function.deterministic and not function.apart
             )
     handle.functions_ready = True
 

@@ -87,6 +87,8 @@ class Writer:
         def writer(self) -> Handle: ...
         def check_open(self) -> None: ...
 
+        waiting: set[Any]
+
     def __init__(self, timeout: float) -> None:
         self.timeout = timeout
         self.held = False  # a user's transaction has the writer
@@ -181,6 +183,7 @@ class Writer:
                 if not alone:
                     writer.execute("RELEASE one")
             writer.execute("COMMIT")
+            self.tell()
         except BaseException as error:
             failure = error
             if self._writer is not None and self._writer.in_transaction:
@@ -195,6 +198,12 @@ class Writer:
                 ticket.done.release()
             except RuntimeError:  # the leader's own, or woken already
                 pass
+
+    def tell(self) -> None:
+        """Wake who waits for commits."""
+        if self.waiting:
+            for waker in tuple(self.waiting):
+                waker.set()
 
     def _put_back(self, batch: list[Ticket], ran: list[Ticket]) -> list[Ticket]:
         """What had not run yet waits on; what had is lost, and says so. Returns the latter."""
@@ -251,3 +260,4 @@ class Writer:
         self.held = False
         self._writing.release()
         self._wake_next()
+        self.tell()

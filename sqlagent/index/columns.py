@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .rows import Doubles, Floats, Ids, Mask, Row
+from .times import asks, bounded, tells_time
 from .vectors import checked, unit
 from .words import is_name, name_key, terms
 
@@ -23,8 +24,12 @@ class Columns(NamedTuple):
     speaker: NDArray[np.int32]  # 0: none
     length: Floats
     tokens: Floats
-    prior: Floats
+    decay: Floats
+    activation: Floats
+    retention: Floats
     has_vector: Mask
+    tells_time: Mask
+    asks: Mask
 
     def arrays(self) -> list[NDArray[Any]]:
         return [getattr(self, name) for name in self._fields]
@@ -113,37 +118,51 @@ def batch_of(
         matrix = checked(blobs, dimensions)
         if metric == "cosine":
             matrix = unit(matrix)
-    postings, tokens = _words(unique, vocabulary) if words else _no_words(len(unique))
     n = len(unique)
+    postings, tokens, told = _words(unique, vocabulary) if words else _no_words(n)
+    strengths = np.array(
+        [bounded(row.decay, row.activation, row.retention) for row in unique], np.float32
+    ).reshape(n, 3)
+    decay, activation, retention = np.ascontiguousarray(strengths.T)
     columns = Columns(
         np.fromiter((row.id for row in unique), np.int64, n),
         np.fromiter((row.created_at for row in unique), np.float64, n),
         np.fromiter((_code(sessions, row.session, str) for row in unique), np.int64, n),
         np.fromiter((_code(speakers, row.speaker, _speaker) for row in unique), np.int32, n),
-        np.fromiter((_length(row.text) for row in unique), np.float32, n),
+        np.fromiter((_length(len(row.head) + len(row.text)) for row in unique), np.float32, n),
         tokens,
-        np.fromiter((min(1.0, max(0.0, row.prior)) for row in unique), np.float32, n),
+        decay,
+        activation,
+        retention,
         np.fromiter((row.vector is not None for row in unique), np.bool_, n),
+        told,
+        np.fromiter((asks(row.text) for row in unique), np.bool_, n),
     )
     return Batch(columns, postings, matrix), dimensions
 
 
-def _words(rows: list[Row], vocabulary: Codes) -> tuple[Postings, Floats]:
+def _words(rows: list[Row], vocabulary: Codes) -> tuple[Postings, Floats, Mask]:
+    """The terms of each row, their number, and whether they tell a time."""
     sizes: list[int] = []
     flat: list[str] = []
+    told: list[bool] = []
     for row in rows:
         found = terms(row.text)
+        told.append(tells_time(found, row.text))
+        if row.head:
+            found += terms(row.head)
         sizes.append(len(found))
         flat += found
     counts = np.fromiter(sizes, np.int64, len(sizes))
     term = np.array(vocabulary.add_all(flat), np.int64)
     row_of = np.repeat(np.arange(len(rows)), counts)
-    return count_terms(term, row_of, len(rows)), counts.astype(np.float32)
+    return count_terms(term, row_of, len(rows)), counts.astype(np.float32), np.array(told, np.bool_)
 
 
-def _no_words(rows: int) -> tuple[Postings, Floats]:
+def _no_words(rows: int) -> tuple[Postings, Floats, Mask]:
     none = np.zeros(0, np.int64)
-    return Postings(none, none, np.zeros(0, np.float32)), np.zeros(rows, np.float32)
+    nothing = Postings(none, none, np.zeros(0, np.float32))
+    return nothing, np.zeros(rows, np.float32), np.zeros(rows, np.bool_)
 
 
 def _code(codes: Codes, name: str | None, key: Callable[[str], str]) -> int:
@@ -155,8 +174,8 @@ def _speaker(name: str) -> str:
     return name_key(name) if is_name(name) else ""
 
 
-def _length(text: str) -> float:
-    return min(1.0, math.log1p(len(text)) / _LENGTH_CAP)
+def _length(characters: int) -> float:
+    return min(1.0, math.log1p(characters) / _LENGTH_CAP)
 
 
 def reranked(order: "NDArray[np.intp]", base: int = 0) -> "NDArray[np.intp]":

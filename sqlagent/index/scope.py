@@ -6,7 +6,7 @@ transaction keeps its version, and any number of threads search at once.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from .store import FLOAT_ROWS, Store
 METRICS: Final = ("cosine", "l2", "ip")
 # A batch beyond this share of the rows is cheaper to build in than to link row by row.
 _BULK: Final = 256
+_KEPT_MAX: Final = 32
 
 Fetch = Callable[[Ids], Floats]
 
@@ -49,7 +50,7 @@ class ScopeIndex:
         self.store, self.alive, self.links = store, alive, links
         self.used = len(alive)
         self._totals, self._context, self._words = totals, context, words
-        self._kept: dict[object, Floats] = {}
+        self._kept: dict[object, NDArray[Any]] = {}
 
     @classmethod
     def build(
@@ -129,10 +130,17 @@ class ScopeIndex:
         columns = self.store.columns
         return columns.ids[: self.used][self.alive & ~columns.has_vector[: self.used]]
 
-    def kept(self, key: object, make: Callable[[], Floats]) -> Floats:
+    @property
+    def context(self) -> bool:
+        """Whether the turns of a session are joined, as those of memories are."""
+        return self._context
+
+    def kept(self, key: object, make: "Callable[[], NDArray[Any]]") -> NDArray[Any]:
         """An array that only this snapshot's rows decide, made at its first use."""
         array = self._kept.get(key)
         if array is None:
+            if len(self._kept) >= _KEPT_MAX:  # weights that are tried out do not pile up
+                self._kept.clear()
             array = self._kept[key] = make()
         return array
 

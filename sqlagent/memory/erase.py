@@ -30,10 +30,10 @@ DOCUMENT = ("document_id",)
 CHUNK = ("chunk_id",)
 # Of these more is to be said than a column can; or they are no rows of anybody.
 BY_HAND = {
-    "memories", "documents", "chunks", "agents", "sessions", "states", "state_versions",
-    "snapshots", "snapshot_versions", "relations", "entities", "sqlagent_operations",
-    "sqlagent_operation_rows", "sqlagent_change_log", "sqlagent_erasures", "sqlagent_meta",
-    "sqlagent_migrations", "sqlagent_import_rejects", "vectors", "collections",
+    "memories", "documents", "chunks", "agents", "sessions", "states", "snapshots",
+    "snapshot_versions", "sqlagent_state_versions", "sqlagent_state_shares", "relations",
+    "sqlagent_operations", "sqlagent_operation_rows", "sqlagent_erasures",
+    "sqlagent_import_rejects",
 }  # fmt: skip
 RECORD = """
 INSERT INTO sqlagent_erasures (scope, subject, salt, counts, hash, copies, log_seq, pending,
@@ -120,8 +120,11 @@ def delete(handle: Handle, found: Chosen) -> dict[str, list[Any]]:
     """Delete all that belongs to what was chosen: table → keys of its rows."""
     keys: dict[str, list[Any]] = {}
 
-    def gone(table: str, where: str, *values: Any) -> None:
-        sql = f"DELETE FROM {quoted(table)} WHERE {where} RETURNING {key_of(handle, table)}"
+    def gone(table: str, where: str, *values: Any, read: bool = False) -> None:
+        key, source = key_of(handle, table), quoted(table)
+        sql = f"DELETE FROM {source} WHERE {where} RETURNING {key}"
+        if read:
+            sql = f"SELECT {key} FROM {source} WHERE {where}"
         rows = [r[0] for r in handle.execute(sql, values).fetchall()]
         keys.setdefault(table, []).extend(rows)
 

@@ -15,7 +15,8 @@ from sqlagent import migrate
 if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Handle
 
-Gone = Callable[..., None]  # deletes rows of a table by a condition, and takes note of their keys
+# Deletes rows of a table by a condition, and takes note of their keys; with `read` only that.
+Gone = Callable[..., None]
 IN = "IN (SELECT value FROM json_each(?))"
 
 MADE_FROM = f"SELECT memory_id FROM memory_sources WHERE source_memory_id {IN}"
@@ -76,9 +77,10 @@ def chosen(handle: Handle, scope: str, value: Any) -> Chosen | None:
         sessions = sorted(
             column(handle, "SELECT session_id FROM sessions WHERE agent_id = ?", value)
         )
+        named = ("agents", "states", "sqlagent_state_versions", "snapshots", "sqlagent_operations")
         known = memories or sessions or any(
             column(handle, f"SELECT 1 FROM {table} WHERE agent_id = ? LIMIT 1", value)
-            for table in ("agents", "states", "state_versions", "snapshots", "sqlagent_operations")
+            for table in named
         )  # fmt: skip
     elif scope == "user":
         known = memories = column(handle, "SELECT memory_id FROM memories WHERE user_id = ?", value)
@@ -122,6 +124,8 @@ def before(handle: Handle, found: Chosen, gone: Gone) -> None:
     chains(handle, ids)
     operations(handle, found, ids, gone)
     knowledge(handle, found, ids, gone)
+    if handle.execute("SELECT 1 FROM sqlite_master WHERE name = 'recall_feedback'").fetchone():
+        feedback(handle, ids, gone)
     if found.agent is not None:
         states(handle, found.agent, gone)
 
@@ -136,7 +140,8 @@ def after(handle: Handle, found: Chosen, gone: Gone) -> None:
         gone("agents", "agent_id = ?", found.agent)
         # The log says which agent's index a row was in: now it says that it may be any's.
         handle.execute(
-            "UPDATE sqlagent_change_log SET scope = NULL WHERE tbl = 'memories' AND scope = ?",
+            "UPDATE sqlagent_change_log SET scope = NULL "
+            "WHERE tbl IN ('memories', 'states', 'sessions') AND scope = ?",
             (found.agent,),
         )
     if handle.execute("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat4'").fetchone():
@@ -146,17 +151,21 @@ def after(handle: Handle, found: Chosen, gone: Gone) -> None:
 
 
 def states(handle: Handle, agent: str, gone: Gone) -> None:
-    """States, their history and their snapshots: the history lets go of rows only while it is told
-    that they are erased."""
-    held = (
-        "snapshot_id IN (SELECT snapshot_id FROM snapshots WHERE agent_id = ?1) "
-        "OR version_id IN (SELECT version_id FROM state_versions WHERE agent_id = ?1)"
+    """States, their history and their snapshots; agents that were forked from it keep theirs."""
+    from sqlagent.states.remove import remove
+
+    for table in ("states", "sqlagent_state_versions", "snapshots"):
+        gone(table, "agent_id = ?", agent, read=True)
+    remove(handle, agent)
+
+
+def feedback(handle: Handle, ids: str, gone: Gone) -> None:
+    """What was asked when one of these was judged, whichever other memories were judged by it."""
+    gone(
+        "recall_feedback",
+        f"(agent_id, query) IN (SELECT agent_id, query FROM recall_feedback WHERE memory_id {IN})",
+        ids,
     )
-    handle.execute("INSERT OR REPLACE INTO sqlagent_meta VALUES ('erasing', 'an agent')")
-    gone("snapshot_versions", held, agent)
-    for table in ("snapshots", "states", "state_versions"):
-        gone(table, "agent_id = ?", agent)
-    handle.execute("DELETE FROM sqlagent_meta WHERE name = 'erasing'")
 
 
 def chains(handle: Handle, ids: str) -> None:

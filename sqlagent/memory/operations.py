@@ -82,6 +82,39 @@ def change(
     return count
 
 
+def change_all(
+    handle: Handle,
+    operation_id: int,
+    action: str,
+    columns: Mapping[str, Any],
+    chosen: str,
+    values: Mapping[str, Any],
+) -> int:
+    """As `change`, for the rows (memory_id, reason) of the query `chosen`, in two statements.
+
+    `values` are the named parameters of the query, whose text is the caller's own.
+    """
+    names = list(columns)
+    if unknown := set(names) - set(CHANGEABLE):
+        raise ValueError(f"an operation changes {', '.join(CHANGEABLE)}, not {unknown}")
+    after = json.dumps(dict(columns), ensure_ascii=False)
+    before = ", ".join(f"'{name}', m.{name}" for name in names)
+    handle.execute(
+        f"INSERT INTO sqlagent_operation_rows "
+        f"SELECT :_operation, c.memory_id, :_action, c.reason, json_object({before}), :_after "
+        f"FROM ({chosen}) c JOIN memories m ON m.memory_id = c.memory_id",
+        {**values, "_operation": operation_id, "_action": action, "_after": after},
+    )
+    count = int(handle.changes())
+    handle.execute(
+        f"UPDATE memories SET {', '.join(f'{n} = ?' for n in names)} WHERE memory_id IN (SELECT "
+        "memory_id FROM sqlagent_operation_rows WHERE operation_id = ? AND action = ? "
+        "AND after = ?)",
+        (*columns.values(), operation_id, action, after),
+    )
+    return count
+
+
 def made(
     handle: Handle, operation_id: int, memory_id: int, action: str, reason: str | None = None
 ) -> None:

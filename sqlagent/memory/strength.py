@@ -15,7 +15,8 @@ from sqlagent.memory import fsrs, operations
 if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Handle
 
-# A use t after the one before counts as t / (t + this): a minute later 0.016, an hour 0.5, a day 0.96.
+# A use t after the one before counts as t / (t + this): 0.016 after a minute, 0.5 after an hour,
+# 0.96 after a day.
 HALF_A_USE_DAYS = 1 / 24
 GRADES = "1 (again), 2 (hard), 3 (good) or 4 (easy)"
 AS_IT_IS = """

@@ -132,7 +132,7 @@ def in_place(sql: str, tokens: list[Token], place: int, in_from: bool) -> TableC
     """
     head = tokens[place]
     function = is_function(head.name)
-    if function is None or function.writes or function.kind != ("table" if in_from else "scalar"):
+    if function is None or function.apart or function.kind != ("table" if in_from else "scalar"):
         return None
     if function.kind == "scalar" and function.returns not in ("BIGINT", "DOUBLE", "VARCHAR"):
         return None

@@ -71,7 +71,7 @@ def writes(tree: exp.Expr) -> str | None:
     return next(
         (
             n.name for n in tree.find_all(exp.Anonymous)
-            if (f := known.get(n.name.lower())) is not None and f.writes
+            if (f := known.get(n.name.lower())) is not None and f.apart
         ),
         None,
     )  # fmt: skip

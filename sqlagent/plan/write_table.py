@@ -27,7 +27,7 @@ def write_table(sql: str, tokens: list[Token]) -> WriteTable | None:
         if not is_name(token) or tokens[place + 1].text != "(":
             continue
         function = is_function(token.name)
-        if function is None or not function.writes or function.kind != "table":
+        if function is None or not function.apart or function.kind != "table":
             continue
         if found is not None or tokens[0].upper not in READS:
             raise NotSupportedError(

@@ -25,7 +25,7 @@ def write_calls(router: Router, tree: exp.Expr, context: Context) -> Calls | Non
     known = functions()
     nodes = [
         n for n in tree.find_all(exp.Anonymous)
-        if (f := known.get(n.name.lower())) is not None and f.writes
+        if (f := known.get(n.name.lower())) is not None and f.apart
     ]  # fmt: skip
     if not nodes:
         return None
@@ -33,7 +33,8 @@ def write_calls(router: Router, tree: exp.Expr, context: Context) -> Calls | Non
     for node in nodes:
         if id(node) not in tops:
             raise NotSupportedError(
-                f"{node.name}() writes, so it cannot stand here",
+                f"{node.name}() {'waits' if known[node.name.lower()].waits else 'writes'}, so it"
+                " cannot stand here",
                 hint=f"It may be an output of SELECT: SELECT {node.name}(…) FROM …",
                 sql=context.sql, position=context.position(node.name),
             )  # fmt: skip

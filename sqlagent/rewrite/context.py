@@ -15,7 +15,7 @@ OURS = names(
     "sqlagent_migrations sqlagent_change_log sqlagent_sync sqlagent_query_log "
     "sqlagent_import_rejects sqlagent_definitions sqlagent_parts sqlagent_operations "
     "sqlagent_operation_rows memory_sources memory_links memory_policies "
-    "sqlagent_erasures"
+    "memory_guards memory_fingerprints sqlagent_erasures recall_feedback recall_weights"
 )
 
 

@@ -60,6 +60,8 @@ def findings(connection: Connection, handle: Handle) -> Iterator[Finding]:
         yield name, count == 0, str(count)
     count = sum(not_slices(handle))
     yield "chunks that are not that slice of their document", count == 0, str(count)
+    for name, damaged in states(handle):
+        yield name, not damaged, "; ".join(damaged[:20]) or "0"
     count = sum(not_finite(r[0]) for r in handle.execute("SELECT vector FROM vectors"))
     yield "vectors with values that are not finite", count == 0, str(count)
     yield from columns(connection, handle)
@@ -72,6 +74,22 @@ def not_slices(handle: Handle) -> Iterator[int]:
     for document_id, text in handle.execute(documents):
         found = handle.execute(chunks, (document_id,))
         yield sum(not text.startswith(content, position) for position, content in found)
+
+
+def states(handle: Handle) -> Iterator[tuple[str, list[str]]]:
+    """Versions that are not what was saved, and parts that are missing, each named."""
+    from sqlagent.states import read
+
+    damaged = []
+    for row in handle.execute(f"SELECT {read.FIELDS} FROM sqlagent_state_versions"):
+        version = read.Version(*row)
+        if not read.proved(version, read.unproved(handle, version)):
+            session = f" of session {version.session_id}" if version.session_id else ""
+            damaged.append(
+                f"version {version.version} of state {version.state_type} of agent"
+                f" {version.agent_id}{session}"
+            )
+    yield "versions of states that are damaged", damaged
 
 
 def not_finite(vector: bytes) -> bool:

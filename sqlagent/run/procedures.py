@@ -87,6 +87,17 @@ def sync(connection: Connection) -> Rows:
 
         rows.append(timed("chunks", chunked))
 
+        def fingerprinted() -> int:
+            from sqlagent.memory.fingerprints import fill_open
+
+            total = 0
+            while count := database.write(fill_open):
+                total += count
+                connection.report("fingerprints", total)
+            return total
+
+        rows.append(timed("fingerprints", fingerprinted))
+
         def embedded() -> int:
             from sqlagent.sync.embed import embed_pending
 
@@ -98,6 +109,8 @@ def sync(connection: Connection) -> Rows:
             )
 
         rows.append(timed("embeddings", embedded))
+        rows.append(timed("feedback", lambda: reinforced(connection)))
+        rows.append(timed("states", lambda: cut(database)))
     datasets = lances(database)
     if datasets is not None and connection.settings["vector_engine"] != "memory":
         rows.append(timed("lance", datasets.sync))
@@ -107,7 +120,24 @@ def sync(connection: Connection) -> Rows:
             rows += applied(connection, AUTO_INDEXES)
     if "columns" in database.services:
         rows.append(timed("columns", lambda: int(bool(database.services["columns"].sync()))))
+    if not database.read_only:  # last: a policy that is wrong keeps nothing else from its end
+        from sqlagent.memory.tiers import due
+
+        rows += [timed(what, work) for what, work in due(database, connection.settings)]
     return rows
+
+
+def reinforced(connection: Connection) -> int:
+    """Strengthen what feedback says was of use, and learn the weights of recall from it."""
+    with connection.database.read() as handle:
+        if handle.execute("SELECT 1 FROM recall_feedback LIMIT 1").fetchone() is None:
+            return 0
+    from sqlagent.context import Context
+    from sqlagent.search.feedback import feedback
+
+    return feedback(connection.database).sync(
+        Context(connection.database, connection.settings, None)
+    )
 
 
 def erased(connection: Connection) -> Rows:
@@ -119,6 +149,19 @@ def erased(connection: Connection) -> Rows:
         if not pending(handle):
             return []
     return [timed("erasures", lambda: int(not scrub(database, connection.timeout).left))]
+
+
+def cut(database: Database) -> int:
+    """Bring versions of states that another client wrote whole into little space; how many."""
+    from sqlagent.states.compact import cut_pending
+
+    total, after = 0, 0
+    while True:
+        count, place = database.write(lambda handle, after=after: cut_pending(handle, after))
+        total += count
+        if place is None:
+            return total
+        after = place
 
 
 def apply_advice(connection: Connection) -> Rows:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sqlagent.context import Context
 from sqlagent.engines.sqlite import Database, Handle
+from sqlagent.errors import ProgrammingError
 from sqlagent.functions import Function, functions, invoke, sql_literal
+from sqlagent.parse.lexer import lex
 from sqlagent.plan.plans import Argument, WriteTable
 from sqlagent.run.calls import context_of, value_of
 from sqlagent.run.writing import writing
 from sqlagent.sync.log import quoted
+from sqlagent.values import row_converter
 
 if TYPE_CHECKING:
     from sqlagent.connection import Connection
@@ -25,11 +29,16 @@ class RunWriteTable:
         self.plan = plan
         self.text = text
         self.body = functions()[plan.call.function or ""]
+        self.picked = picked(self.body, plan.before, plan.after)
 
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
         values = [value_of(a, (), parameters) for a in self.plan.call.arguments]
-        picked = [value_of(Argument(slot=s), (), parameters) for s in self.plan.slots]
-        self.read(connection, [], picked)  # where it cannot be read, nothing is written
+        given = [value_of(Argument(slot=s), (), parameters) for s in self.plan.slots]
+        if self.body.waits:
+            shown = self.read(connection, self.waited(connection, values), given)
+            cursor._columns, cursor._iter = shown._columns, iter(shown.fetchall())
+            return
+        self.read(connection, [], given)  # where it cannot be read, nothing is written
 
         def work(handle: Handle) -> list[tuple[Any, ...]]:
             found = invoke(self.body, context_of(self.database, connection, handle), values)
@@ -40,7 +49,7 @@ class RunWriteTable:
             connection.begin()
         try:
             rows = writing(connection, work, self.text, several=True)
-            shown = self.read(connection, rows, picked)
+            shown = self.read(connection, rows, given)
             cursor._columns, cursor._iter = shown._columns, iter(shown.fetchall())
         except BaseException:
             if own:
@@ -49,6 +58,16 @@ class RunWriteTable:
         if own and connection.autocommit:
             connection.commit()
 
+    def waited(self, connection: Connection, values: list[Any]) -> list[tuple[Any, ...]]:
+        """The rows of a function that waits: no transaction is open meanwhile."""
+        if connection.txn is not None:
+            raise ProgrammingError(
+                f"{self.body.name}() cannot wait in a transaction: nobody could commit",
+                hint="COMMIT first.", sqlstate="25001",
+            )  # fmt: skip
+        context = Context(self.database, connection.settings, None, connection)
+        return list(invoke(self.body, context, values) or ())
+
     def read(
         self, connection: Connection, rows: Sequence[tuple[Any, ...]], parameters: list[Any]
     ) -> Cursor:
@@ -56,11 +75,39 @@ class RunWriteTable:
         from sqlagent.cursor import Cursor
         from sqlagent.run import make, plan_of
 
+        shown = Cursor(connection)
+        if self.picked is not None:
+            shown._columns = [self.body.columns[at] for at in self.picked]
+            convert = row_converter([kind for _, kind in shown._columns])
+            some: Iterator[Any] = (tuple(row[at] for at in self.picked or ()) for row in rows)
+            shown._iter = some if convert is None else map(convert, some)
+            return shown
         lite = connection.settings["dialect"] == "sqlite"
         text = self.plan.before + relation(self.body, rows, lite) + self.plan.after
-        shown = Cursor(connection)
         make(self.database, plan_of(connection, text, route="auto"))(connection, shown, parameters)
         return shown
+
+
+# What a body gives as the cursor does, but for a converter.
+_AS_THEY_ARE = {"BIGINT", "VARCHAR", "JSON", "TIMESTAMP"}
+
+
+def picked(function: Function, before: str, after: str) -> list[int] | None:
+    """Which columns a SELECT picks, where it is of some of them by name and nothing else."""
+    head, tail = lex(before), lex(after)
+    names = [name for name, _ in function.columns]
+    if tail and not (len(tail) == 2 and tail[0].upper == "AS"):
+        return None
+    if len(head) < 3 or head[0].upper != "SELECT" or head[-1].upper != "FROM":
+        return None
+    if not _AS_THEY_ARE.issuperset(kind for _, kind in function.columns):
+        return None
+    words = [token.text for token in head[1:-1]]
+    if words == ["*"]:
+        return list(range(len(names)))
+    if len(words) % 2 == 0 or any(word != "," for word in words[1::2]):
+        return None
+    return [names.index(w) for w in words[::2]] if set(words[::2]) <= set(names) else None
 
 
 def relation(function: Function, rows: Sequence[tuple[Any, ...]], lite: bool = False) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlagent.errors import DataError
-from sqlagent.index import Hits, Query, ScopeIndex, Weights, strip_names
+from sqlagent.index import MEMORIES, Hits, Query, ScopeIndex, Weights, strip_names
 from sqlagent.models import model_of
 from sqlagent.search.kinds import Key, listed
 from sqlagent.search.scopes import Scopes, scopes
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sqlagent.context import Context
     from sqlagent.embedding import Model
 
+SET = tuple(f for f in Weights._fields if f not in ("recency_half_life_s", "relative"))
 EMBED_NOW = 64  # so many missing vectors are made while the question waits; more in the background
 
 
@@ -94,13 +95,10 @@ def with_vectors(
 
 
 def memory_weights(context: Context) -> Weights:
-    """The weights of `recall`, from the settings."""
+    """The weights of `recall`, from the settings; what is not set has its default."""
     settings = context.settings
-    return Weights(
-        vector=float(settings.get("recall_vector_weight", 0.7)),
-        words=float(settings.get("recall_words_weight", 0.3)),
-        strength=float(settings.get("recall_strength_weight", 0.02)),
-    )
+    known = {part: settings.get(f"recall_{part}_weight") for part in SET}
+    return MEMORIES._replace(**{part: float(w) for part, w in known.items() if w is not None})
 
 
 def search(asked: Asked, query: str, k: int, weights: Weights, allowed: Any, fetch: Any) -> Hits:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlagent.index import Hits
+from sqlagent.memory.truth import true_ids
 from sqlagent.search.filters import allowed as passing
-from sqlagent.search.kinds import listed
+from sqlagent.search.kinds import LIVE, listed
 from sqlagent.search.recalling import OWN, Answer, Asking, answer, picked
 from sqlagent.search.sentences import Turn, sentence
 from sqlagent.search.shares import shares
@@ -21,6 +22,7 @@ SELECT m.memory_id, m.content, m.created_at, m.speaker, s.*
 FROM memories m JOIN memory_strength s ON s.memory_id = m.memory_id
 WHERE m.memory_id IN (SELECT value FROM json_each(?))
 """
+LIVING = f"SELECT 1 FROM memories m WHERE m.memory_id = :id AND {LIVE}"
 NAMED = """
 SELECT m.agent_id, m.kind, m.tier, m.user_id, m.session_id, m.speaker, m.created_at, m.valid_from,
   m.valid_to, m.expires_at, m.archived_at, m.superseded_by, n.created_at AS superseded_at
@@ -41,12 +43,10 @@ def explain(context: Context, asking: Asking, memory_id: int | None) -> Iterator
         yield from placed(context, asking, found, memory_id)
     elif found is not None:
         ids = picked(context, asking, found).ids
-        yield from told(context, asking, found, found.hits, ids)
+        yield from told(context, asking, found.hits, ids)
 
 
-def told(
-    context: Context, asking: Asking, found: Answer, hits: Hits, ids: list[int]
-) -> Iterator[Row]:
+def told(context: Context, asking: Asking, hits: Hits, ids: list[int]) -> Iterator[Row]:
     """The parts of these hits, each with its sentence."""
     with context.reading() as handle:
         cursor = handle.execute(TURNS, (listed(ids),))
@@ -57,7 +57,7 @@ def told(
         if turn is None:  # deleted since
             continue
         place = places[memory_id]
-        for share in shares(hits, place, found.weights):
+        for share in shares(hits, place):
             said = sentence(share, turn, asking.query, float(hits.similarity[place]))
             yield memory_id, share.part, share.value, share.weight, share.contribution, said
 
@@ -90,7 +90,7 @@ def placed(context: Context, asking: Asking, found: Answer | None, memory_id: in
             f"its score of {score:.4g} is {least - score:.4g} lower than the {ordinal(last)}'s"
         )
     yield memory_id, "rank", float(rank), None, 0.0, reason
-    yield from told(context, asking, found, hits, [memory_id])
+    yield from told(context, asking, hits, [memory_id])
 
 
 def ordinal(n: int) -> str:
@@ -126,7 +126,12 @@ def excluded(context: Context, asking: Asking, memory_id: int) -> list[tuple[str
     memory = Named(*row)
     if memory.agent_id != asking.agent_id:
         return [("agent", "not returned: it is a memory of another agent")]
-    found = [*untrue(asking, memory, asking.named(context)), *filtered(asking, memory)]
+    found = list(filtered(asking, memory))
+    valid_at, known_at = asking.times(context)
+    if not holds(context, asking, memory_id, valid_at, known_at):
+        when = f"at {valid_at}" if asking.timed else "now"
+        reasons = list(untrue(asking, memory, valid_at, known_at, when))
+        found = (reasons or [("truth", f"not true {when}, as it was known at {known_at}")]) + found
     if asking.filter is not None:
         passed = passing(context, OWN, "memory_id", asking.filter, (asking.agent_id,))
         if memory_id not in passed:
@@ -134,25 +139,33 @@ def excluded(context: Context, asking: Asking, memory_id: int) -> list[tuple[str
     return [(part, f"not returned: {reason}") for part, reason in found]
 
 
-def untrue(asking: Asking, memory: Named, at: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def holds(context: Context, asking: Asking, memory_id: int, valid_at: str, known_at: str) -> bool:
+    """Whether recall() takes a memory for true."""
+    with context.reading() as handle:
+        if asking.timed:
+            return memory_id in true_ids(handle, asking.agent_id, valid_at, known_at)
+        found = handle.execute(LIVING, {"id": memory_id, "now": valid_at}).fetchone()
+        return found is not None
+
+
+def untrue(
+    asking: Asking, memory: Named, valid_at: str, known_at: str, when: str
+) -> Iterator[tuple[str, str]]:
     """What keeps a memory from being true, or known, at the time that is asked for."""
-    as_of, known_at = at["as_of"], at["known_at"]
-    when = f"at {as_of}" if asking.timed else "now"
-    if memory.superseded_by is not None and (
-        not asking.timed or (memory.valid_to is not None and memory.valid_to <= as_of)
-    ):
+    ended = memory.valid_to is not None and memory.valid_to <= valid_at
+    if memory.superseded_by is not None and (ended or not asking.timed):
         since = memory.valid_to or memory.superseded_at
         yield "superseded", f"superseded by {memory.superseded_by} at {since}"
-    elif memory.valid_to is not None and memory.valid_to <= as_of:
+    elif ended:
         yield "valid_to", f"no longer valid {when}: it was until {memory.valid_to}"
     starts = memory.valid_from or (memory.created_at if asking.timed else None)
-    if starts is not None and starts > as_of:
+    if starts is not None and starts > valid_at:
         yield "valid_from", f"not yet valid {when}: it is from {starts} on"
     if asking.timed and memory.created_at > known_at:
         yield "created_at", f"not yet known at {known_at}: it was written at {memory.created_at}"
-    if memory.expires_at is not None and memory.expires_at <= as_of:
+    if memory.expires_at is not None and memory.expires_at <= valid_at:
         yield "expires_at", f"expired at {memory.expires_at}"
-    if memory.archived_at is not None:
+    if memory.archived_at is not None and memory.archived_at <= known_at:
         yield "archived_at", f"forgotten: archived at {memory.archived_at}"
 
 

@@ -31,10 +31,6 @@ CONDITIONS = {
     "from_at": "created_at >= :from_at",
     "to_at": "created_at < :to_at",
 }
-# True at one time, as it was known at another.
-TRUE_AT = """coalesce(valid_from, created_at) <= :as_of AND created_at <= :known_at
-  AND (valid_to IS NULL OR valid_to > :as_of) AND (expires_at IS NULL OR expires_at > :as_of)
-  AND archived_at IS NULL"""
 ROWS = """
 SELECT m.memory_id, m.kind, m.content, s.strength, m.created_at
 FROM memories m JOIN memory_strength s ON s.memory_id = m.memory_id
@@ -82,11 +78,10 @@ class Asking(NamedTuple):
         """Whether it asks for what was true, or known, at a time."""
         return self.as_of is not None or self.known_at is not None
 
-    def named(self, context: Context) -> dict[str, Any]:
-        """The values for the conditions: true now where no time is given, known as of then."""
-        as_of = self.as_of or context.now()
-        known_at = self.known_at or as_of
-        return {**self._asdict(), "as_of": as_of, "known_at": known_at}
+    def times(self, context: Context) -> tuple[str, str]:
+        """When it is to be true, and as it was known when: now, where nothing else is said."""
+        now = context.now()
+        return self.as_of or now, self.known_at or now
 
     def filters(self) -> dict[str, Any]:
         """The plain filters that are asked for, by name."""
@@ -112,20 +107,19 @@ class Answer(NamedTuple):
 def allowed(context: Context, asking: Asking) -> frozenset[int] | None:
     """The ids that pass every filter; None where none is asked for."""
     conditions = [CONDITIONS[name] for name in asking.filters()]
-    if asking.timed:
-        conditions.append(TRUE_AT)
-    found: frozenset[int] | None = None
-    if conditions:
-        where = " AND ".join(["agent_id = :agent_id", *conditions])
-        with context.reading() as handle:
-            rows = handle.execute(
-                f"SELECT memory_id FROM memories WHERE {where}", asking.named(context)
-            )
-            found = frozenset(row[0] for row in rows)
+    sets: list[frozenset[int]] = []
+    with context.reading() as handle:
+        if conditions:
+            where = " AND ".join(["agent_id = :agent_id", *conditions])
+            sql = f"SELECT memory_id FROM memories WHERE {where}"
+            sets.append(frozenset(row[0] for row in handle.execute(sql, asking._asdict())))
+        if asking.timed:
+            from sqlagent.memory.truth import true_ids
+
+            sets.append(true_ids(handle, asking.agent_id, *asking.times(context)))
     if asking.filter is not None:
-        kept = passing(context, OWN, "memory_id", asking.filter, (asking.agent_id,))
-        found = kept if found is None else found & kept
-    return found
+        sets.append(passing(context, OWN, "memory_id", asking.filter, (asking.agent_id,)))
+    return frozenset.intersection(*sets) if sets else None
 
 
 def answer(context: Context, asking: Asking) -> Answer | None:

@@ -8,6 +8,23 @@ from sqlagent.search.kinds import memory_text
 from sqlagent.search.shares import Share, matched
 
 
+# What is said of a part that adds something, and of one that does not.
+SAID = {
+    "session": ("what the best of its session score", "no session with anything about it"),
+    "length": ("{} characters", "{} characters"),
+    "time": ("it tells a time", "it tells no time"),
+    "opening": ("it opens its session", "it does not open its session"),
+    "answer": ("it follows a question about the same", "it does not follow a question about it"),
+    "date": ("near to the date that the question names", "far from the date of the question"),
+    "recency": ("how new it is among the agent's memories", "older than others"),
+}
+STRENGTHS = {
+    "decay": "its importance, decayed,",
+    "activation": "its activation",
+    "retention": "its retention",
+}
+
+
 class Turn(NamedTuple):
     """A memory as the sentences need it; `strength` holds the columns of memory_strength."""
 
@@ -40,19 +57,11 @@ def sentence(share: Share, turn: Turn, query: str, similarity: float) -> str:
             return "words: " + ", ".join(words)
         return "words of the question in the turns around it" if share.contribution else "no words"
     if part == "speaker":
-        if not share.contribution:
+        if not share.value:
             return "not said by the one whom the question names"
         return f"said by {turn.speaker}, whom the question names"
-    if part == "session":
-        if not share.contribution:
-            return "it stands alone, or in a session with nothing about it"
-        return "what the best memories of its session score"
-    if part == "length":
-        return f"{len(turn.content)} characters"
-    if part == "recency":
-        return "how new it is among the agent's memories"
     strength = turn.strength.get({"decay": "decayed_importance"}.get(part, part))
     if strength is not None:
-        name = "decayed importance" if part == "decay" else part
-        return f"{name} {strength:.3g} (see memory_strength)"
-    return part
+        return f"{STRENGTHS[part]} is {strength:.3g} (see memory_strength)"
+    yes, no = SAID.get(part, (part, part))
+    return (yes if share.value > 0 else no).format(len(turn.content))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlagent.index import Hits, Weights
+from sqlagent.index import Hits
 from sqlagent.index.words import query_terms, terms
 
 
@@ -17,14 +17,13 @@ class Share(NamedTuple):
     contribution: float
 
 
-def shares(hits: Hits, place: int, weights: Weights) -> list[Share]:
+def shares(hits: Hits, place: int) -> list[Share]:
     """The parts of the hit at this place of the ranking; their contributions add up to its score,
     to the last bit: what the rounding of a sum leaves over goes to the largest part."""
-    found = []
-    for part, contributions in hits.parts.items():
-        contribution = float(contributions[place])
-        weight = float(getattr(weights, part, 1.0))
-        found.append(Share(part, contribution / weight if weight else 0.0, weight, contribution))
+    found = [
+        Share(part, float(hits.values[part][place]), hits.weights[part], float(added[place]))
+        for part, added in hits.parts.items()
+    ]
     score = float(hits.score[place])
     largest = max(range(len(found)), key=lambda n: abs(found[n].contribution))
     for _ in range(4):
@@ -36,17 +35,10 @@ def shares(hits: Hits, place: int, weights: Weights) -> list[Share]:
     return found
 
 
-def values(hits: Hits, weights: Weights, parts: tuple[str, ...]) -> list[list[float]]:
-    """Of each part its value for every hit, such that value times weight is what it adds."""
-    found = []
-    for part in parts:
-        weight = float(getattr(weights, part, 1.0))
-        added = hits.parts.get(part)
-        if added is None or weight == 0.0:
-            found.append([0.0] * len(hits.ids))
-        else:
-            found.append((added / weight).tolist())
-    return found
+def values(hits: Hits, parts: tuple[str, ...]) -> list[list[float]]:
+    """Of each part its value for every hit; 0 for what there is nothing to reckon from."""
+    none = [0.0] * len(hits.ids)
+    return [hits.values[part].tolist() if part in hits.values else none for part in parts]
 
 
 def matched(query: str, text: str) -> list[str]:

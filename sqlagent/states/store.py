@@ -115,9 +115,7 @@ def save(
     return number
 
 
-def save_whole(
-    handle: Handle, key: Key, data: str, metadata: str | None, checksum: str
-) -> int:
+def save_whole(handle: Handle, key: Key, data: str, metadata: str | None, checksum: str) -> int:
     """As `save`, by the triggers of `states` alone."""
     values = (*key, data, metadata, checksum)
     saved = handle.execute(NEXT, values).fetchall()
@@ -157,9 +155,15 @@ def insert(
     handle.execute(AGENT, (key.agent_id,))
 
 
-def tree(handle: Handle, version: Version, data: str | None = None) -> tuple[bytes, Tree]:
+def tree(
+    handle: Handle,
+    version: Version,
+    data: str | None = None,
+    known: tuple[bytes, Tree] | None = None,
+) -> tuple[bytes, Tree]:
     """The bytes and parts of a version (`data`, where they are known already); one that is kept
-    whole and is long is cut, against the version before it. Nothing, where it is damaged or short.
+    whole and is long is cut, against the version before it (`known`, where it is). Nothing, where
+    it is damaged or short.
     """
     if data is None:
         data = read.unproved(handle, version)
@@ -170,9 +174,11 @@ def tree(handle: Handle, version: Version, data: str | None = None) -> tuple[byt
         return encoded, load(handle, version.blocks)
     if len(encoded) <= WHOLE_MAX:
         return b"", EMPTY
-    before = read.numbered(handle, version.key, version.version - 1)
-    old, known = (b"", EMPTY) if before is None or before.blocks is None else tree(handle, before)
-    blocks = grown(handle, known, old, encoded)
+    if known is None:
+        before = read.numbered(handle, version.key, version.version - 1)
+        fits = before is not None and before.blocks is not None
+        known = tree(handle, before) if fits and before is not None else (b"", EMPTY)
+    blocks = grown(handle, known[1], known[0], encoded)
     handle.execute(CUT, (version.version_id, blocks))
     return encoded, load(handle, blocks)
 
@@ -239,7 +245,12 @@ def _blocks(
     starts = {number: first for first, number in places.items()}
     joined: list[Any] = []
     for group in groups:
-        if isinstance(group, list) and len(group) < size // 4 and joined and isinstance(joined[-1], int):
+        if (
+            isinstance(group, list)
+            and len(group) < size // 4
+            and joined
+            and isinstance(joined[-1], int)
+        ):
             number = joined.pop()
             span = slice(starts[number], starts[number] + known.counts[number])
             group = [*zip(known.parts[span], known.sizes[span], strict=True), *group]
@@ -253,7 +264,9 @@ def _blocks(
         if isinstance(group, int):
             found.append(known.blocks[group])
             continue
-        pieces_of = max(1, -(-len(group) // (2 * size)) if len(group) <= 2 * size else len(group) // size)
+        pieces_of = max(
+            1, -(-len(group) // (2 * size)) if len(group) <= 2 * size else len(group) // size
+        )
         step = -(-len(group) // pieces_of)
         for first in range(0, len(group), step):
             some = group[first : first + step]

@@ -104,13 +104,13 @@ def embed_pending(
     progress: Callable[[int], None] | None = None,
 ) -> int:
     """Make and store every vector that is missing; how many. Each batch is its own transaction."""
-    from sqlagent.search.kinds import chunk_text, memory_text
+    from sqlagent.search.kinds import chunk_text, memory_meaning
 
     model = model_of(settings)
     if model is None or database.read_only:
         return 0
     done = 0
-    for table, text_of in (("memories", memory_text), ("chunks", chunk_text)):
+    for table, text_of in (("memories", memory_meaning), ("chunks", chunk_text)):
         last = 0
         while not stop():
             with database.read() as handle:

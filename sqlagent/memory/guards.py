@@ -1,0 +1,167 @@
+"""Guards on the way in: what `recall` gave comes back, and what should not be kept is noted.
+
+What recall returned to an agent is known in the process that ran it, for `recall_loop_minutes`. A
+text is a loop where it is one of those, folded, or is made of them and of words that only introduce
+them ("I remember that …"). Whoever is named as speaker in a session, and is no assistant, says it
+anew, so that is none. A loop in another process is known where the text says so: source 'recall'.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from sqlagent.memory import injections, secrets
+from sqlagent.memory.duplicates import fold, folded_equal
+
+if TYPE_CHECKING:
+    from sqlagent.engines.sqlite import Database, Handle
+    from sqlagent.memory.fingerprints import Said
+
+SERVICE = "returned"
+RETURNED_MAX = 256  # ids that are known of an agent
+AGENTS_MAX = 1024
+LONG_WORD = 15  # characters: no shorter word is a key
+QUOTED_MIN = 8  # characters of a folded text that is looked for within another
+ASSISTANTS = frozenset(
+    ("assistant", "agent", "ai", "bot", "model", "system", "tool", "memory", "recall")
+)
+EVENT = """
+INSERT INTO memory_guards (agent_id, memory_id, guard, reason, first_at, at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?5)
+ON CONFLICT (memory_id, guard) DO UPDATE SET count = count + 1, at = excluded.at
+"""
+# Words that introduce what is remembered, and say nothing themselves; folded.
+_INTRODUCES = re.compile(
+    r"\b(?:i|you|we|he|she|they|user|assistant|agent|me|my|the|a|that|this|it|as|of|to|and|also|is|are"
+    r"|was|were|in|on|from|by|about|with|for|now|again|so|ok|yes|here|what|which|well"
+    r"|remember(?:ed|s|ing)?|recall(?:ed|s|ing)?|know|knew|said|says|say|told|mentioned|stated|noted"
+    r"|note|memory|memories|reminder|remind|according|based|earlier|before|previously|previous"
+    r"|conversation|context|fact|facts|have|has|had|stored|learned|learnt|aware|following|relevant"
+    r"|retrieved|id|score|#|\d+)\b"
+    r"|我|你|他|她|它|用户|助手|的|了|是|说|说过|记得|记住|想起|回忆|记忆|根据|之前|以前|提到|提过|知道|曾|过"
+    r"|以下|如下|相关|内容|信息|还|也|和|与|并|且|覚えて|思い出|います|ました|記憶|こと|と|を|は|が|の"
+)
+
+
+class Returned:
+    """What recall returned lately: of each agent, ids with the time, and their folded texts once
+    somebody remembers something."""
+
+    def __init__(self) -> None:
+        self.ids: dict[str, deque[tuple[float, tuple[int, ...]]]] = {}
+        self.folds: dict[str, dict[int, str]] = {}
+
+    def close(self) -> None:
+        """Forget all, with the database."""
+        self.ids.clear()
+        self.folds.clear()
+
+    def add(self, agent: str, ids: tuple[int, ...]) -> None:
+        known = self.ids.get(agent)
+        if known is None:
+            if len(self.ids) >= AGENTS_MAX:  # the one that was added first
+                oldest = next(iter(self.ids))
+                self.ids.pop(oldest, None)
+                self.folds.pop(oldest, None)
+            known = self.ids[agent] = deque(maxlen=RETURNED_MAX // 4)
+        known.append((time.monotonic(), ids[:RETURNED_MAX]))
+
+    def recent(self, handle: Handle, agent: str, minutes: float) -> dict[int, str]:
+        """The folded texts of what recall returned in the last `minutes`: memory_id → text."""
+        since = time.monotonic() - 60 * minutes
+        wanted: dict[int, None] = {}
+        for at, ids in reversed(tuple(self.ids.get(agent, ()))):
+            if at < since or len(wanted) >= RETURNED_MAX:
+                break
+            wanted.update(dict.fromkeys(ids))
+        known = self.folds.get(agent, {})
+        if known.keys() != wanted.keys():
+            missing = [i for i in wanted if i not in known]
+            known = {i: known[i] for i in wanted if i in known}
+            rows = handle.execute(
+                "SELECT memory_id, content FROM memories WHERE +agent_id = ?2 "
+                "AND memory_id IN (SELECT value FROM json_each(?1))",
+                ("[" + ",".join(map(str, missing)) + "]", agent),
+            )
+            known |= {memory_id: fold(content) for memory_id, content in rows}
+            self.folds[agent] = {i: known.get(i, "") for i in wanted}
+        return self.folds[agent]
+
+
+def returned(database: Database, agent_id: str, ids: Any) -> None:
+    """Note what recall gave to an agent: memory_ids, best first; some microseconds."""
+    if not ids:
+        return
+    service = database.services.get(SERVICE)
+    if service is None:
+        service = database.services.setdefault(SERVICE, Returned())
+    service.add(agent_id, tuple(ids))
+
+
+def loop(database: Database, handle: Handle, said: Said, folded: str, minutes: float) -> int | None:
+    """The memory a text comes from, where recall returned it lately and nobody says it anew."""
+    service = database.services.get(SERVICE)
+    if service is None or said.agent not in service.ids or not folded:
+        return None
+    speaks = said.speaker is not None and said.speaker.casefold() not in ASSISTANTS
+    if speaks and said.speaker != said.agent and said.session is not None:
+        return None
+    return _source(service.recent(handle, said.agent, minutes), said, folded, handle)
+
+
+def _source(known: dict[int, str], said: Said, folded: str, handle: Handle) -> int | None:
+    rest, first = folded, None
+    for memory_id, text in known.items():
+        if text == folded:
+            row = handle.execute(
+                "SELECT content FROM memories WHERE memory_id = ?", (memory_id,)
+            ).fetchone()
+            # Deleted or rewritten since recall gave it, or a code of another case.
+            if row is not None and (row[0] == said.content or folded_equal(row[0], said.content)):
+                return memory_id
+        elif len(text) >= QUOTED_MIN and text in rest:
+            rest, first = rest.replace(text, " "), first or memory_id
+    if first is None or _INTRODUCES.sub("", rest).strip(" ?"):
+        return None
+    return first
+
+
+def marked(handle: Handle, said: Said, hashed: int) -> int | None:
+    """The live memory of the agent, by whomever and wherever, that a text marked as recalled is."""
+    for memory_id, content in handle.execute(
+        "SELECT m.memory_id, m.content FROM memory_fingerprints f CROSS JOIN memories m "
+        "ON m.memory_id = f.memory_id WHERE f.fold = ? AND m.agent_id = ? "
+        "AND m.archived_at IS NULL AND m.superseded_by IS NULL ORDER BY m.memory_id LIMIT 64",
+        (hashed, said.agent),
+    ):
+        if content == said.content or folded_equal(content, said.content):
+            return int(memory_id)
+    return None
+
+
+def suspicions(content: str, folded: str) -> list[tuple[str, str]]:
+    """What a text should perhaps not hold: ('secret' or 'injection', its kind)."""
+    words = folded.split()
+    east = not content.isascii()
+    # A key or a text in base64 is a long word; nearly every text has none, and no word of these.
+    long = max(map(len, content.split()), default=0) >= LONG_WORD
+    found = []
+    if long or east or not secrets.WORDS.isdisjoint(words) or secrets.LONG_NUMBER.search(content):
+        kinds = {finding.kind for finding in secrets.find(content)}
+        if kinds:
+            found.append(("secret", ", ".join(sorted(kinds))))
+    if long or east or "<" in content or not injections.WORDS.isdisjoint(words):
+        kind = injections.find(content)
+        if kind is not None:
+            found.append(("injection", kind))
+    return found
+
+
+def count(
+    handle: Handle, agent_id: str, memory_id: int, guard: str, now: str, reason: str | None = None
+) -> None:
+    """Count an event of a guard: one row a memory and guard."""
+    handle.execute(EVENT, (agent_id, memory_id, guard, reason, now))
