@@ -55,7 +55,7 @@ class Episodes:
         self.group = sorted(group, key=lambda m: (m.created_at, m.memory_id))
         self.sets = [sets[m.memory_id] for m in self.group]
         self.weights, self.names = weights, names
-        self.vectors = None if vectors is None else vectors.of([m.memory_id for m in self.group])
+        self.vectors = None if vectors is None else vectors.of(self.group)
 
     def clusters(self) -> Iterator[Cluster]:
         """What recurs among them."""

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from sqlagent.memory.consolidate.texts import CJK
+
 if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Handle
+    from sqlagent.memory.consolidate.rows import Memory
 
 CELL: Final = 4096  # episodes that are compared each with each; of more, those that are near
 COMMON_FROM: Final = 100  # episodes
@@ -26,8 +29,9 @@ WHERE m.agent_id = ? AND m.kind = 'episodic' AND m.archived_at IS NULL
 class Vectors:
     """The vectors of an agent's episodes that are of one model and length: the most common ones."""
 
-    def __init__(self, rows: dict[int, Any], dimensions: int) -> None:
+    def __init__(self, rows: dict[int, Any], model: str, dimensions: int) -> None:
         self.rows, self.dimensions = rows, dimensions
+        self.english = "all-MiniLM" in model  # to it all Chinese texts are somewhat alike
 
     @classmethod
     def read(cls, handle: Handle, agent_id: str) -> Vectors | None:
@@ -41,17 +45,17 @@ class Vectors:
         if not kinds:
             return None
         kind = max(kinds, key=lambda k: (kinds[k], k))
-        return cls({n: row for n, model, row in found if (model, len(row)) == kind}, kind[1])
+        return cls({n: row for n, model, row in found if (model, len(row)) == kind}, *kind)
 
-    def of(self, ids: list[int]) -> Part | None:
+    def of(self, memories: list[Memory]) -> Part | None:
         """Those of these memories, of length one; None where they have none. One that has no vector
         has zeros, and is near nothing."""
-        if not any(n in self.rows for n in ids):
+        if not any(m.memory_id in self.rows for m in memories):
             return None
-        matrix = np.zeros((len(ids), self.dimensions), np.float32)
-        for place, number in enumerate(ids):
-            row = self.rows.get(number)
-            if row is not None:
+        matrix = np.zeros((len(memories), self.dimensions), np.float32)
+        for place, memory in enumerate(memories):
+            row = self.rows.get(memory.memory_id)
+            if row is not None and not (self.english and max(memory.content) >= CJK):
                 matrix[place] = row
         matrix[~np.isfinite(matrix).all(axis=1)] = 0.0
         length = np.linalg.norm(matrix, axis=1, keepdims=True)
