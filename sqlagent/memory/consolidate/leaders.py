@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 JOIN: Final = 0.5  # to a leader, the least similarity by terms
 JOIN_VECTOR: Final = 0.58  # and by vectors
-POSTINGS_MAX: Final = 400  # leaders that a term may lead to; a more common one only adds to others
+POSTINGS_MAX: Final = 200  # leaders that a term may lead to; a more common one only adds to others
 
 
 class Leaders:
