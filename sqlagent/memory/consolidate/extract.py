@@ -23,6 +23,7 @@ from sqlagent.memory.consolidate.texts import deictic, sentences, specifics
 TERMS_MIN: Final = 2  # that a sentence tells, or it says nothing
 SUPPORT: Final = 0.5  # how much of what it tells the others must tell too
 OWN: Final = 0.05  # for a number or a word that no other episode has
+LOWER: Final = 0.03  # for one that reads as if something were missing before it
 LENGTH_MAX: Final = 600  # characters of a sentence
 # Said to somebody, not about what happened.
 _TO_SOMEBODY: Final = re.compile(
@@ -147,7 +148,7 @@ class Judge:
         if any(shares.get(word, 0.0) < SUPPORT for word in specifics(text)):
             return None
         own = sum(1 for w in set(duplicates.read(text).units) if shares.get(w, 0.0) < self.alone)
-        score = nearness(text, self.centroid) - OWN * own
+        score = nearness(text, self.centroid) - OWN * own - LOWER * text[0].islower()
         return Sentence(memory, start, end - start, round(score, 6))
 
     def trimmed(self, content: str, start: int, end: int) -> tuple[int, int]:
