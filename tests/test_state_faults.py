@@ -49,7 +49,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def whole(path: Path, done: bool) -> None:
-    """Every version is what its checksum says, and parts and blocks are all there, none too many."""
+    """Every version is what its checksum says; parts and blocks are all there, none too many."""
     con = sqlagent.connect(path, embedding_model="none")
     try:
         assert [row for row in con.execute("CALL check()").fetchall() if not row[1]] == []
