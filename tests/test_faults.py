@@ -25,10 +25,17 @@ PREPARE = [
     "SELECT save_state('ada', '{\"step\": 2}')",
     "SELECT save_state('eve', '{\"step\": 3}')",
     "SELECT index_document('A quagmarsh lies in the north. 沼泽在北方。', uri => 'z.md')",
+    "SELECT remember('ann', 'Ann lives in Paris')",
+    "SELECT supersede(6, 'Ann lives in Rome')",
+    "INSERT INTO memory_policies (name, event, action, agent_id) "
+    "VALUES ('newer', 'contradiction', 'supersede', 'ann')",
 ]
 OPERATIONS = {
     "remember": ["SELECT remember('ada', 'A new thing 新的事', embedding => [1, 2, 3])"],
     "save_state": ["SELECT save_state('ada', '{\"step\": 4}')"],
+    "supersede": ["SELECT supersede(7, '安住在柏林')"],
+    "unsupersede": ["SELECT unsupersede(6)"],
+    "contradict": ["SELECT remember('ann', 'Ann lives in Berlin')"],
     "restore": ["SELECT restore('ada', 'first')"],
     "index_document": ["SELECT index_document('Another text.', uri => 'z.md')"],
 }
