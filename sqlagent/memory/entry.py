@@ -77,6 +77,10 @@ def enter(ctx: Context, new: New, embedding: bytes | None, now: str) -> int:
                 handle.execute(VECTOR, (known, embedding))
             return known
     memory_id = _insert(handle, new, embedding)
+    if new.tier == "working":
+        from sqlagent.memory.tiers import bound
+
+        bound(ctx, new.agent_id, new.session_id)
     if near:
         fingerprints.note(handle, new.agent_id, memory_id, new.content, near)
     else:

@@ -90,8 +90,9 @@ def sync(connection: Connection) -> Rows:
         def fingerprinted() -> int:
             from sqlagent.memory.fingerprints import fill_open
 
+            near = connection.settings["remember_duplicates"] == "near"
             total = 0
-            while count := database.write(fill_open):
+            while count := database.write(lambda handle: fill_open(handle, near)):
                 total += count
                 connection.report("fingerprints", total)
             return total
@@ -143,13 +144,18 @@ def reinforced(connection: Connection) -> int:
 
 def erased(connection: Connection) -> Rows:
     """Finish the erasures of which something is pending; a row where there were some."""
+    from sqlagent.run.writing import limited
     from sqlagent.sync.scrub import pending, scrub
+
+    def finished() -> int:
+        run = scrub(database, connection.timeout, lambda handle: limited(connection, handle))
+        return int(not run.left)
 
     database = connection.database
     with database.read() as handle:
         if not pending(handle):
             return []
-    return [timed("erasures", lambda: int(not scrub(database, connection.timeout).left))]
+    return [timed("erasures", finished)]
 
 
 def judged(connection: Connection) -> Rows:
@@ -177,15 +183,19 @@ def judged(connection: Connection) -> Rows:
 
 def cut(database: Database) -> int:
     """Bring versions of states that another client wrote whole into little space; how many."""
-    from sqlagent.states.compact import cut_pending
+    from sqlagent.states.compact import Done, cut_pending
 
     total, after = 0, 0
     while True:
-        count, place = database.write(lambda handle, after=after: cut_pending(handle, after))
-        total += count
-        if place is None:
+
+        def work(handle: Handle, after: int = after) -> Done:
+            return cut_pending(handle, after)
+
+        done: Done = database.write(work)
+        total += done.cut
+        if done.after is None:
             return total
-        after = place
+        after = done.after
 
 
 def apply_advice(connection: Connection) -> Rows:
