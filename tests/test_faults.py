@@ -39,11 +39,12 @@ FORKED = [
     "SELECT fork('ada', 'bea')",
     'SELECT save_state(\'bea\', \'{"step": 2, "more": "龘"}\')',
 ]
-# What is done to the file before, and what is then done with faults.
 POLICY = [
     "SELECT remember('ann', 'Ann lives in Paris')",
-    "INSERT INTO memory_policies (name, event, action) VALUES ('new', 'contradiction', 'supersede')",
+    "INSERT INTO memory_policies (name, event, action) "
+    "VALUES ('new', 'contradiction', 'supersede') RETURNING name",
 ]
+# What is done to the file before, and what is then done with faults.
 OPERATIONS = {
     "remember": ([], "SELECT remember('ada', 'A new thing 新的事', embedding => [1, 2, 3])"),
     "save_state": ([], "SELECT save_state('ada', '{\"step\": 4}')"),
