@@ -53,7 +53,7 @@ class Measure(NamedTuple):
     """A row of memory_health."""
 
     measure: str
-    count: int
+    found: int
     of: int | None
     detail: str
     ids: list[int]
@@ -182,6 +182,6 @@ def _bits(reading: Reading) -> int:
 
 def as_row(measure: Measure) -> tuple[Any, ...]:
     """A measure as memory_health gives it; the share is NULL where there is nothing to share."""
-    share = measure.count / measure.of if measure.of else None
+    share = measure.found / measure.of if measure.of else None
     ids = "[" + ", ".join(map(str, measure.ids)) + "]"
-    return measure.measure, measure.count, share, measure.detail, ids
+    return measure.measure, measure.found, share, measure.detail, ids
