@@ -72,7 +72,7 @@ SAVED = "DELETE FROM sqlagent_meta WHERE name = 'saving'"
 
 
 class Tree(NamedTuple):
-    """The parts of a text in their order, with their sizes in bytes, by blocks of `counts` parts."""
+    """The parts of a text in order, with their sizes in bytes, by blocks of `counts` parts."""
 
     blocks: list[int]
     counts: list[int]
