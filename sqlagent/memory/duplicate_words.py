@@ -26,7 +26,7 @@ many few other another one two user users assistant agent remember note today ye
 now still yet
 """)  # fmt: skip
 
-# What one text may have more than the other, a word or two, and say the same. Of modal verbs will alone.
+# What one text may have more than the other, a word or two, and say the same: of modal verbs, will.
 LIGHT = _split("""
 i me my we our you your he his she her they their it this these those there here some any and then
 have has had been be am is are was were do doe did to of in on at for with by from as into onto
