@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlagent.errors import IntegrityError
-from sqlagent.memory import fingerprints, guards, strength
+from sqlagent.memory import fingerprints, guards, judging, strength
 from sqlagent.memory.duplicates import fold, read
 from sqlagent.memory.fingerprints import Said
 
@@ -87,6 +87,7 @@ def enter(ctx: Context, new: New, embedding: bytes | None, now: str) -> int:
         handle.execute(fingerprints.FOLD, (hashed, memory_id))
     for guard, reason in suspicions:
         guards.count(handle, new.agent_id, memory_id, guard, now, reason)
+    judging.on_new(ctx, memory_id)
     return memory_id
 
 
