@@ -23,7 +23,11 @@ FIGURES = (
     "startup", "point_read", "save", "clients", "remember", "recall",
     "crowd", "nearest", "resident", "freshness", "aggregate", "tpch", "imports", "routing",
     "cross_join", "sqllogic", "columns_table", "materialized", "planning", "consolidate",
-    "retrieval", "feedback",
+    "retrieval",
+    "near_duplicate",
+    "bulk_add",
+    "forgetting",
+    "feedback",
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parent.parent
 
