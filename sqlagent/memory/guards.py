@@ -129,6 +129,22 @@ def loop(database: Database, handle: Handle, said: Said, folded: str, minutes: f
     return _source(service.recent(handle, said.agent, minutes), said, folded, handle)
 
 
+def _whole(text: str) -> str:
+    """A pattern of a text as whole words: "locker 17" is not in "locker 170". Scripts without
+    spaces have no such ends."""
+    letter = "[^\\W\u2e80-\U0003ffff]"
+    before = f"(?<!{letter})" if text[0] < "\u2e80" else ""
+    return before + re.escape(text) + (f"(?!{letter})" if text[-1] < "\u2e80" else "")
+
+
+def _quoted(text: str, rest: str) -> bool:
+    return text in rest and re.search(_whole(text), rest) is not None
+
+
+def _unquoted(text: str, rest: str) -> str:
+    return re.sub(_whole(text), " ", rest)
+
+
 def _source(known: Known, said: Said, folded: str, handle: Handle) -> int | None:
     starts = {folded[at : at + QUOTED_MIN] for at in range(max(1, len(folded) - QUOTED_MIN + 1))}
     if known.starts.isdisjoint(starts):
@@ -137,14 +153,14 @@ def _source(known: Known, said: Said, folded: str, handle: Handle) -> int | None
 
     rest, first = folded, None
     for memory_id, text in known.folds.items():
-        if text == folded or (len(text) >= QUOTED_MIN and text in rest):
+        if text == folded or (len(text) >= QUOTED_MIN and _quoted(text, rest)):
             content = handle.execute(
                 "SELECT content FROM memories WHERE memory_id = ?", (memory_id,)
             ).fetchone()
             if content is None or fold(content[0]) != text:
                 continue  # deleted or rewritten since recall gave it
             if text != folded:
-                rest, first = rest.replace(text, " "), first or memory_id
+                rest, first = _unquoted(text, rest), first or memory_id
             elif content[0] == said.content or folded_equal(content[0], said.content):
                 return memory_id
     if first is None or re.sub(_INTRODUCES, "", rest).strip(" ?"):
