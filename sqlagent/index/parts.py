@@ -42,7 +42,7 @@ class Parts:
 
     def _with_speaker(self, score: Floats) -> Floats:
         if self.spoken is not None:
-            score[self.spoken] += np.float32(self.weights.speaker)
+            score += self.spoken * np.float32(self.weights.speaker)
         return score
 
     def score(self) -> Floats:
@@ -83,7 +83,7 @@ class Parts:
         index, weights, values = self.index, self.weights, dict[str, Doubles]()
         every = index.context
         if self.spoken is not None:
-            values["speaker"] = np.isin(slots, self.spoken).astype(np.float64)
+            values["speaker"] = self.spoken[slots].astype(np.float64)
         if self.sessions is not None:
             values["session"] = self.sessions[_joined(index)[slots]].astype(np.float64)
         for name in _STEADY:
@@ -117,15 +117,16 @@ def _column(index: "ScopeIndex", name: str) -> "Floats | Mask":
     return first
 
 
-def _spoken(index: "ScopeIndex", text: str, mask: Mask) -> Slots | None:
-    """The slots, of those in the mask, of the one speaker whom the question names."""
+def _spoken(index: "ScopeIndex", text: str, mask: Mask) -> Mask | None:
+    """The rows, of those in the mask, of the one speaker whom the question names."""
     if not text or not index.speakers:
         return None
     named = names_in(text, index.speakers)
     if len(named) != 1:
         return None
     code = index.store.speakers.of[named.pop()]
-    return np.flatnonzero((index.store.columns.speaker[: index.used] == code) & mask)
+    spoken: Mask = index.store.columns.speaker[: index.used] == code
+    return spoken & mask
 
 
 def _joined(index: "ScopeIndex") -> NDArray[np.int64]:
@@ -159,7 +160,7 @@ def _sessions(index: "ScopeIndex", left: Floats) -> Floats:
     """A third of the sum of each session's three best scores, by session; `left` is used up."""
     store = index.store
     session = store.columns.session[: index.used]
-    starts, sizes, names = store.segments
+    starts, _, names = store.segments
     late = session[store.base :]
     total = np.zeros(len(store.sessions.of), np.float32)
     top = np.zeros(len(total), np.float32)
@@ -171,11 +172,10 @@ def _sessions(index: "ScopeIndex", left: Floats) -> Floats:
         top[0] = 0.0
         total += top
         top[top == 0.0] = -1.0
-        at = np.flatnonzero(left[: store.base] == np.repeat(top[names], sizes))
+        at = np.flatnonzero(left == top.take(session))
         if len(late):
-            at = np.append(at, np.flatnonzero(left[store.base :] == top[late]) + store.base)
             at = at[np.unique(session[at], return_index=True)[1]]
-        elif len(at):
+        elif len(at):  # the base is in the order of its sessions
             at = at[np.diff(session[at], prepend=-1) != 0]
         left[at] = 0.0
     return total / np.float32(3.0)

@@ -1,8 +1,8 @@
 """Time in words: whether a text tells a time, whether a question asks for one, and which dates it
 names.
 
-English, Chinese, Japanese and Korean. On LoCoMo four tenths of the turns hold an expression of
-time, and nearly all of those that answer a question of "when" do.
+English, Chinese, Japanese and Korean. On LoCoMo a fifth of the turns tell a time, but .87 of those
+that answer a question of "when", and .44 of those that answer another.
 """
 
 import calendar
