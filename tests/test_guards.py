@@ -378,3 +378,15 @@ def test_bands_miss_few() -> None:
         assert same_read(a, b)
         found += bool(set(fingerprints.bands("ada", a)) & set(fingerprints.bands("ada", b)))
     assert found >= 290
+
+
+def test_a_longer_number_or_word_is_no_quotation(words: sqlagent.Connection) -> None:
+    first = remember(words, "The code is swordfish1")
+    recalled(words, first)
+    for text in (
+        "The code is swordfish10",
+        "The code is swordfish1x",
+        "That the code is swordfish12",
+    ):
+        assert remember(words, text) != first, text
+    assert remember(words, "I remember that the code is swordfish1") == first
