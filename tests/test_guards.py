@@ -390,3 +390,11 @@ def test_a_longer_number_or_word_is_no_quotation(words: sqlagent.Connection) -> 
     ):
         assert remember(words, text) != first, text
     assert remember(words, "I remember that the code is swordfish1") == first
+
+
+def test_recall_says_what_it_gave(words: sqlagent.Connection) -> None:
+    kept = remember(words, PARCEL)
+    ((text,),) = words.execute("SELECT content FROM recall('ada', 'parcel')").fetchall()
+    assert remember(words, f"I remember that {text}", kind="semantic") == kept
+    assert words.execute("SELECT count(*), max(access_count) FROM memories").fetchall() == [(1, 0)]
+    assert guarded(words, "loop") == [(kept, 1, None)]
