@@ -247,7 +247,9 @@ def test_what_was_returned_is_bounded(words: sqlagent.Connection) -> None:
     assert len(service.ids) == guards.AGENTS_MAX
     for n in range(1000):
         recalled(words, *range(n, n + 10), agent="a1000")
-    assert len(service.recent(words.database.writer(), "a1000", 10)) <= guards.RETURNED_MAX + 10
+    remember(words, PARCEL, agent="a1000")
+    assert len(service.known["a1000"].folds) <= guards.RETURNED_MAX + 10
+    assert len(service.ids["a1000"]) <= guards.RETURNED_MAX
     recalled(words)
 
 
