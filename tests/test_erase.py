@@ -744,3 +744,58 @@ def test_an_interrupt_leaves_the_rest_for_later(
     monkeypatch.undo()
     words.execute("CALL sync()").fetchall()
     assert found(elsewhere, Path(words.database.path)) == []
+
+
+def test_columns_that_are_written_meanwhile_do_not_stay(
+    fresh_db: Path, elsewhere: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sqlagent.sync.making as making
+    from sqlagent.sync.snapshot import Snapshots
+
+    monkeypatch.setattr(making, "ROWS_MIN", 1)
+    con = sqlagent.connect(fresh_db, embedding_model="none", route="duckdb")
+    con.execute("SELECT remember('ada', ?)", (f"{EN} {ZH}",))
+    save, told = Snapshots.save, []
+
+    def late(*arguments: Any) -> None:
+        if not told:  # the copy is made, and is not in its place yet
+            told.append(
+                elsewhere(
+                    "import sys, sqlagent\n"
+                    "con = sqlagent.connect(sys.argv[1], embedding_model='none')\n"
+                    "print(con.execute(\"SELECT erase(agent_id => 'ada')\").fetchone()[0])",
+                    fresh_db,
+                )
+            )
+        save(*arguments)
+
+    monkeypatch.setattr(Snapshots, "save", late)
+    assert one(con, "SELECT max(content) FROM memories") == f"{EN} {ZH}"  # as it was when asked
+    assert json.loads(told[0])["pending"] == []
+    assert list(Path(f"{fresh_db}.d", "columns").iterdir()) == []
+    assert one(con, "SELECT max(content) FROM memories") is None
+    assert found(elsewhere, fresh_db) == []
+    con.close()
+
+
+def test_what_another_process_spilled_goes_when_it_has_ended(
+    words: sqlagent.Connection, child: Callable[..., Any], elsewhere: Run
+) -> None:
+    path = Path(words.database.path)
+    process = child("import sys; sys.stdin.readline()")
+    place = Path(f"{path}.d", "spill", str(process.pid))
+    place.mkdir(parents=True)
+    (place / "duckdb_temp_storage-0.tmp").write_text(f"{EN} {ZH}", encoding="utf-8")
+    words.execute("SELECT remember('ada', ?)", (EN,))
+    told = receipt(words, "memory_id => 1")
+    assert told["pending"] == [
+        f"spill: DuckDB has spilled to disk in process {process.pid}, which still runs"
+    ]
+    assert [line.split()[0] for line in found(elsewhere, path)] == [
+        f"agent.db.d/spill/{process.pid}/duckdb_temp_storage-0.tmp"
+    ] * 4
+    process.kill()
+    process.wait()
+    words.execute("CALL sync()").fetchall()
+    assert found(elsewhere, path) == [] and not place.exists()
+    assert one(words, "SELECT finished_at IS NOT NULL FROM sqlagent_erasures")

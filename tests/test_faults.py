@@ -39,6 +39,11 @@ FORKED = [
     "SELECT fork('ada', 'bea')",
     'SELECT save_state(\'bea\', \'{"step": 2, "more": "龘"}\')',
 ]
+POLICY = [
+    "SELECT remember('ann', 'Ann lives in Paris')",
+    "INSERT INTO memory_policies (name, event, action) "
+    "VALUES ('new', 'contradiction', 'supersede') RETURNING name",
+]
 # What is done to the file before, and what is then done with faults.
 OPERATIONS = {
     "remember": ([], "SELECT remember('ada', 'A new thing 新的事', embedding => [1, 2, 3])"),
@@ -47,6 +52,7 @@ OPERATIONS = {
     "index_document": ([], "SELECT index_document('Another text.', uri => 'z.md')"),
     "supersede": ([], "SELECT supersede(1, 'The zebrawort is in locker 18')"),
     "unsupersede": (["SELECT supersede(1, '龘霸在十八号柜')"], "SELECT unsupersede(1)"),
+    "contradict": (POLICY, "SELECT remember('ann', 'Ann lives in Rome')"),
     "forget": ([], FORGET),
     "unforget": ([FORGET], "SELECT unforget('ada')"),
     "end_session": ([], "SELECT end_session('s1')"),
@@ -125,8 +131,8 @@ def test_an_erasure_is_finished_or_not_there(scope: str, prepared: Path, tmp_pat
 @pytest.mark.slow
 @pytest.mark.parametrize("scope", ERASE)
 def test_an_erasure_with_every_fault(scope: str, prepared: Path, tmp_path: Path) -> None:
-    check = gone if scope == "agent" else erased
-    points = survey(prepared, [ERASE[scope]], tmp_path, check=check)
+    check, step = (gone, 1) if scope == "agent" else (erased, 3)  # what differs is in the rows
+    points = survey(prepared, [ERASE[scope]], tmp_path, step=step, check=check)
     print(f"erase by {scope}: {points} points")
     assert points > 100
 

@@ -247,7 +247,9 @@ def test_what_was_returned_is_bounded(words: sqlagent.Connection) -> None:
     assert len(service.ids) == guards.AGENTS_MAX
     for n in range(1000):
         recalled(words, *range(n, n + 10), agent="a1000")
-    assert len(service.recent(words.database.writer(), "a1000", 10)) <= guards.RETURNED_MAX + 10
+    remember(words, PARCEL, agent="a1000")
+    assert len(service.known["a1000"].folds) <= guards.RETURNED_MAX + 10
+    assert len(service.ids["a1000"]) <= guards.RETURNED_MAX
     recalled(words)
 
 
@@ -371,3 +373,15 @@ def test_bands_miss_few() -> None:
         assert same_read(a, b)
         found += bool(set(fingerprints.bands("ada", a)) & set(fingerprints.bands("ada", b)))
     assert found >= 290
+
+
+def test_a_longer_number_or_word_is_no_quotation(words: sqlagent.Connection) -> None:
+    first = remember(words, "The code is swordfish1")
+    recalled(words, first)
+    for text in (
+        "The code is swordfish10",
+        "The code is swordfish1x",
+        "That the code is swordfish12",
+    ):
+        assert remember(words, text) != first, text
+    assert remember(words, "I remember that the code is swordfish1") == first

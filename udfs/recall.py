@@ -78,6 +78,7 @@ def recall(
       SELECT content FROM recall('ada', 'the parcel', kind => 'episodic', from_at => '2025-01-01');
       SELECT content FROM recall('ada', 'tea', filter => 'importance > 0.3', token_budget => 200);
     """
+    from sqlagent.memory.guards import returned
     from sqlagent.search.recalling import Asking, answer, picked
 
     asking = Asking(
@@ -89,6 +90,7 @@ def recall(
         return
     hits = found.hits
     ids, rows, _ = picked(ctx, asking, found)
+    returned(ctx.database, agent_id, ids)  # so that it does not come back as a new memory
     numbers = (hits.score.tolist(), hits.similarity.tolist(), hits.lexical.tolist())
     places = {memory_id: place for place, memory_id in enumerate(hits.ids.tolist())}
     if token_budget is not None:

@@ -18,7 +18,8 @@ from sqlagent.errors import ProgrammingError
 from sqlagent.memory import erasing
 from sqlagent.memory.erasing import Chosen
 from sqlagent.sync.log import quoted
-from sqlagent.sync.scrub import STEPS, copies, scrub
+from sqlagent.sync.leftovers import copies
+from sqlagent.sync.scrub import STEPS, scrub
 
 if TYPE_CHECKING:
     from sqlagent.connection import Connection

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlagent import migrate
+from sqlagent.memory.quoting import quoting, wordless
 
 if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Handle
@@ -40,8 +41,6 @@ SELECT o.memory_id FROM memories m JOIN memories o ON o.agent_id = m.agent_id
   AND substr(o.content, -24) = substr(m.content, -24) AND o.content = m.content
 WHERE m.memory_id {IN} AND {SAME_USER}
 """
-COMPARED_MAX = 1_000_000_000  # characters of rejects times texts that are looked for in them
-PART_MIN = 8  # characters of a text from which it is looked for within others
 
 
 class Chosen(NamedTuple):
@@ -234,15 +233,6 @@ def operations(handle: Handle, found: Chosen, ids: str, gone: Gone) -> None:
         )
 
 
-def wordless(value: Any) -> Any:
-    """JSON without its texts: a detail may quote what is erased."""
-    if isinstance(value, dict):
-        return {k: wordless(v) for k, v in value.items() if not isinstance(v, str)}
-    if isinstance(value, list):
-        return [wordless(v) for v in value if not isinstance(v, str)]
-    return value
-
-
 def knowledge(handle: Handle, found: Chosen, ids: str, gone: Gone) -> None:
     """Relations that were learnt from these, and entities of which nothing else is known."""
     where = f"memory_id {IN} OR chunk_id {IN}"
@@ -268,42 +258,12 @@ def rejects(handle: Handle, found: Chosen, gone: Gone) -> None:
         "SELECT reject_id, ifnull(value, ''), ifnull(content, ''), reason "
         "FROM sqlagent_import_rejects"
     ).fetchall()
-    if not rows:
-        return
-    texts = column(
-        handle, f"SELECT content FROM memories WHERE memory_id {IN}", listed(found.memories)
-    ) | column(
-        handle, f"SELECT content FROM documents WHERE document_id {IN}", listed(found.documents)
-    )
-    whole = {n for n in (found.agent, found.user) if n is not None}
-    whole |= {t for t in texts if len(t) < PART_MIN}
-    parts = texts - whole - {""}
-    held = [(row[0], [*strings(row[1]), *strings(row[2]), row[3]]) for row in rows]
-    if sum(len(text) for _, said in held for text in said) * len(parts) > COMPARED_MAX:
-        there = {row[0] for row in rows}  # too many to be told apart: none is kept
-    else:
-        there = {
-            key for key, said in held
-            if not whole.isdisjoint(said) or any(part in text for text in said for part in parts)
-        }  # fmt: skip
-    gone("sqlagent_import_rejects", f"reject_id {IN}", listed(there))
-
-
-def strings(text: str) -> list[str]:
-    """The texts of a JSON value, its keys left out; of what is no JSON, itself."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return [text]
-    found, todo = [text], [value]
-    while todo:
-        one = todo.pop()
-        if isinstance(one, str):
-            found.append(one)
-        elif isinstance(one, dict):
-            todo += one.values()
-        elif isinstance(one, list):
-            todo += one
-        else:
-            found.append(str(one))
-    return found
+    if rows:
+        texts = column(
+            handle,
+            f"SELECT content FROM memories WHERE memory_id {IN} "
+            f"UNION SELECT content FROM documents WHERE document_id {IN}",
+            listed(found.memories), listed(found.documents),
+        )  # fmt: skip
+        names = {n for n in (found.agent, found.user) if n is not None}
+        gone("sqlagent_import_rejects", f"reject_id {IN}", listed(quoting(rows, texts, names)))

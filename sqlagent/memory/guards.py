@@ -11,10 +11,9 @@ from __future__ import annotations
 import re
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlagent.memory import guard_words as known
-from sqlagent.memory.duplicates import fold, folded_equal
 
 if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Database, Handle
@@ -45,49 +44,68 @@ _INTRODUCES = (
 )
 
 
+class Known(NamedTuple):
+    """What recall returned to an agent, as it is looked for: until when that holds, the folded
+    texts by memory_id, and how each begins."""
+
+    adds: int
+    oldest: float
+    folds: dict[int, str]
+    starts: frozenset[str]
+
+
 class Returned:
     """What recall returned lately: of each agent, ids with the time, and their folded texts once
     somebody remembers something."""
 
     def __init__(self) -> None:
         self.ids: dict[str, deque[tuple[float, tuple[int, ...]]]] = {}
-        self.folds: dict[str, dict[int, str]] = {}
+        self.known: dict[str, Known] = {}
+        self.adds = 0
 
     def close(self) -> None:
         """Forget all, with the database."""
         self.ids.clear()
-        self.folds.clear()
+        self.known.clear()
 
     def add(self, agent: str, ids: tuple[int, ...]) -> None:
-        known = self.ids.get(agent)
-        if known is None:
+        returned = self.ids.get(agent)
+        if returned is None:
             if len(self.ids) >= AGENTS_MAX:  # the one that was added first
                 oldest = next(iter(self.ids))
                 self.ids.pop(oldest, None)
-                self.folds.pop(oldest, None)
-            known = self.ids[agent] = deque(maxlen=RETURNED_MAX // 4)
-        known.append((time.monotonic(), ids[:RETURNED_MAX]))
+                self.known.pop(oldest, None)
+            returned = self.ids[agent] = deque(maxlen=RETURNED_MAX // 4)
+        returned.append((time.monotonic(), ids[:RETURNED_MAX]))
+        self.adds += 1
 
-    def recent(self, handle: Handle, agent: str, minutes: float) -> dict[int, str]:
-        """The folded texts of what recall returned in the last `minutes`: memory_id → text."""
+    def recent(self, handle: Handle, agent: str, minutes: float) -> Known:
+        """The texts of what recall returned in the last `minutes`."""
         since = time.monotonic() - 60 * minutes
+        known = self.known.get(agent)
+        if known is None or known.adds != self.adds or known.oldest < since:
+            known = self.known[agent] = self._read(handle, agent, since, known)
+        return known
+
+    def _read(self, handle: Handle, agent: str, since: float, known: Known | None) -> Known:
+        from sqlagent.memory.duplicates import fold  # recall, which imports this, needs it not
+
         wanted: dict[int, None] = {}
+        adds, oldest = self.adds, float("inf")
         for at, ids in reversed(tuple(self.ids.get(agent, ()))):
             if at < since or len(wanted) >= RETURNED_MAX:
                 break
+            oldest = at
             wanted.update(dict.fromkeys(ids))
-        known = self.folds.get(agent, {})
-        if known.keys() != wanted.keys():
-            missing = [i for i in wanted if i not in known]
-            known = {i: known[i] for i in wanted if i in known}
-            rows = handle.execute(
-                "SELECT memory_id, content FROM memories WHERE +agent_id = ?2 "
-                "AND memory_id IN (SELECT value FROM json_each(?1))",
-                ("[" + ",".join(map(str, missing)) + "]", agent),
-            )
-            known |= {memory_id: fold(content) for memory_id, content in rows}
-            known = self.folds[agent] = {i: known.get(i, "") for i in wanted}
-        return known
+        folds = {} if known is None else {i: t for i, t in known.folds.items() if i in wanted}
+        missing = [i for i in wanted if i not in folds]
+        rows = handle.execute(
+            "SELECT memory_id, content FROM memories WHERE +agent_id = ?2 "
+            "AND memory_id IN (SELECT value FROM json_each(?1))",
+            ("[" + ",".join(map(str, missing)) + "]", agent),
+        )
+        folds |= {memory_id: fold(content) for memory_id, content in rows}
+        return Known(adds, oldest, folds, frozenset(t[:QUOTED_MIN] for t in folds.values()))
 
 
 def returned(database: Database, agent_id: str, ids: Any) -> None:
@@ -111,17 +129,38 @@ def loop(database: Database, handle: Handle, said: Said, folded: str, minutes: f
     return _source(service.recent(handle, said.agent, minutes), said, folded, handle)
 
 
-def _source(known: dict[int, str], said: Said, folded: str, handle: Handle) -> int | None:
+def _whole(text: str) -> str:
+    """A pattern of a text as whole words: "locker 17" is not in "locker 170". Scripts without
+    spaces have no such ends."""
+    letter = "[^\\W\u2e80-\U0003ffff]"
+    before = f"(?<!{letter})" if text[0] < "\u2e80" else ""
+    return before + re.escape(text) + (f"(?!{letter})" if text[-1] < "\u2e80" else "")
+
+
+def _quoted(text: str, rest: str) -> bool:
+    return text in rest and re.search(_whole(text), rest) is not None
+
+
+def _unquoted(text: str, rest: str) -> str:
+    return re.sub(_whole(text), " ", rest)
+
+
+def _source(known: Known, said: Said, folded: str, handle: Handle) -> int | None:
+    starts = {folded[at : at + QUOTED_MIN] for at in range(max(1, len(folded) - QUOTED_MIN + 1))}
+    if known.starts.isdisjoint(starts):
+        return None  # nothing that was returned stands in it
+    from sqlagent.memory.duplicates import fold, folded_equal
+
     rest, first = folded, None
-    for memory_id, text in known.items():
-        if text == folded or (len(text) >= QUOTED_MIN and text in rest):
+    for memory_id, text in known.folds.items():
+        if text == folded or (len(text) >= QUOTED_MIN and _quoted(text, rest)):
             content = handle.execute(
                 "SELECT content FROM memories WHERE memory_id = ?", (memory_id,)
             ).fetchone()
             if content is None or fold(content[0]) != text:
                 continue  # deleted or rewritten since recall gave it
             if text != folded:
-                rest, first = rest.replace(text, " "), first or memory_id
+                rest, first = _unquoted(text, rest), first or memory_id
             elif content[0] == said.content or folded_equal(content[0], said.content):
                 return memory_id
     if first is None or re.sub(_INTRODUCES, "", rest).strip(" ?"):
@@ -131,6 +170,8 @@ def _source(known: dict[int, str], said: Said, folded: str, handle: Handle) -> i
 
 def marked(handle: Handle, said: Said, hashed: int) -> int | None:
     """The live memory of the agent, by whomever and wherever, that a text marked as recalled is."""
+    from sqlagent.memory.duplicates import folded_equal
+
     for memory_id, content in handle.execute(
         "SELECT m.memory_id, m.content FROM memory_fingerprints f CROSS JOIN memories m "
         "ON m.memory_id = f.memory_id WHERE f.fold = ? AND m.agent_id = ? "

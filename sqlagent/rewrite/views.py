@@ -13,17 +13,15 @@ from sqlagent.rewrite.context import Context
 STATE_VERSIONS = """
 SELECT v.version_id, v.agent_id, v.session_id, v.state_type, v.version, v.parent_version,
   v.snapshot_name, v.checksum, v.created_at, v.metadata,
-  CASE WHEN v.blocks IS NULL THEN v.data ELSE t.data::JSON END AS data
-FROM sqlagent_state_versions AS v LEFT JOIN (
-  SELECT l.version_id, string_agg(p.text, '' ORDER BY l.n, e.n) AS data
-  FROM (SELECT version_id, unnest(from_json(blocks, '["BIGINT"]')) AS block_id,
-      unnest(range(json_array_length(blocks)::BIGINT)) AS n
-    FROM sqlagent_state_versions WHERE blocks IS NOT NULL) AS l
-  JOIN (SELECT block_id, unnest(from_json(parts, '["BIGINT"]')) AS part_id,
-      unnest(range(json_array_length(parts)::BIGINT)) AS n
-    FROM sqlagent_state_blocks) AS e ON e.block_id = l.block_id
-  JOIN sqlagent_state_parts AS p ON p.part_id = e.part_id
-  GROUP BY l.version_id) AS t ON t.version_id = v.version_id
+  CASE WHEN v.blocks IS NULL THEN v.data ELSE (
+    SELECT string_agg(p.text, '' ORDER BY l.n, e.n)
+    FROM (SELECT unnest(from_json(v.blocks, '["BIGINT"]')) AS block_id,
+        unnest(range(json_array_length(v.blocks)::BIGINT)) AS n) AS l
+    JOIN (SELECT block_id, unnest(from_json(parts, '["BIGINT"]')) AS part_id,
+        unnest(range(json_array_length(parts)::BIGINT)) AS n
+      FROM sqlagent_state_blocks) AS e ON e.block_id = l.block_id
+    JOIN sqlagent_state_parts AS p ON p.part_id = e.part_id)::JSON END AS data
+FROM sqlagent_state_versions AS v
 """
 WITHOUT_DATA = """
 SELECT version_id, agent_id, session_id, state_type, version, parent_version, snapshot_name,

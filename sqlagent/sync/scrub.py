@@ -17,10 +17,8 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import glob
 import json
 import os
-import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +30,7 @@ import apsw
 from sqlagent import clock
 from sqlagent.engines.sqlite_errors import translate
 from sqlagent.errors import BusyError, Error
+from sqlagent.sync import leftovers
 
 if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Database, Handle
@@ -181,32 +180,22 @@ class Scrub:
         finally:
             self.database.let_go()
 
-    # What is derived ----------------------------------------------------------------------------
+    # Beside the file ----------------------------------------------------------------------------
 
     def folder(self) -> None:
         """Remove what is derived on disk, of this process and of others, live or dead."""
-        services = self.database.services
-        if "results" in services:
-            services["results"].commit()  # kept results of an older commit go
-        if "columns" in services:
-            replicas = services["columns"].replicas
-            try:
-                replicas.fresh(replicas.names())
-            except Error:  # one of them cannot be columns any more: all are made anew when wanted
-                replicas.rebuild()
-        top = self.database.folder
-        if top is None or not os.path.isdir(top):
-            return
-        if os.path.isdir(os.path.join(top, "lance")):
-            from sqlagent.engines.lance import lance
+        leftovers.derived(self.database, self.remove)
 
-            lance(self.database).rebuild()
-        for place, folders, names in os.walk(top):
-            if place == top:
-                folders[:] = [f for f in folders if f not in ("spill", "lance")]
-            for name in sorted(names):
-                if not name.endswith(".lock"):
-                    self.remove(os.path.join(place, name))
+    def spill(self) -> None:
+        """Remove what dead processes have spilled; Left where a live one still has some."""
+        live = leftovers.spilled(self.database, self.remove)
+        if live:
+            raise Left(f"DuckDB has spilled to disk in process {', '.join(live)}, which still runs")
+
+    def copies(self) -> None:
+        """Remove the copies that were made before the file was upgraded."""
+        for path in leftovers.copies(self.database):
+            self.remove(path)
 
     def remove(self, path: str) -> None:
         """Remove a file, and note its name as seen from the folder of the file itself."""
@@ -215,53 +204,6 @@ class Scrub:
                 os.unlink(path)
                 top = os.path.dirname(self.database.path)
                 self.files.append(os.path.relpath(path, top))
-
-    def spill(self) -> None:
-        """Remove what dead processes have spilled; Left where a live one still has some.
-
-        A process drops its columns of what was erased when it next looks; what it spilled of them
-        goes then, or when it ends.
-        """
-        top = os.path.join(self.database.folder or "", "spill")
-        live = []
-        for name in sorted(os.listdir(top)) if os.path.isdir(top) else ():
-            path = os.path.join(top, name)
-            pid = name.split("-")[1] if name.startswith("part-") else name
-            if pid.isdigit() and alive(int(pid)):
-                if os.path.isdir(path) and os.listdir(path):
-                    live.append(pid)
-            elif os.path.isdir(path):
-                for place, _, names in os.walk(path):
-                    for inner in names:
-                        self.remove(os.path.join(place, inner))
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                self.remove(path)
-        if live:
-            raise Left(f"DuckDB has spilled to disk in process {', '.join(live)}, which still runs")
-
-    def copies(self) -> None:
-        """Remove the copies that were made before the file was upgraded."""
-        for path in copies(self.database):
-            self.remove(path)
-
-
-def alive(pid: int) -> bool:
-    """Whether a process of this number runs."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        pass  # another user's
-    return True
-
-
-def copies(database: Database) -> list[str]:
-    """The copies of the file that were made before upgrades."""
-    if database.memory:
-        return []
-    return sorted(glob.glob(glob.escape(database.path) + ".before-v*"))
 
 
 def done(handle: Handle, step: str, newest: int) -> None:
