@@ -39,10 +39,12 @@ def recall(
 ) -> Iterator[tuple[Any, ...]]:
     """An agent's memories about something, best first: words and meaning, fused.
 
-    The score adds up the weighted cosine of the memory's vector (blended with its neighbours' in
-    the same session), its BM25 over words (its own, and at half weight its neighbours'), and small
-    terms for the speaker named in the query, the session and the length; strength moves it by a
-    few per cent at most. Archived, superseded, expired and not yet valid memories are left out.
+    The score is a sum of parts, each a value times a weight, and every weight is a setting
+    (recall_…_weight): the cosine of the memory's vector (blended with its neighbours' in the same
+    session), BM25 over words (its own, and at half weight its neighbours'), the session's best,
+    the speaker and the dates named in the query, times told where it asks when, the question
+    before, the length; importance and use move it by a hundredth or two. explain_recall shows the
+    parts. Archived, superseded, expired and not yet valid memories are left out.
 
     Arguments:
       agent_id: whose memories; an unknown agent has none.
