@@ -23,6 +23,13 @@ BEGIN
   SELECT RAISE(ABORT, 'recall_feedback.memory_id is a memory of its agent_id');
 END;
 
+CREATE TRIGGER recall_feedback_times AFTER INSERT ON recall_feedback
+WHEN NEW.created_at NOT GLOB '????-??-?? ??:??:??.???'
+BEGIN
+  UPDATE recall_feedback SET created_at = strftime('%Y-%m-%d %H:%M:%f', created_at)
+    WHERE feedback_id = NEW.feedback_id;
+END;
+
 -- The weights of an agent's recall that are not those of the settings; those of '' are for every agent
 -- without weights of its own. `judgements` is how many rows of feedback a weight was learnt from; 0 says
 -- that a user wrote it, and learning leaves it alone. A weight that is NULL is that of the settings:

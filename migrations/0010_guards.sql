@@ -12,7 +12,8 @@ CREATE TABLE memory_fingerprints (
   band_3 INTEGER,
   band_4 INTEGER
 );
-CREATE INDEX memory_fingerprints_open ON memory_fingerprints (agent_id, level) WHERE level < 2;
+CREATE INDEX memory_fingerprints_open ON memory_fingerprints (agent_id) WHERE level = 0;
+CREATE INDEX memory_fingerprints_half ON memory_fingerprints (agent_id) WHERE level = 1;
 CREATE INDEX memory_fingerprints_fold ON memory_fingerprints (fold) WHERE fold IS NOT NULL;
 CREATE INDEX memory_fingerprints_1 ON memory_fingerprints (band_1) WHERE band_1 IS NOT NULL;
 CREATE INDEX memory_fingerprints_2 ON memory_fingerprints (band_2) WHERE band_2 IS NOT NULL;

@@ -146,8 +146,8 @@ SETTINGS: dict[str, Setting] = {
     "working_memory_limit": Setting(
         50,
         int,
-        "how many working memories a session keeps; the weakest beyond are promoted or archived "
-        "by the policies of 'session_end'; 0 is no limit",
+        "how many working memories a session keeps; the least active beyond are promoted or "
+        "archived by the policies of 'session_end'; 0 is no limit",
     ),
     "maintenance": Setting(
         False, bool, "whether CALL sync() applies the policies in memory_policies to every agent"

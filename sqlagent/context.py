@@ -19,8 +19,8 @@ class Context:
 
     `handle` is the APSW connection whose snapshot the statement sees (the writer's, in a statement
     that writes); None on DuckDB, where `reading()` takes one from the pool. `connection` is there
-    for a function that waits, to be ended with it. `prepared` is what the function's `prepare` gave,
-    before the writer was taken; None where it was not run.
+    for a function that waits, to be ended with it. `prepared` is what the function's `prepare`
+    gave, before the writer was taken; None where it was not run.
     """
 
     __slots__ = ("connection", "database", "handle", "prepared", "settings")

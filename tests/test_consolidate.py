@@ -176,8 +176,7 @@ def told(*texts: str, days: tuple[int, ...] | None = None) -> list[str]:
     """The texts that are distilled from episodes with these texts, on a day each."""
     chosen = days or tuple(range(1, len(texts) + 1))
     found = clusters([memory(n, t, d) for n, (t, d) in enumerate(zip(texts, chosen, strict=True))])
-    sentences = [extract.extract(c) for c in found]
-    return [s.text for s in sentences if s is not None]
+    return [sentence.text for c in found for _, sentence in extract.told(c)]
 
 
 def test_what_recurs_is_told_by_a_sentence_of_its_own() -> None:
@@ -325,3 +324,97 @@ def test_a_long_text_and_a_working_memory_are_left_alone(words: sqlagent.Connect
                 "INSERT INTO memories (agent_id, content, tier) VALUES ('ada', ?, ?)", (text, tier)
             )
     assert words.execute("SELECT consolidate('ada')").fetchone() == (0,)
+
+
+@given(
+    st.lists(st.tuples(WORDS, st.booleans()), max_size=20), st.sampled_from([0.5, 0.8, 0.9, 1.0])
+)
+def test_merging_what_is_left_finds_nothing(
+    rows: list[tuple[str, bool]], similarity: float
+) -> None:
+    memories = [memory(n, t, pinned=p) for n, (t, p) in enumerate(rows, 1)]
+    gone = {m.gone.memory_id for m in merges(memories, similarity)}
+    assert merges([m for m in memories if m.memory_id not in gone], similarity) == []
+
+
+def test_what_names_somebody_tells_only_what_names_him(words: sqlagent.Connection) -> None:
+    friends = ("Ann", "Bob", "Ann", "Bob", "Ann", "Bob", "Cleo")
+    add(words, *(f"Played badminton with {f} in the park, game {n}" for n, f in enumerate(friends)))
+    assert told(*(f"Played badminton with {f} in the park." for f in friends)) == [
+        "Played badminton with Ann in the park.", "Played badminton with Bob in the park.",
+    ]  # fmt: skip
+    add(words, *(f"Today we played badminton with {f} in the park" for f in friends))
+    assert words.execute("SELECT consolidate('ada')").fetchone()[0] == 12
+    texts = "SELECT content FROM memories WHERE kind = 'semantic' ORDER BY 1"
+    made = [t for (t,) in words.execute(texts).fetchall()]
+    assert made == [f"we played badminton with {f} in the park" for f in ("Ann", "Bob")]
+    assert words.execute("SELECT consolidate('ada')").fetchone() == (0,)
+    add(
+        words,
+        "Tomorrow we play badminton with Ann in the park",
+        "We play badminton with Cleo there",
+    )
+    assert words.execute("SELECT consolidate('ada')").fetchone() == (1,)
+
+
+def test_a_day_that_most_share_is_kept() -> None:
+    assert told(*(f"Choir practice on Monday in the old hall, song {n}." for n in "ABC")) == []
+    assert told(
+        "On Monday we had choir practice in the old hall.",
+        "On Monday choir practice in the old hall.",
+        "On Monday choir practice in the old hall with guests.",
+    ) == ["On Monday choir practice in the old hall."]  # fmt: skip
+
+
+def test_what_leans_on_something_else_is_not_told() -> None:
+    assert told(*("It was great fun at the opera premiere!",) * 3) == []
+    assert told(*(f"Yeah, the opera premiere was fun {w}" for w in ("now", "then", "again"))) == []
+
+
+PARAPHRASES = (
+    "Went for a run along the river with Tom before work",
+    "Tom and I jogged by the riverside today",
+    "Another morning jog on the river path, Tom came too",
+    "The invoice of the plumber was paid",
+)
+
+
+def test_other_words_for_the_same_are_found_by_their_vectors(con: sqlagent.Connection) -> None:
+    add(con, *PARAPHRASES)
+    con.execute("CALL sync()").fetchall()
+    found = con.execute("SELECT memory_id, content FROM consolidation_plan('ada')").fetchall()
+    assert found == [(n, "Tom and I jogged by the riverside") for n in (1, 2, 3)]
+
+
+def test_vectors_that_are_none_do_no_harm(con: sqlagent.Connection) -> None:
+    import struct
+
+    add(con, *PARAPHRASES)
+    vectors = [struct.pack("<2f", *v) for v in ((float("nan"), 1), (0, 0), (1, float("inf")))]
+    for number, vector in enumerate([*vectors, struct.pack("<3f", 1, 2, 3)], 1):
+        con.execute("INSERT INTO memory_vectors VALUES (?, 'user', ?)", (number, vector))
+    assert con.execute("SELECT consolidate('ada')").fetchone() == (0,)
+
+
+def test_episodes_in_cells_are_found_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    import numpy as np
+
+    from sqlagent.memory.consolidate import vectors as module
+
+    monkeypatch.setattr(module, "CELL", 50)
+    random = np.random.default_rng(3)
+    themes = random.standard_normal((8, 32))
+    rows = {
+        n: (themes[n % 8] + 0.2 * random.standard_normal(32)).astype(np.float16) for n in range(160)
+    }
+    part = module.Vectors(rows, "user", 32).of([memory(n, "x") for n in range(160)])
+    assert part is not None
+    cells = part.cells()
+    assert len(set(cells.cell)) > 4
+    right = 0
+    for n in range(160):
+        leader, cosine = cells.nearest(n)
+        right += cosine > 0.5 and leader % 8 == n % 8
+        if cosine <= 0.5:
+            cells.add(n, n)
+    assert right > 100

@@ -89,7 +89,7 @@ BAD = {
     "[1]": 'no "text"',
     json.dumps({"text": "river " * 100}): "characters, at most 400",
     json.dumps({"text": "The river with Tom. Buy our pills now."}): "no word of the memories",
-    json.dumps({"text": "Ran 77 times along the river."}): "a number that no memory has: 77",
+    json.dumps({"text": "Ran 77 times along the river."}): "a number that no memory has",
     json.dumps({"text": "Ran along the river\u202e with Tom"}): "cannot be seen",
     "[" * 100_000: "the reply is not JSON",
 }

@@ -58,6 +58,9 @@ SAME = [
 APART = [
     ("Ada likes green tea", "Ada likes black tea"),
     ("Ada likes green tea", "Ada likes tea"),
+    ("Ada bought the book at the old market", "Ada bought the cook book at the old market"),
+    ("Ada will call Bob about the new flat", "Ada might call Bob about the new flat"),
+    ("Ada calls Bob about the flat in Bonn", "Ada must call Bob about the flat in Bonn"),
     ("Ada likes tea", "Ada does not like tea"),
     ("Ada lives in Paris", "Bob lives in Paris"),
     ("Ada lives in Paris", "Ada lived in Paris"),
@@ -124,8 +127,8 @@ def test_thresholds_and_shingles() -> None:
     assert features("green tea") == {"green", "tea", "green tea"}
     assert features("喝绿茶") == {"喝绿", "绿茶"}
     assert similarity("red wine", "绿茶") == 0
-    assert same("my own small red boat", "my own small red boat now afloat", 0.5)
-    assert not same("my own small red boat", "my own small red boat now afloat", 0.9)
+    assert same("my own small red boat", "this is my own small red boat", 0.5)
+    assert not same("my own small red boat", "this is my own small red boat", 0.9)
 
 
 TEXTS = st.text(alphabet=st.sampled_from("aA bB1 2,.!?'不茶九のéßＡ-\n$"), max_size=24)

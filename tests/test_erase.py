@@ -9,6 +9,7 @@ import hashlib
 import json
 import random
 import struct
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -104,6 +105,9 @@ def use(con: sqlagent.Connection) -> None:
     ):
         con.execute(sql).fetchall()
     con.execute("SET route = 'auto'")
+    con.execute("SET dialect = 'sqlite'")  # where a word in double quotes is a text
+    con.execute(f'SELECT count(*) FROM memories WHERE content = "{MIXED}"').fetchall()
+    con.execute("SET dialect = 'duckdb'")
     con.execute("SELECT * FROM recall('ada', ?)", (EN,)).fetchall()
     con.execute("SELECT * FROM recall('eve', 'long')").fetchall()
     con.execute("ANALYZE")
@@ -142,7 +146,7 @@ def terms(con: sqlagent.Connection, table: str) -> set[str]:
     return words
 
 
-# What goes ------------------------------------------------------------------------------------------
+# What goes ----------------------------------------------------------------------------------------
 
 
 def test_the_scan_finds_what_is_there(full: sqlagent.Connection, elsewhere: Run) -> None:
@@ -214,7 +218,8 @@ def test_a_memory_is_gone_from_every_byte(words: sqlagent.Connection, elsewhere:
     words.execute("SELECT remember('ada', 'stays', embedding => [1, 2, 3, 4])")
     for i in ids:
         told = receipt(words, "memory_id => ?", i)
-        assert told["rows"] == {"memories": 1, "memory_vectors": 1} if i != ids[1] else True
+        assert told["rows"]["memories"] == 1
+        assert told["rows"].get("memory_vectors", 0) == (i != ids[1])
     assert found(elsewhere, path) == []
     assert words.execute("SELECT content FROM recall('ada', 'stays')").fetchall() == [("stays",)]
 
@@ -299,7 +304,7 @@ def test_what_was_made_from_it_goes_with_it(words: sqlagent.Connection) -> None:
         "VALUES (6, 1, 'duplicate_of'), (7, 1, 'related')"
     )
     told = receipt(words, "memory_id => 1")
-    assert told["rows"] == {"memories": 4, "memory_links": 2, "memory_sources": 3}
+    assert {"memories": 4, "memory_links": 2, "memory_sources": 3}.items() <= told["rows"].items()
     assert words.execute("SELECT memory_id FROM memories").fetchall() == [(4,), (5,), (7,)]
 
 
@@ -309,7 +314,7 @@ def test_the_same_text_of_the_same_user_goes_with_it(words: sqlagent.Connection)
         "('ada', 'bob', '密码是一二三', 'a'), ('ada', 'bob', '密码是一二三', 'b'), "
         "('ada', 'eve', '密码是一二三', 'c'), ('max', 'bob', '密码是一二三', 'd')"
     )
-    assert receipt(words, "memory_id => 1")["rows"] == {"memories": 2}
+    assert receipt(words, "memory_id => 1")["rows"]["memories"] == 2
     assert words.execute("SELECT memory_id FROM memories").fetchall() == [(3,), (4,)]
 
 
@@ -331,6 +336,37 @@ def test_what_it_superseded_does_not_come_back(
     assert row == (successor, f"2024-0{gone}-01 00:00:00")
     live = words.execute("SELECT content FROM recall('ada', 'lives')").fetchall()
     assert live == ([("lives in Rome",)] if gone == 2 else [])
+
+
+def test_after_a_life_of_consolidating_superseding_and_forgetting(
+    words: sqlagent.Connection, elsewhere: Run, problems: Any
+) -> None:
+    path = Path(words.database.path)
+    for n, day in enumerate(("Monday", "Tuesday", "Wednesday", "Thursday"), 1):
+        words.execute(
+            "SELECT remember('ada', ?, user_id => 'bob', session_id => ?, created_at => ?)",
+            (f"Bob fed the {EN} before breakfast on {day}", day, f"2024-01-0{n}"),
+        )
+        words.execute(
+            "SELECT remember('ada', ?, user_id => 'bob', session_id => ?)",
+            (f"The {OLD} in Kyoto is deep, {ZH}{'!' * n}", f"k{n}"),
+        )
+    assert one(words, "SELECT consolidate('ada')") > 0
+    distilled = one(words, "SELECT count(*) FROM memories WHERE kind = 'semantic'")
+    merged = one(words, "SELECT count(*) FROM memory_links WHERE relation = 'duplicate_of'")
+    assert distilled > 0 or merged > 0
+    (last,) = words.execute(
+        "SELECT max(memory_id) FROM memories WHERE archived_at IS NULL AND superseded_by IS NULL"
+    ).fetchone()
+    words.execute("SELECT supersede(?, ?)", (last, f"It is a {MIXED}"))
+    words.execute("SELECT forget('ada', retention_days => 100, min_strength => 1.0)")
+    words.execute("SELECT remember('ada', 'Carl is well', user_id => 'carl')")
+    words.execute("SELECT * FROM recall('ada', ?)", (OLD,)).fetchall()
+    receipt(words, "user_id => 'bob'")
+    assert words.execute("SELECT content FROM memories").fetchall() == [("Carl is well",)]
+    assert found(elsewhere, path) == [] and problems(words) == []
+    assert one(words, "SELECT count(*) FROM sqlagent_operation_rows") == 0
+    assert one(words, "SELECT unforget('ada')") == 0
 
 
 def test_an_operation_can_still_be_undone(words: sqlagent.Connection) -> None:
@@ -369,7 +405,18 @@ def test_a_records_that_an_import_did_not_take(words: sqlagent.Connection) -> No
     assert words.execute("SELECT reject_id FROM sqlagent_import_rejects").fetchall() == [(3,)]
 
 
-# The receipt ----------------------------------------------------------------------------------------
+def test_what_was_asked_when_it_was_judged_goes_with_it(words: sqlagent.Connection) -> None:
+    for text in ("the code is 4711", "the door is red", "the sky is grey"):
+        words.execute("SELECT remember('ada', ?)", (text,))
+    words.execute(
+        "INSERT INTO recall_feedback (agent_id, query, memory_id, useful) VALUES "
+        "('ada', 'is it 4711?', 1, 1), ('ada', 'is it 4711?', 2, 0), ('ada', 'the sky', 3, 1)"
+    )
+    assert receipt(words, "memory_id => 1")["rows"]["recall_feedback"] == 2
+    assert words.execute("SELECT query FROM recall_feedback").fetchall() == [("the sky",)]
+
+
+# The receipt --------------------------------------------------------------------------------------
 
 
 def test_the_receipt_has_nothing_of_the_content(full: sqlagent.Connection) -> None:
@@ -388,7 +435,8 @@ def test_the_hash_says_which_rows_went(words: sqlagent.Connection) -> None:
     for i in range(3):
         words.execute("SELECT remember('ada', ?, embedding => [1, 2])", (f"thing {i}",))
     told = receipt(words, "memory_id => 2")
-    lines = "memories/2\nmemory_vectors/2"
+    assert {"memories", "memory_vectors"} <= told["rows"].keys()
+    lines = "\n".join(sorted(f"{table}/2" for table in told["rows"]))
     assert told["hash"] == hashlib.sha256(lines.encode()).hexdigest()
 
 
@@ -414,7 +462,7 @@ def test_copies_from_before_an_upgrade(words: sqlagent.Connection) -> None:
     assert told["copies"] == [] and copy.name in told["files"] and not copy.exists()
 
 
-# Errors ---------------------------------------------------------------------------------------------
+# Errors -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -442,7 +490,7 @@ def test_what_cannot_be_erased(words: sqlagent.Connection, arguments: str, messa
 def test_not_in_a_transaction(words: sqlagent.Connection) -> None:
     words.execute("SELECT remember('ada', 'stays')")
     words.execute("BEGIN")
-    with pytest.raises(sqlagent.ProgrammingError, match="erase.. cannot run in a transaction"):
+    with pytest.raises(sqlagent.ProgrammingError, match=r"erase\(\) cannot run in a transaction"):
         words.execute("SELECT erase(memory_id => 1)")
     words.execute("COMMIT")
     assert one(words, "SELECT count(*) FROM memories") == 1
@@ -467,7 +515,7 @@ def test_a_database_in_memory() -> None:
     con.close()
 
 
-# Others ---------------------------------------------------------------------------------------------
+# Others -------------------------------------------------------------------------------------------
 
 READER = """
 import sqlite3, sys
@@ -489,7 +537,7 @@ def test_a_reader_of_another_process_delays_it(
     process = child(READER, fresh_db)
     assert process.stdout.readline() == "1\n"
     told = receipt(con, "agent_id => 'ada'")
-    assert told["pending"] == ["log: another connection still reads an older state"]
+    assert told["pending"] == ["log: another connection still reads an older state, or writes"]
     assert told["finished_at"] is None
     assert one(con, "SELECT count(*) FROM memories") == 0
     assert one(con, "SELECT pending FROM sqlagent_erasures") == '["log"]'
@@ -619,3 +667,80 @@ def test_it_waits_for_one_that_is_at_it(words: sqlagent.Connection) -> None:
         second.run()
         assert second.left == {"rest": "another process is at it"}
     assert receipt(words, "memory_id => 1")["pending"] == []
+
+
+def test_a_step_that_fails_holds_up_those_after_it(
+    words: sqlagent.Connection, elsewhere: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sqlagent.sync.scrub import Scrub
+
+    def fails(_: Scrub) -> None:
+        raise OSError("the disk failed")
+
+    path = Path(words.database.path)
+    words.execute("SELECT remember('ada', ?)", (f"{EN} {ZH}",))
+    monkeypatch.setattr(Scrub, "text", fails)
+    told = receipt(words, "memory_id => 1")
+    assert told["pending"] == [
+        "text: the disk failed", "file: it comes after text", "log: it comes after file, text"
+    ]  # fmt: skip
+    assert told["finished_at"] is None
+    monkeypatch.undo()
+    assert ("erasures", 1) in [row[:2] for row in words.execute("CALL sync()").fetchall()]
+    assert found(elsewhere, path) == []
+
+
+def test_several_at_once_while_others_write(
+    words: sqlagent.Connection, elsewhere: Run, problems: Any
+) -> None:
+    for i in range(4):
+        words.execute("SELECT remember(?, ?)", (f"agent{i}", f"{EN} {i} {ZH}"))
+    over, told, failed = threading.Event(), [], []
+
+    def write(agent: str) -> None:
+        count = 0
+        try:
+            while not over.is_set() or count < 5:
+                words.execute("SELECT remember(?, ?)", (agent, f"note {count} of {agent}"))
+                words.execute("SELECT * FROM recall(?, 'note')", (agent,)).fetchall()
+                count += 1
+        except sqlagent.Error as error:
+            failed.append(error)
+
+    def erase(agent: str) -> None:
+        told.append(receipt(words, "agent_id => ?", agent))
+
+    writers = [threading.Thread(target=write, args=(a,)) for a in ("eve", "max")]
+    erasers = [threading.Thread(target=erase, args=(f"agent{i}",)) for i in range(4)]
+    for thread in (*writers, *erasers):
+        thread.start()
+    for thread in erasers:
+        thread.join()
+    over.set()
+    for thread in writers:
+        thread.join()
+    assert failed == [] and len(told) == 4
+    assert one(words, "SELECT count(*) FROM sqlagent_erasures WHERE finished_at IS NULL") == 0
+    assert found(elsewhere, Path(words.database.path)) == [] and problems(words) == []
+    assert one(words, "SELECT count(*) FROM memories WHERE agent_id = 'eve'") >= 5
+
+
+def test_an_interrupt_leaves_the_rest_for_later(
+    words: sqlagent.Connection, elsewhere: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sqlagent.sync.scrub import Scrub
+
+    words.execute("SELECT remember('ada', ?)", (f"{EN} {ZH}",))
+
+    def stop(run: Scrub) -> None:
+        threading.Timer(0.05, words.interrupt).start()
+        with run.writer() as handle:
+            handle.execute("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+                           "SELECT max(i) FROM n").fetchall()  # fmt: skip
+
+    monkeypatch.setattr(Scrub, "file", stop)
+    pending = receipt(words, "agent_id => 'ada'")["pending"]
+    assert [line.split(":")[0] for line in pending] == ["file", "log"]
+    monkeypatch.undo()
+    words.execute("CALL sync()").fetchall()
+    assert found(elsewhere, Path(words.database.path)) == []

@@ -146,3 +146,37 @@ def test_lines_of_a_text_stay_below_it(con):
     said = text(con, "EXPLAIN SELECT sum(v)\nFROM t\nWHERE v > 1").split("\n")
     at = next(i for i, line in enumerate(said) if "sql: SELECT sum(v)" in line)
     assert said[at + 1].strip("│ ") == "FROM t" and said[at + 2].strip("│ ") == "WHERE v > 1"
+
+
+def searches(con, sql, parameters=()):
+    lines = text(con, f"EXPLAIN {sql}", parameters).splitlines()
+    return [line.split("search: ", 1)[1] for line in lines if "search: " in line]
+
+
+@pytest.mark.parametrize("route", ["auto", "duckdb"])
+def test_it_says_which_index_answers_a_search(con, route):
+    con.execute("SET route = 'auto'")
+    con.execute("SELECT remember('ada', 'the parcel'), put_vector('points', 'a', [0.5, 0.5])")
+    con.execute(f"SET route = '{route}'")
+    ask = "SELECT content FROM recall(?, 'parcel', k => 3)"
+    (line,) = searches(con, ask, ("ada",))
+    assert "built at the first question, of 1 rows, of agent 'ada'" in line
+    con.execute(ask, ("ada",)).fetchall()
+    (line,) = searches(con, ask, ("ada",))
+    assert line.startswith("recall: words in memory, 1 rows, of agent 'ada'; weights: vector 0.7")
+    con.execute("INSERT INTO recall_weights (agent_id, part, weight) VALUES ('ada', 'vector', 0.5)")
+    assert "weights (from recall_weights): vector 0.5" in searches(con, ask, ("ada",))[0]
+    con.execute("DELETE FROM recall_weights")
+    sql = "SELECT id FROM knn('points', [1.0, 0.0])"
+    con.execute(sql).fetchall()
+    (line,) = searches(con, sql)
+    assert (
+        line == "knn: vectors of 2 dimensions as floats in memory, 1 rows, of collection 'points'"
+    )
+    con.execute("SET vector_engine = 'lance'")
+    assert searches(con, sql) == ["knn: a Lance dataset on disk, of collection 'points'"]
+    (line,) = searches(con, "SELECT r.score FROM agents a, recall(a.agent_id, 'parcel') r")
+    assert line == "recall: in memory, an index for each agent that it is asked about"
+    (line,) = searches(con, "SELECT content FROM search('parcel')")
+    assert line.startswith("search: an index in memory, built at the first question")
+    assert searches(con, "SELECT count(*) FROM t") == []

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from faults import KINDS, contents, copied, differences, survey
 
 import sqlagent
 
-from faults import KINDS, survey
-
 SECRETS = ("zebrawort", "龘霸")
 PREPARE = [
-    "SELECT remember('ada', 'The zebrawort is in locker 17', user_id => 'bob', embedding => [1, 2])",
+    "SELECT remember('ada', 'The zebrawort is in locker 7', user_id => 'bob', embedding => [1, 2])",
     "SELECT remember('ada', '龘霸在十七号柜', user_id => 'bob', importance => 0.9)",
     "SELECT remember('ada', 'She likes the smell of rain', session_id => 's1')",
     "SELECT remember('ada', 'Once there was a zebrawort', created_at => '2020-01-01')",
@@ -26,11 +25,35 @@ PREPARE = [
     "SELECT save_state('eve', '{\"step\": 3}')",
     "SELECT index_document('A quagmarsh lies in the north. 沼泽在北方。', uri => 'z.md')",
 ]
+FORGET = "SELECT forget('ada', retention_days => 300, min_strength => 1.0)"
+DOUBLES = [
+    "SELECT remember('ada', 'The parcel from Kyoto came to the north gate', session_id => 's2')",
+    "SELECT remember('ada', 'The parcel from Kyoto came to the north gate!', session_id => 's3')",
+    *(
+        f"SELECT remember('ada', 'Bob ran around the lake before breakfast on {day}', "
+        f"session_id => '{day}', created_at => '2026-01-0{n}')"
+        for n, day in enumerate(("Monday", "Tuesday", "Wednesday", "Thursday"), 1)
+    ),
+]
+FORKED = [
+    "SELECT fork('ada', 'bea')",
+    'SELECT save_state(\'bea\', \'{"step": 2, "more": "龘"}\')',
+]
+# What is done to the file before, and what is then done with faults.
 OPERATIONS = {
-    "remember": ["SELECT remember('ada', 'A new thing 新的事', embedding => [1, 2, 3])"],
-    "save_state": ["SELECT save_state('ada', '{\"step\": 4}')"],
-    "restore": ["SELECT restore('ada', 'first')"],
-    "index_document": ["SELECT index_document('Another text.', uri => 'z.md')"],
+    "remember": ([], "SELECT remember('ada', 'A new thing 新的事', embedding => [1, 2, 3])"),
+    "save_state": ([], "SELECT save_state('ada', '{\"step\": 4}')"),
+    "restore": ([], "SELECT restore('ada', 'first')"),
+    "index_document": ([], "SELECT index_document('Another text.', uri => 'z.md')"),
+    "supersede": ([], "SELECT supersede(1, 'The zebrawort is in locker 18')"),
+    "unsupersede": (["SELECT supersede(1, '龘霸在十八号柜')"], "SELECT unsupersede(1)"),
+    "forget": ([], FORGET),
+    "unforget": ([FORGET], "SELECT unforget('ada')"),
+    "end_session": ([], "SELECT end_session('s1')"),
+    "consolidate": (DOUBLES, "SELECT consolidate('ada')"),
+    "unconsolidate": ([*DOUBLES, "SELECT consolidate('ada')"], "SELECT unconsolidate('ada')"),
+    "fork": ([], "SELECT fork('ada', 'bea')"),
+    "merge_states": (FORKED, "SELECT * FROM merge_states('bea', 'ada')"),
 }
 ERASE = {
     "agent": "SELECT erase(agent_id => 'ada')",
@@ -76,14 +99,27 @@ def gone(path: Path, done: bool) -> None:
             assert secret.encode() not in all_bytes(path)
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
-def test_an_operation_is_whole_or_not_there(name: str, prepared: Path, tmp_path: Path) -> None:
-    assert survey(prepared, OPERATIONS[name], tmp_path, step=5) > 5
+@pytest.fixture
+def operation(request: pytest.FixtureRequest, prepared: Path, tmp_path: Path) -> tuple[Path, str]:
+    """A file on which the operation of that name does something, and its statement."""
+    before, statement = OPERATIONS[request.param]
+    path = copied(prepared, tmp_path / "before.db")
+    connection = sqlagent.connect(path, embedding_model="none")
+    for sql in before:
+        connection.execute(sql).fetchall()
+    connection.close()
+    return path, statement
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, indirect=True)
+def test_an_operation_is_whole_or_not_there(operation: tuple[Path, str], tmp_path: Path) -> None:
+    path, statement = operation
+    assert survey(path, [statement], tmp_path, step=11) > 3
 
 
 @pytest.mark.parametrize("scope", ["agent", "memory"])
 def test_an_erasure_is_finished_or_not_there(scope: str, prepared: Path, tmp_path: Path) -> None:
-    assert survey(prepared, [ERASE[scope]], tmp_path, step=23, check=erased) > 10
+    assert survey(prepared, [ERASE[scope]], tmp_path, step=43, check=erased) > 10
 
 
 @pytest.mark.slow
@@ -96,25 +132,24 @@ def test_an_erasure_with_every_fault(scope: str, prepared: Path, tmp_path: Path)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("operation", OPERATIONS, indirect=True)
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_operation_with_every_fault(
-    name: str, kind: str, prepared: Path, tmp_path: Path
+    operation: tuple[Path, str], kind: str, tmp_path: Path
 ) -> None:
-    points = survey(prepared, OPERATIONS[name], tmp_path, kinds=[kind])
-    print(f"{name}, {kind}: {points} points")
+    path, statement = operation
+    points = survey(path, [statement], tmp_path, kinds=[kind])
+    print(f"{statement}, {kind}: {points} points")
     assert points > 2
 
 
 def test_what_is_half_done_is_found(prepared: Path, tmp_path: Path) -> None:
     two = ["UPDATE agents SET metadata = '{}'", "UPDATE sessions SET metadata = '{}'"]
-    with pytest.raises(AssertionError, match="agents has"):
+    with pytest.raises(AssertionError, match=r"(agents|sessions) has"):
         survey(prepared, two, tmp_path)
 
 
 def test_what_is_lost_is_found(prepared: Path, tmp_path: Path) -> None:
-    from faults import contents, copied, differences
-
     path = copied(prepared, tmp_path / "less.db")
     connection = sqlagent.connect(path, embedding_model="none")
     connection.execute("DELETE FROM memories WHERE memory_id = 5")

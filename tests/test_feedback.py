@@ -1,7 +1,8 @@
-"""recall_feedback: weights are learnt from it where that helps, and what was of use is reinforced."""
+"""recall_feedback: weights are learnt where that helps, what was of use is reinforced."""
 
 from __future__ import annotations
 
+import datetime
 import random
 from typing import Any
 
@@ -18,8 +19,10 @@ ADD = "INSERT INTO recall_feedback (agent_id, query, memory_id, useful) VALUES (
 WEIGHTS = "SELECT part, weight FROM recall_weights WHERE agent_id = ?"
 USED = "SELECT DISTINCT part, weight FROM explain_recall('ada', 'which kayak')"
 THINGS = (
-    "kayak ferry boiler passport violin tomato invoice bridge parrot lamp anchor candle".split()
-)
+    "kayak", "ferry", "boiler", "passport", "violin", "tomato", "invoice", "bridge", "parrot",
+    "lamp", "anchor", "candle",
+)  # fmt: skip
+DEEDS = ("walked", "talked", "slept", "stayed", "waited")
 
 
 def learnt(con: sqlagent.Connection, agent: str = "ada") -> dict[str, Any]:
@@ -31,7 +34,7 @@ def remember_long_and_short(con: sqlagent.Connection, agent: str = "ada") -> dic
     long = {}
     rng = random.Random(5)
     for thing in THINGS:
-        filler = " ".join(rng.choice("walked talked slept stayed waited".split()) for _ in range(8))
+        filler = " ".join(rng.choice(DEEDS) for _ in range(8))
         for text in (
             f"the {thing} and what we did: {filler}, the {thing}",
             f"{thing} {rng.randrange(99)}",
@@ -184,6 +187,47 @@ def test_a_plain_client_gives_feedback(fresh_db: Any, shell: Any) -> None:
     )
     shell(fresh_db, script)
     assert first(con, "kayak") == long["kayak"]
+    con.close()
+
+
+def test_feedback_is_a_table_like_any_other(fresh_db: Any, shell: Any) -> None:
+    """Both engines see what any client wrote, times are in the file's form."""
+    con = sqlagent.connect(fresh_db, embedding_model="none")
+    con.execute("SELECT remember('ada', '茶在柜子里')")
+    shell(
+        fresh_db,
+        "INSERT INTO recall_feedback (agent_id, query, memory_id, created_at) "
+        "VALUES ('ada', '茶在哪里', 1, '2024-05-05T10:00:00Z');",
+    )
+    at = datetime.datetime(2024, 5, 5, 10)
+    for route in ("sqlite", "duckdb"):
+        con.execute(f"SET route = '{route}'")
+        rows = con.execute("SELECT query, useful, created_at FROM recall_feedback").fetchall()
+        assert rows == [("茶在哪里", True, at)]
+    con.execute("SELECT * FROM recall('ada', '茶')").fetchall()
+    assert con.execute("SELECT access_count FROM memories").fetchone() == (1,)
+    con.close()
+
+
+def test_two_processes_reinforce_once(fresh_db: Any, child: Any) -> None:
+    con = sqlagent.connect(fresh_db, embedding_model="none")
+    memory_id = con.execute("SELECT remember('ada', 'the parcel')").fetchone()[0]
+    con.execute("BEGIN")
+    for n in range(200):
+        con.execute(ADD, ("ada", f"question {n % 3}", memory_id, True))
+    con.execute("COMMIT")
+    con.close()
+    code = (
+        "import sys, sqlagent\n"
+        "con = sqlagent.connect(sys.argv[1], embedding_model='none')\n"
+        "con.execute('CALL sync()').fetchall()\n"
+        "con.execute(\"SELECT * FROM recall('ada', 'parcel')\").fetchall()\n"
+    )
+    for process in [child(code, fresh_db) for _ in range(3)]:
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
+    con = sqlagent.connect(fresh_db)
+    assert con.execute("SELECT access_count FROM memories").fetchone() == (200,)
     con.close()
 
 

@@ -57,8 +57,12 @@ def test_the_examples_run(con: sqlagent.Connection, name: str, sql: str) -> None
     if name == "restore":
         con.execute("SELECT save_state('ada', '{}')")
         con.execute("SELECT snapshot('ada', 'before the trip')")
-    if name == "snapshot":
+    if name in ("snapshot", "fork", "merge_states", "state_diff"):
         con.execute("SELECT save_state('ada', '{}')")
+    if name == "merge_states":
+        con.execute("SELECT fork('ada', 'eve')")
+    if name == "state_diff":
+        con.execute("SELECT save_state('ada', '{\"n\": 1}')")
     cursor = con.execute(sql)
     assert cursor.description and cursor.fetchall() is not None
 

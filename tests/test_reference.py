@@ -26,6 +26,8 @@ BEFORE = [
     "SELECT index_document('To install it, press reset for five seconds.', uri => 'boiler.md')",
 ]
 BEFORE_ONE = {
+    "merge_states": "SELECT fork('ada', 'eve'), save_state('ada', '1'), save_state('eve', '2')",
+    "state_diff": "SELECT save_state('ada', '{\"step\": 1}')",
     "restore": "SELECT snapshot('ada', 'before the trip')",
     "undo": "INSERT INTO sqlagent_operations (agent_id, operation) VALUES ('ada', 'forget')",
 }

@@ -34,8 +34,9 @@ def erase(
     their vectors, sources, links, feedback, what operations noted of them, relations that were
     learnt from them, the memories that were made from them (their texts quote them) and the copies
     of the same text of the same agent and user. What one superseded stays superseded; what
-    superseded it, or what it superseded, is another memory and stays. So do your own tables, and
-    vectors that you put into collections.
+    superseded it, or what it superseded, is another memory and stays. So do your own tables,
+    vectors that you put into collections, the states of agents that were forked from an erased one,
+    what your views and macros say, and what the shell remembers that you typed.
 
     The rows go in one transaction. Then the full text is made anew, the file is vacuumed, its log
     cut to nothing, and what is derived on disk removed, to be made again when it is wanted. What

@@ -21,8 +21,8 @@ def fork(ctx: Context, agent_id: str, new_agent_id: str, as_of: Stamp | None = N
     Returns: how many states the new agent has; each is its version 1. NULL where agent_id or
     new_agent_id is NULL.
 
-    Errors: "agent eve exists already", "agent ada has no states", "version 3 of the state context of
-      agent ada is damaged".
+    Errors: "agent eve exists already", "agent ada has no states", "version 3 of the state context
+      of agent ada is damaged".
 
     Cost: a row of states each, as long as the state: about 4 ms for one of 1 MB. Of the history
       nothing is copied, however long it is.

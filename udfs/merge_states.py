@@ -31,16 +31,16 @@ def merge_states(
       resolve: 'fail' (the default): where there is a conflict, nothing at all is written; 'into' or
         'from': what that side has is taken at every conflict.
 
-    Returns: a row for each conflict: path (a JSON pointer), base_value, into_value and from_value as
-    JSON, NULL where there was nothing, and which state it is. No rows where all could be merged.
+    Returns: a row for each conflict, also for one that `resolve` settles: path (a JSON pointer),
+    base_value, into_value and from_value as JSON, NULL where there was nothing, and which state it
+    is. No rows where all could be merged.
 
-    Errors: "agents ada and bob have no state in common", "resolve is one of fail, into, from", "version
-      3 of the state context of agent ada is damaged" (nothing is written then).
+    Errors: "agents ada and bob have no state in common", "resolve is one of fail, into, from",
+      "version 3 of the state context of agent ada is damaged" (nothing is written then).
 
     Cost: three versions of each state are read, and a new one is saved where something changed.
 
     Examples:
-      SELECT fork('ada', 'eve');
       SELECT path, into_value, from_value FROM merge_states('ada', 'eve');
       SELECT path FROM merge_states('ada', 'eve', resolve => 'from');
     """

@@ -55,7 +55,7 @@ def recall(
       from_at, to_at: only what was created from from_at on, and before to_at.
       filter: an SQL condition over the columns of memories, such as metadata->>'$.topic' = 'tea'.
       as_of: what was valid at that time, rather than now.
-      known_at: with as_of, as it was known at that later or earlier time; as_of by default.
+      known_at: as it was known at that time; now by default (see memories_as_of).
       token_budget: the best set that fits into so many tokens together (see token_count), of at
         most k memories: best first, a smaller one further down may use the rest, near-duplicates
         are left out. The rows then come in the order of created_at and memory_id, so that a prompt

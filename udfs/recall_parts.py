@@ -39,8 +39,8 @@ def recall_parts(
       kind, user_id, session_id, as_of, embedding, tier, speaker, from_at, to_at, filter, known_at:
         as recall() takes them.
 
-    Returns: score, recall()'s own; and one column a part, its value for a weight of 1. No rows where
-    agent_id or query is NULL.
+    Returns: score, recall()'s own; and one column a part, its value for a weight of 1. No rows
+    where agent_id or query is NULL.
 
     Errors: those of recall().
 

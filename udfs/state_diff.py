@@ -30,9 +30,10 @@ def state_diff(
       state_type: of which type; 'context' by default.
       session_id: of which session; of none by default.
 
-    Returns: op ('add', 'remove' or 'replace'), path (a JSON pointer; '' is the whole), old_value and
-    new_value as JSON, NULL where there is none. An element put into an array, or taken out, is one
-    row. No rows where nothing changed, for an unknown agent, and where a required argument is NULL.
+    Returns: op ('add', 'remove' or 'replace'), path (a JSON pointer; '' is the whole), old_value
+    and new_value as JSON, NULL where there is none. An element put into an array, or taken out, is
+    one row. No rows where nothing changed, for an unknown agent, and where a required argument is
+    NULL.
 
     Errors: "agent ada has no version 7 of the state context", "version 3 of the state context of
       agent ada is damaged".
@@ -42,7 +43,7 @@ def state_diff(
     Source: RFC 6902, RFC 6901.
 
     Examples:
-      SELECT op, path, old_value, new_value FROM state_diff('ada', 1, 2, state_type => 'task_state');
+      SELECT op, path, old_value, new_value FROM state_diff('ada', 1, 2);
     """
     from sqlagent.states.diff import diff
     from sqlagent.states.values import MISSING, dump, parse

@@ -29,8 +29,7 @@ def supersede(ctx: Context, memory_id: int, content: str, valid_from: Stamp | No
     Cost: about that of remember.
 
     Examples:
-      SELECT supersede(memory_id, 'Ada lives in Berlin') FROM memories
-      WHERE agent_id = 'ada' AND content = 'Ada lives in Paris' AND superseded_by IS NULL;
+      SELECT supersede(1, 'The parcel is in locker 18');
     """
     from sqlagent.memory import truth
 

@@ -37,8 +37,8 @@ def watch(
     Errors: "watch() cannot wait in a transaction", and an InterruptedError where the statement is
       interrupted or runs into statement_timeout_ms.
 
-    Cost: next to nothing while it waits: no lock, no snapshot, no connection of the pool. It hears of
-      a commit of this process at once, of another's within 10 ms.
+    Cost: next to nothing while it waits: no lock, no snapshot, no connection of the pool. It hears
+      of a commit of this process at once, of another's some milliseconds after.
 
     Examples:
       SELECT tbl, pk, op FROM watch('ada', since => 0);

@@ -31,15 +31,16 @@ for _word, _as in _SAME.items():
     EXCLUSIVE[_word] = EXCLUSIVE[_as]
 
 _EXCLUSIVE_ZH: Final = """
-开着/关着|开门/关门|已婚/未婚/离异/丧偶|左撇子/右撇子|男/女|免费/收费|允许/禁止|合法/非法|贵/便宜
-热/冷|高/矮|大/小|素食者/肉食者|开启/关闭|打开/关上|早上/下午/晚上/中午|左边/右边|楼上/楼下|活着/去世
-锁着/没锁|公开/保密|安全/危险|容易/困难|内向/外向|在线/离线|空/满|长/短|新/旧|真/假|胖/瘦|晴天/雨天
+开着/关着|开门/关门|已婚/未婚/离异/丧偶|左撇子/右撇子|男/女|免费/收费|允许/禁止|合法/非法
+贵/便宜|热/冷|高/矮|大/小|素食者/肉食者|开启/关闭|打开/关上|早上/下午/晚上/中午|左边/右边|楼上/楼下|活着/去世
+公开/保密|安全/危险|容易/困难|内向/外向|在线/离线|空/满|长/短|新/旧|真/假|胖/瘦|晴天/雨天
 红色/蓝色/绿色/黄色/黑色/白色/橙色/紫色/粉色/棕色/灰色/银色/金色/米色|上班/休假|在职/离职
 """
 _SAME_ZH: Final = {
     "单身": "未婚", "结婚": "已婚", "离婚": "离异", "上午": "早上", "早晨": "早上", "难": "困难",
-    "吃素": "素食者", "傍晚": "晚上", "简单": "容易", "男性": "男", "女性": "女", "男生": "男", "女生": "女",
-    "去世": "去世", "红": "红色", "蓝": "蓝色", "绿": "绿色", "黑": "黑色", "白": "白色", "黄": "黄色",
+    "吃素": "素食者", "傍晚": "晚上", "简单": "容易", "男性": "男", "女性": "女", "男生": "男",
+    "女生": "女", "红": "红色", "蓝": "蓝色", "绿": "绿色", "黑": "黑色", "白": "白色",
+    "黄": "黄色",
 }  # fmt: skip
 EXCLUSIVE_ZH: Final[dict[str, tuple[str, str]]] = {}
 for _line in re.split(r"[|\n]", _EXCLUSIVE_ZH.strip()):
@@ -48,24 +49,29 @@ for _line in re.split(r"[|\n]", _EXCLUSIVE_ZH.strip()):
 for _word, _as in _SAME_ZH.items():
     EXCLUSIVE_ZH[_word] = EXCLUSIVE_ZH[_as]
 
-_DAYS: Final = "monday tuesday wednesday thursday friday saturday sunday".split()
+_DAYS: Final = (
+    "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday",
+)  # fmt: skip
 DAYS: Final = {**{d: d for d in _DAYS}, **{d[:3]: d for d in _DAYS},
                "tues": "tuesday", "thurs": "thursday",
                "tomorrow": "tomorrow", "today": "today"}  # fmt: skip
 for _word in ("sat", "sun", "wed"):  # words of their own
     del DAYS[_word]
 _MONTHS: Final = (
-    "january february march april may june july august september october november december"
-).split()
+    "january", "february", "march", "april", "may", "june", "july", "august", "september",
+    "october", "november", "december",
+)  # fmt: skip
 MONTHS: Final = {
     **{m: n for n, m in enumerate(_MONTHS, 1)},
     **{m[:3]: n for n, m in enumerate(_MONTHS, 1) if m != "may"},
 }
-NUMBERS: Final = {w: n for n, w in enumerate(
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen twenty".split())}  # fmt: skip
-NUMBERS.update(thirty=30, forty=40, fifty=50, sixty=60, seventy=70, eighty=80, ninety=90)
-del NUMBERS["one"]  # more often a pronoun
+# Without "one", which is more often a pronoun.
+NUMBERS: Final = {
+    "zero": 0, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
+    "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14,
+    "fifteen": 15, "sixteen": 16, "seventeen": 17, "eighteen": 18, "nineteen": 19, "twenty": 20,
+    "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
+}  # fmt: skip
 
 # A thing or a person has one of each at a time: "the capital", "my boss", "Ada's birthday".
 ONE_OF_EACH: Final = words("""
@@ -100,6 +106,7 @@ mexico brazil argentina chile peru china japan korea india pakistan russia ukrai
 switzerland belgium netherlands holland denmark sweden norway finland iceland greece turkey israel
 egypt morocco nigeria kenya ethiopia australia vietnam thailand indonesia malaysia philippines
 taiwan europe asia africa california texas florida bavaria ontario scandinavia hungary romania
-中国 美国 英国 法国 德国 日本 韩国 加拿大 澳大利亚 意大利 西班牙 俄罗斯 印度 巴西 泰国 越南 新西兰 瑞士
-瑞典 挪威 荷兰 欧洲 亚洲 非洲 美洲 北美 江苏 浙江 广东 四川 山东 河南 河北 湖南 湖北 福建 安徽 陕西 云南
+中国 美国 英国 法国 德国 日本 韩国 加拿大 澳大利亚 意大利 西班牙 俄罗斯 印度 巴西 泰国 越南
+新西兰 瑞士 瑞典 挪威 荷兰 欧洲 亚洲 非洲 美洲 北美 江苏 浙江 广东 四川 山东 河南 河北 湖南 湖北
+福建 安徽 陕西 云南
 """)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from sqlagent.memory.claim_words import EXCLUSIVE_ZH, ONE_OF_EACH_ZH, WIDE
+from sqlagent.memory.claim_words import EXCLUSIVE_ZH, ONE_OF_EACH_ZH, WIDE, words
 from sqlagent.memory.claims import Claim
 
 CLAUSES_MAX = 8
@@ -37,7 +37,10 @@ _MEASURE: Final = (
 _CHINESE_NUMBER: Final = re.compile(rf"([零〇一二两三四五六七八九十百千万]+)(?=半?(?:{_MEASURE}))")
 _DAY: Final = r"(?:下|本|这|上)?(?:星期|周|礼拜)(?:[一二三四五六日天末])"
 _DATE: Final = r"(?:\d{4}年)?\d{1,2}月(?:\d{1,2}[日号]?)?|\d{4}年|\d{4}-\d\d-\d\d"
-_CLOCK: Final = r"(?:早上|上午|中午|下午|晚上|凌晨)?(?:\d{1,2}[点时](?:半|一刻|三刻|\d{1,2}分?)?|\d{1,2}:\d\d)(?:整|钟)?|早上|上午|中午|下午|晚上"
+_CLOCK = (
+    r"(?:早上|上午|中午|下午|晚上|凌晨)?(?:\d{1,2}[点时](?:半|一刻|三刻|\d{1,2}分?)?|\d{1,2}:\d\d)"
+)
+_CLOCK += r"(?:整|钟)?|早上|上午|中午|下午|晚上"
 _TIME: Final = re.compile(
     rf"^(?P<s>.{{1,16}}?)(?:的)?(?:时间)?(?:是在|定在|定于|改到|改在|安排在|推迟到|提前到|调整到|是|在|于|为|"
     rf"(?=(?:{_DAY}|{_CLOCK}|{_DATE})(?:开|举行|开始|出发|起飞|到期|截止|结束|关门|开门|到达|发车)))"
@@ -52,6 +55,8 @@ _RELATION: Final = re.compile(
     r"|(?:就职于|任职于|供职于|受雇于|入职了?)(?P<job_at>[^,，、]{1,16})"
     r"|在(?P<study>[^,，、]{1,16})(?:上学|读书|念书|上大学|读大学|就读)|就读于(?P<study_at>[^,，、]{1,16})"
     r"|(?:出生于|出生在|生于|出生地是)(?P<born>[^,，、]{1,16})"
+    r"|(?<=公司|学校|总部|医院|酒店|仓库|工厂|大学|会场|婚礼|餐厅)(?:位于|在)(?P<site>[^,，、着在]{2,10})"
+    r"|(?<=办公室|会议室)(?:位于|在)(?P<room>[^,，、着在]{2,10})"
     r"|来自(?P<from>[^,，、]{1,12})|是(?P<native>[^,，、的个一]{2,4})人"
     r"|(?:名叫|叫做|叫)(?P<name>[^,，、]{1,12})"
     r"|和(?P<married>[^,，、]{1,8})结婚了?"
@@ -60,7 +65,8 @@ _RELATION: Final = re.compile(
 )
 _RELATION_WORD: Final = {
     "home": "住在", "job_in": "工作于", "job_at": "工作于", "study": "就读于", "study_at": "就读于",
-    "born": "出生于", "from": "来自", "native": "来自", "name": "名叫", "married": "配偶", "where": "放在",
+    "born": "出生于", "from": "来自", "native": "来自", "name": "名叫", "married": "配偶",
+    "where": "放在", "site": "位于", "room": "位于",
 }  # fmt: skip
 _NOT_NATIVE: Final = re.compile(r"^.?[好坏男女老大病盲聋诗工商军年主客家证候继承负责][轻熟生性]?$")
 _ATTRIBUTE: Final = re.compile(
@@ -71,16 +77,25 @@ _TASTE: Final = re.compile(
     r"|(?P<yes>喜欢|热爱|喜爱|爱好|爱(?=[吃喝看听玩打])))"
     r"(?P<v>[^,，]{1,16})$"
 )
-_PREFERS: Final = re.compile(r"^(?P<s>.{1,12}?)(?:比起|相比)(?P<w>.{1,10}?)更(?:喜欢|爱)(?P<v>.{1,12})$")
-_PIVOT: Final = re.compile(r"[是在有为要需叫住重高花租]|年龄|价格|售价|工资|月薪|电话|手机号|密码|温度|面积|每月|每周|(?=\d+岁)")
+_PREFERS: Final = re.compile(
+    r"^(?P<s>.{1,12}?)(?:比起|相比)(?P<w>.{1,10}?)更(?:喜欢|爱)(?P<v>.{1,12})$"
+)
+_PIVOT: Final = re.compile(
+    r"[是在有为要需叫住重高花租]|年龄|价格|售价|工资|月薪|电话|手机号|密码|温度|面积|每月|每周|(?=\d+岁)"
+)
 _NUMBER: Final = re.compile(rf"(?<![第\d.])(\d[\d,]*(?:\.\d+)?)(?={_MEASURE}|$|[,，])")
+# A clause that begins so has its subject elsewhere.
+_NO_SUBJECT: Final = re.compile(
+    r"^(?:[居出家就任定现后曾又并均于位死卒]$|成立|享年|终年|位于|死于|卒于|毕业|病逝|创立|始建|其|该|因|由|自|从|在|于|以|当)"
+)
+_OWNERLESS: Final = words("截止日期 会议时间 会议地点 密码 预算 房租 口令 版本 价格 首都 总部")
 _UNKNOWN: Final = re.compile(r"^(?:他|她|它|这|那|您|你|大家|有人|人们|我们|咱们|哪)")
 
 
 def read(sentence: str, me: str) -> Iterator[Claim]:
     """The claims of one sentence; `me` is whom "我" means."""
     subject = ""
-    for clause in re.split(r"[,，]", sentence.strip("。！!. "))[:CLAUSES_MAX]:
+    for n, clause in enumerate(re.split(r"[,，]", sentence.strip("。！!. "))[:CLAUSES_MAX]):
         text = _FILLERS.sub("", clause.replace(" ", ""))
         if not 3 <= len(text) <= 40 or _UNSURE.search(text):
             subject = ""
@@ -91,6 +106,8 @@ def read(sentence: str, me: str) -> Iterator[Claim]:
             if not subject:
                 continue
             text = subject + text
+        elif n and not text.startswith(subject or ("用户", f"{me}·")):
+            continue
         if _UNKNOWN.match(text):
             continue
         for claim in _clause(text):
@@ -107,7 +124,9 @@ def _as_digits(match: re.Match[str]) -> str:
         if c in _DIGITS:
             digit = _DIGITS[c]
         else:
-            total = (total or digit or 1) * _UNITS[c] if c == "万" else total + (digit or 1) * _UNITS[c]
+            total = (
+                (total or digit or 1) * _UNITS[c] if c == "万" else total + (digit or 1) * _UNITS[c]
+            )
             digit = 0
     return str(total + digit)
 
@@ -131,7 +150,7 @@ def _clause(text: str) -> Iterator[Claim]:
     moment = _times(text)
     if moment is not None:
         yield moment
-    elif not _DONE.search(text):
+    elif not _DONE.search(text.removesuffix("了")):
         yield from _framed(text)
 
 
@@ -143,13 +162,15 @@ def _relations(text: str) -> Iterator[Claim]:
         (n, v) for n, v in found.groupdict().items() if v and n in _RELATION_WORD and n != "home"
     ) if not found["home"] else ("home", found["v"])  # fmt: skip
     subject = _who(found["s"])
-    if not subject or _PIVOT_IN_SUBJECT.search(subject):
+    if not subject or _PIVOT_IN_SUBJECT.search(subject) or _NO_SUBJECT.match(subject):
         return
     if relation == "native" and _NOT_NATIVE.match(value):
         return
     value = value.removesuffix("里").removesuffix("了")
     word = _RELATION_WORD[relation]
-    kind = "wide" if value in WIDE else "some" if re.search(r"一[套间栋个]|\d[套间栋]", value) else ""
+    kind = (
+        "wide" if value in WIDE else "some" if re.search(r"一[套间栋个]|\d[套间栋]", value) else ""
+    )
     key = ("relation", subject, word, kind)
     yield Claim(key, value, True, "relation", subject, word)
 
@@ -161,8 +182,17 @@ def _attributes(text: str) -> Iterator[Claim]:
     found = _ATTRIBUTE.match(text)
     if found is None:
         return
-    subject, attribute = _who(found["s"]), found["a"].replace("最爱的", "最喜欢的").replace("喜爱", "喜欢")
-    if _PIVOT_IN_SUBJECT.search(subject) or re.match(r"^[不很在]", found["v"]):
+    subject, attribute = (
+        _who(found["s"]),
+        found["a"].replace("最爱的", "最喜欢的").replace("喜爱", "喜欢"),
+    )
+    if not subject and attribute not in _OWNERLESS:
+        return
+    if (
+        _PIVOT_IN_SUBJECT.search(subject)
+        or _NO_SUBJECT.match(subject)
+        or re.match(r"^[不很在]", found["v"])
+    ):
         return
     value = found["v"].removesuffix("的")
     if attribute in ("名字", "姓名") and subject:
@@ -214,6 +244,9 @@ def _denial(text: str) -> Iterator[Claim]:
             yield Claim(("did", frame), "", True, "denial", frame[:2], None)
     else:
         yield Claim(("denial", frame), "", not denied, "denial", frame[:2], None)
+        if frame.endswith(("素食者", "吃素")) and not denied:
+            meat = ("denial", re.sub("素食者$|吃素$", "吃肉", frame))
+            yield Claim(meat, "", False, "denial", frame[:2], None)
 
 
 def _times(text: str) -> Claim | None:
@@ -221,7 +254,7 @@ def _times(text: str) -> Claim | None:
     if found is None or not (found["d"] or found["w"] or found["c"]):
         return None
     subject = _who(found["s"])
-    if not subject or re.search(r"[了过每]", subject):
+    if not subject or re.search(r"[了过每]", subject) or _NO_SUBJECT.match(subject):
         return None
     what = "w" if found["w"] else "d" if found["d"] else "c"
     value = re.sub("星期|礼拜", "周", found[what]).replace("周天", "周日").replace("号", "日")
@@ -239,17 +272,19 @@ def _half(match: re.Match[str]) -> str:
 
 def _framed(text: str) -> Iterator[Claim]:
     """The clause with its numbers, or the exclusive word at its end, left open."""
+    if _NO_SUBJECT.match(text):
+        return
     pivot = _PIVOT.search(text)
     if pivot is not None and pivot.start() > 0:
         head, rest = text[: pivot.end()], text[pivot.end() :]
         numbers = _NUMBER.findall(rest)
-        if numbers and not re.search(rf"{_DAY}|点|{_DATE}", text):
+        if numbers and not text.endswith("了") and not re.search(rf"{_DAY}|点|{_DATE}", text):
             frame = _NUMBER.sub("#", rest)
             values = " / ".join(n.replace(",", "") for n in numbers)
             subject = _who(head[: -len(pivot[0])]) or head
             yield Claim(("number", head, frame), values, True, "number", subject, pivot[0])
             return
-    bare = text.removesuffix("的")
+    bare = text.removesuffix("了").removesuffix("的")
     for length in (4, 3, 2, 1):
         found = EXCLUSIVE_ZH.get(bare[-length:]) if len(bare) > length else None
         if found is not None:

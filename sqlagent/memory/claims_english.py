@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from sqlagent.memory.claim_words import (
-    DAYS, EXCLUSIVE, MONTHS, NUMBERS, ONE_OF_EACH, PEOPLE, TYPED_ONLY, WIDE, words,
+    DAYS,
+    EXCLUSIVE,
+    MONTHS,
+    NUMBERS,
+    ONE_OF_EACH,
+    PEOPLE,
+    TYPED_ONLY,
+    WIDE,
+    words,
 )  # fmt: skip
 from sqlagent.memory.claims import Claim
 
 TOKENS_MAX = 24
 _TOKEN: Final = re.compile(
-    r"\d{4}-\d\d-\d\d|\d{1,2}:\d\d|[$€£¥]\s?\d[\d,]*(?:\.\d+)?|\d[\d,]*(?:\.\d+)?|'s\b|[^\W\d_][\w'-]*"
-    r"|[,/&%°]"
+    r"\d{4}-\d\d-\d\d|\d{1,2}:\d\d|[$€£¥]\s?\d[\d,]*(?:\.\d+)?|\d[\d,]*(?:\.\d+)?|'s\b"
+    r"|[^\W\d_](?:[\w-]|'(?!s\b))*|[,/&%°]"
 )
-_SHORT: Final = (
-    (re.compile(r"\b(can|won|shan)n?'t\b", re.I), lambda m: _FULL[m[1].lower()] + " not"),
+FULL: Final = {"can": "can", "won": "will", "shan": "shall"}
+_SHORT: Final[tuple[tuple[re.Pattern[str], Any], ...]] = (
+    (re.compile(r"\b(can|won|shan)n?'t\b", re.I), lambda m: FULL[m[1].lower()] + " not"),
     (re.compile(r"\bcannot\b", re.I), "can not"),
     (re.compile(r"n't\b"), " not"),
     (re.compile(r"\b(it|that|he|she|there|what|here)'s\b", re.I), r"\1 is"),
@@ -35,9 +44,9 @@ _SHORT: Final = (
      r"is \1"),
     (re.compile(r"(\d)(?:st|nd|rd|th)\b"), r"\1"),
 )  # fmt: skip
-_FULL: Final = {"can": "can", "won": "will", "shan": "shall"}
 
 # What makes a sentence no plain statement of what is so now.
+_SPELT: Final = {"favorite": "favourite", "color": "colour", "colored": "coloured"}
 _UNSURE: Final = words("""
 if maybe perhaps might could would should wants want wanted hope hopes hoped plan plans planned
 planning considering consider think thinks thought believe believes said say says told asked wonder
@@ -45,7 +54,9 @@ whether unless probably used formerly previously once ago imagine dreamed preten
 either guess guesses seems seem sounds suppose wish wishes until till except unlike instead rather
 rarely seldom hardly occasionally unsure doubts doubt possibly apparently allegedly supposedly
 """)
-_VAGUE: Final = words("about around approximately roughly nearly least most over under more less than")
+_VAGUE: Final = words(
+    "about around approximately roughly nearly least most over under more less than"
+)
 _ALSO: Final = words("also too another additionally both second other")
 _ADVERBS: Final = words("""
 now currently presently still really very actually just already quite always absolutely definitely
@@ -57,7 +68,7 @@ _PIVOTS: Final = _BE | words("""
 has have costs cost starts start begins begin ends end opens open closes close takes take lasts last
 weighs weigh measures contains contain holds hold leaves leave departs depart arrives arrive earns
 earn pays pay charges wakes wake sleeps sleep needs need requires require expires expire stands sits
-sit owns own lives live drinks drink eats eat smokes owes charge totals covers wears
+sit runs owns own lives live drinks drink eats eat smokes owes charge totals covers wears
 """)
 _TIMED: Final = _BE | words("""
 starts start begins begin ends end opens closes leaves departs arrives expires takes wakes wake
@@ -67,13 +78,22 @@ _TO_TIME: Final = words("""
 on at by for in due scheduled set planned moved to from next this the of place held booked up
 rescheduled postponed been every day daily o'clock
 """)
-_PRONOUNS: Final = words("he she it they this that these those who which what there we you one someone")
-_VERBS: Final = words("is are am was were has have had do does did will can may must born not never")
+_PRONOUNS: Final = words(
+    "he she it they this that these those who which what there we you one someone"
+)
+_VERBS: Final = words(
+    "is are am was were has have had do does did will can may must born not never"
+)
 # There may be several of them, each with a name, a home and a trade.
 _MANY: Final = words("""
 sister brother friend cousin uncle aunt son daughter child kid colleague coworker neighbor neighbour
 teacher classmate roommate student client customer nephew niece grandmother grandfather grandson
 relative teammate pet somebody people user's guy man woman girl boy
+""")
+# What is in one place, so two towns exclude each other; of people it says where they are today.
+_SITES: Final = words("""
+office headquarters company shop store factory house flat apartment school university hospital hotel
+warehouse server branch conference wedding event museum clinic studio restaurant home lab datacenter
 """)
 _ARTICLES: Final = words("a an the any some no")
 _RELATION: Final = re.compile(
@@ -84,13 +104,14 @@ _RELATION: Final = re.compile(
     r"|(?P<job_in>works?|(?:is|am) working) in"
     r"|(?P<job>works?|(?:is|am) working|(?:is|am) employed) as"
     r"|(?P<name>(?:is|am) (?:called|named)|goes by)"
-    r"|(?P<born>(?:was|were|is) born) in"
+    r"|(?P<born>(?:was|were|is) born) (?:in|on)"
     r"|(?P<died>died) in"
     r"|(?P<founded>was (?:founded|built|established|released|published)) in"
     r"|(?P<study>stud(?:y|ies)|(?:is|am) studying) at"
     r"|(?P<from>(?:is|am) (?:originally )?from|comes? from|hails? from)"
     r"|(?P<married>(?:is|am) (?:married|engaged) to)"
     r"|(?P<boss>reports? to)"
+    r"|(?P<site>is) in"
     r"|(?P<where>(?:is|am|are) (?:located|situated|kept|stored|parked|hidden)) (?:in|at|on|under)"
     r") (?P<v>.+)$"
 )
@@ -107,7 +128,8 @@ _TASTE: Final = re.compile(
 _PREFERS: Final = re.compile(r"^(?P<s>.{1,40}?) prefers? (?P<v>.+?)(?: (?:to|over) (?P<w>.+))?$")
 _CUT: Final = re.compile(
     r" (?:,|because|since|with|which|who|whose|where|and (?:he|she|i|they|has|is|works|lives|likes)"
-    r"|but|while|although|as well|near|for (?:\d+|many|several|the last|years)|together|alone)(?: .*|$)"
+    r"|but|while|although|as well|near|for (?:\d+|many|several|the last|years)|together|alone)"
+    r"(?: .*|$)"
 )
 _SEASON: Final = re.compile(
     r" (?:(?:in (?:the )?(?:summer|winter|spring|autumn|fall)|on (?:weekends?|weekdays)|during|when"
@@ -117,7 +139,7 @@ _SEASON: Final = re.compile(
 
 def read(sentence: str, me: str) -> Iterator[Claim]:
     """The claims of one sentence; `me` is whom "I" means."""
-    text = sentence.strip(" .!\"")
+    text = sentence.strip(' .!"')
     for pattern, full in _SHORT:
         text = pattern.sub(full, text)
     cased = _TOKEN.findall(text)
@@ -133,6 +155,9 @@ def read(sentence: str, me: str) -> Iterator[Claim]:
     tokens = [me if t == "i" else t for t in tokens]
     if tokens[0] == "the" and tokens[1] == "user":
         tokens, cased = tokens[1:], cased[1:]
+    tokens = [_SPELT.get(t, t) for t in tokens]
+    if tokens[0] == "our":
+        tokens[:1], cased[:1] = ["we", "'s"], ["we", "'s"]
     if tokens[0] == "my":
         tokens[:1], cased[:1] = [me, "'s"], [me, "'s"]
     upper = {t.lower() for t in cased if t[0].isupper()} if sentence.lower() != sentence else None
@@ -144,21 +169,25 @@ def read(sentence: str, me: str) -> Iterator[Claim]:
         yield from _tastes(taste)
     if "not" in tokens or "never" in tokens or also:
         return
+    if " prefer" in line:
+        yield from _preference(line)
     if _VAGUE.intersection(tokens):
         return
     yield from _relations(line, upper)
     if " is " in line:
         yield from _attributes(line, upper)
-    if " prefer" in line:
-        yield from _preference(line)
     yield from _framed(tokens)
 
 
 def _subject(text: str) -> str | None:
-    """A subject without its article; None for one that is a clause or refers to nobody knows whom."""
+    """A subject without its article; None for a clause, and for whom nobody knows."""
     parts = text.split()
     if parts and parts[0] in ("the", "a", "an"):
         parts = parts[1:]
+    if parts[:2] == ["we", "'s"]:
+        parts = ["our", *parts[2:]]
+    if parts == ["we"]:
+        return "our"
     if not parts or len(parts) > 6 or _VERBS.intersection(parts) or "," in parts:
         return None
     return None if _PRONOUNS.intersection(parts) or "and" in parts else " ".join(parts)
@@ -180,13 +209,15 @@ def _relations(line: str, upper: set[str] | None) -> Iterator[Claim]:
         return
     relation = next(n for n, v in found.groupdict().items() if v and n not in ("s", "v"))
     value, when = _value(found["v"])
-    if not value:
+    if not value or (relation == "site" and subject.split()[-1] not in _SITES):
         return
+    value = _dated(value)
     kind = _kind(value, upper, relation)
     attribute = {"home": "lives in", "job_at": "works at", "job_in": "works in", "job": "works as",
                  "name": "is called", "born": "was born in", "study": "studies at",
                  "from": "comes from", "married": "is married to", "boss": "reports to",
-                 "where": "is kept in", "died": "died in", "founded": "since"}[relation]  # fmt: skip
+                 "where": "is kept in", "died": "died in",
+                 "founded": "since", "site": "is in"}[relation]  # fmt: skip
     if relation == "home" and "moved" in (found["home"] or ""):
         kind += " moved" if kind == "lower" else ""
     key = ("relation", subject, attribute, kind, when)
@@ -199,10 +230,10 @@ def _kind(value: str, upper: set[str] | None, relation: str) -> str:
     if first in ("a", "an", "her", "his", "my", "their"):
         return "some"
     if first[0].isdigit():
-        return "number"
+        return "date" if "-" in first else "year" if len(first) == 4 else "number"
     if WIDE.intersection(value.split()) and len(value.split()) <= 2:
         return "wide"
-    if relation in ("home", "job_in", "job_at", "from", "study"):
+    if relation in ("home", "job_in", "job_at", "from", "study", "site"):
         return "name" if upper is None or first in upper else "lower"
     return "name"
 
@@ -222,7 +253,6 @@ def _attributes(line: str, upper: set[str] | None) -> Iterator[Claim]:
         subject = _subject(owner)
         if subject is None:
             return
-    attribute = attribute.replace("favorite", "favourite")
     noun = attribute.split()[-1]
     favourite = "favourite" in attribute
     if not favourite and (noun not in ONE_OF_EACH or noun in TYPED_ONLY):
@@ -233,11 +263,16 @@ def _attributes(line: str, upper: set[str] | None) -> Iterator[Claim]:
     if noun in PEOPLE and upper is not None and first not in upper:
         return
     rest = " ".join(value.split()[1:]) if first in ("a", "an") else value
-    moments, used = _moments(rest.split())
-    if used == len(rest.split()) and len(moments) == 1:
-        rest = next(iter(moments.values()))
+    rest = _dated(rest)
     key = ("attribute", subject, attribute, when)
     yield Claim(key, rest or value, True, "attribute", subject or noun, attribute)
+
+
+def _dated(value: str) -> str:
+    """A value that is a day, a date or a time alone, in one form; any other as it is."""
+    parts = value.split()
+    moments, used = _moments(parts)
+    return next(iter(moments.values())) if used == len(parts) and len(moments) == 1 else value
 
 
 def _thing(text: str) -> str:
@@ -271,8 +306,7 @@ def _preference(line: str) -> Iterator[Claim]:
     if found["w"]:
         other = _thing(_value(found["w"])[0])
         pair = " ".join(sorted((value, other)))
-        key = ("prefers", subject, pair)
-        yield Claim(key, value, True, "preference", subject, "prefers")
+        yield Claim(("prefers", subject, pair), value, True, "preference", subject, "prefers")
     elif " " in value:
         key = ("prefers", subject, value.split()[-1], "")
         yield Claim(key, value, True, "preference", subject, "prefers")
@@ -312,6 +346,9 @@ def _denial(tokens: list[str]) -> Iterator[Claim]:
         return
     if "be" in frame or not {"was", "were", "had"}.intersection(frame):
         yield Claim(("denial", *frame), "", not denied, "denial", frame[0], None)
+    if frame[-2:] in (["be", "vegetarian"], ["be", "vegan"]) and not denied:
+        meat = ("denial", *frame[:-2], "eat", "meat")
+        yield Claim(meat, "", False, "denial", frame[0], None)
 
 
 def _framed(tokens: list[str]) -> Iterator[Claim]:
@@ -336,7 +373,7 @@ def _framed(tokens: list[str]) -> Iterator[Claim]:
         if skip:
             skip = False
             continue
-        amount = NUMBERS.get(token)
+        amount = 0 if token == "no" and not n and verb in ("has", "have") else NUMBERS.get(token)
         if token[0] in "$€£¥" or token[0].isdigit():
             if token.count("-") == 2 or ":" in token:
                 return
@@ -388,7 +425,8 @@ def _moments(rest: list[str]) -> tuple[dict[str, str], int]:
         elif re.fullmatch(r"\d{4}", token) and "date" in found:
             found["date"] = f"{token}-{found['date']}"
         elif re.fullmatch(r"\d{1,2}:\d\d|\d{1,2}", token) and (
-            rest[n - 1] in ("at", "from", "by", "to", "until", "for", "up") or following in ("am", "pm")
+            rest[n - 1] in ("at", "from", "by", "to", "until", "for", "up")
+            or following in ("am", "pm")
         ):
             hour, _, minute = token.partition(":")
             sure = following in ("am", "pm") or int(hour) > 12

@@ -167,7 +167,7 @@ def alike(a: Reading, b: Reading) -> float:
 
 def differs(a: str, b: str) -> bool:
     """Whether two texts differ in what counts, however alike they are: a number, time, negation or
-    name, a word in the place of another, or more than a tenth of one that the other has not."""
+    name, a word in the place of another, or words that say something and are more than a tenth."""
     return apart(read(a), read(b))
 
 
@@ -184,7 +184,10 @@ def apart(a: Reading, b: Reading) -> bool:
     if more and less:
         return True  # one word in the place of another
     extra = more or less
-    if sum(extra.values()) > max(2, min(len(a.units), len(b.units)) // 10):
+    tenth = min(len(a.units), len(b.units)) // 10
+    if sum(extra.values()) > max(2, tenth):
+        return True
+    if sum(n for unit, n in extra.items() if unit not in words.LIGHT) > tenth:
         return True
     return _names_differ(a, b, extra)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlagent.errors import IntegrityError
-from sqlagent.memory import fingerprints, guards, strength
+from sqlagent.memory import fingerprints, guards, judging, strength
 from sqlagent.memory.duplicates import fold, read
 from sqlagent.memory.fingerprints import Said
 
@@ -77,12 +77,17 @@ def enter(ctx: Context, new: New, embedding: bytes | None, now: str) -> int:
                 handle.execute(VECTOR, (known, embedding))
             return known
     memory_id = _insert(handle, new, embedding)
+    if new.tier == "working":
+        from sqlagent.memory.tiers import bound
+
+        bound(ctx, new.agent_id, new.session_id)
     if near:
         fingerprints.note(handle, new.agent_id, memory_id, new.content, near)
     else:
         handle.execute(fingerprints.FOLD, (hashed, memory_id))
     for guard, reason in suspicions:
         guards.count(handle, new.agent_id, memory_id, guard, now, reason)
+    judging.on_new(ctx, memory_id)
     return memory_id
 
 

@@ -94,9 +94,14 @@ def digest_of(keys: dict[str, list[Any]]) -> str:
 
 def finish(connection: Connection, receipt: str) -> str:
     """After the commit: rid the files of it, and say in the receipt what was done and is left."""
+    from sqlagent.memory.guards import SERVICE
+    from sqlagent.run.writing import limited
+
     database = connection.database
+    if SERVICE in database.services:  # what recall returned lately is known by its text
+        database.services[SERVICE].close()
     told = json.loads(receipt)
-    run = scrub(database, connection.timeout)
+    run = scrub(database, connection.timeout, lambda handle: limited(connection, handle))
     told["files"] = run.files
     told["pending"] = [f"{step}: {why}" for step, why in run.left.items()]
     told["finished_at"] = over(database, told["erasure_id"])

@@ -124,8 +124,7 @@ def before(handle: Handle, found: Chosen, gone: Gone) -> None:
     chains(handle, ids)
     operations(handle, found, ids, gone)
     knowledge(handle, found, ids, gone)
-    if handle.execute("SELECT 1 FROM sqlite_master WHERE name = 'recall_feedback'").fetchone():
-        feedback(handle, ids, gone)
+    feedback(handle, ids, gone)
     if found.agent is not None:
         states(handle, found.agent, gone)
 

@@ -27,12 +27,14 @@ PROPOSED = 64  # rows that a hash may propose
 
 # `= +?`: for a bare variable, SQLite (with STAT4) prepares a join anew at each run, to see whether
 # the bound value makes another plan better: 17 µs in place of 2.
-# One level at a time, since the level decides the order of the index.
 OPEN = """
 SELECT f.memory_id, m.content
 FROM memory_fingerprints f CROSS JOIN memories m ON m.memory_id = f.memory_id
-WHERE f.agent_id = +? AND f.level = +? AND f.level < 2 ORDER BY f.memory_id DESC LIMIT ?
+WHERE f.agent_id = +? AND f.level = {level} ORDER BY f.memory_id DESC LIMIT ?
 """
+OPEN_AT = (OPEN.format(level=0), OPEN.format(level=1))  # each has an index of its own
+AGENTS = "SELECT DISTINCT agent_id FROM memory_fingerprints WHERE level = {level} LIMIT 64"
+AGENTS_AT = (AGENTS.format(level=0), AGENTS.format(level=1))
 FOLD = "UPDATE memory_fingerprints SET level = 1, fold = ? WHERE memory_id = ?"
 BANDS = """
 UPDATE memory_fingerprints SET level = 2, fold = ?, band_1 = ?, band_2 = ?, band_3 = ?, band_4 = ?
@@ -51,7 +53,7 @@ SELECT * FROM (SELECT m.memory_id, m.content
   FROM memory_fingerprints f CROSS JOIN memories m ON m.memory_id = f.memory_id
   WHERE f.fold = +?8 AND {LIVE} LIMIT {PROPOSED})
 UNION ALL SELECT NULL, NULL WHERE EXISTS (
-  SELECT 1 FROM memory_fingerprints WHERE agent_id = +?1 AND level = 0 AND level < 2)
+  SELECT 1 FROM memory_fingerprints WHERE agent_id = +?1 AND level = 0)
 """
 _BAND = "SELECT memory_id FROM memory_fingerprints WHERE band_{0} = +?{1}"
 BY_BAND = f"""
@@ -119,7 +121,7 @@ def fill(handle: Handle, agent: str, near: bool, most: int) -> int:
     """Fill rows of an agent that are not yet, the newest first, `most` so many; how many were."""
     count = 0
     for level in (0, 1) if near else (0,):
-        rows = handle.execute(OPEN, (agent, level, most - count)).fetchall()
+        rows = handle.execute(OPEN_AT[level], (agent, most - count)).fetchall()
         for memory_id, content in rows:
             note(handle, agent, memory_id, content, near)
         count += len(rows)
@@ -163,14 +165,12 @@ def near(handle: Handle, said: Said, reading: Reading) -> int | None:
     return None if best is None else -best[1]
 
 
-def fill_open(handle: Handle) -> int:
+def fill_open(handle: Handle, near: bool) -> int:
     """Fill a batch of the rows that are not filled yet, whosever they are; how many were."""
-    agents = handle.execute(
-        "SELECT DISTINCT agent_id FROM memory_fingerprints WHERE level < 2 AND level = 0 LIMIT 64"
-    ).fetchall()
     left = BATCH
-    for (agent,) in agents:
-        left -= fill(handle, agent, False, left)
-        if left <= 0:
-            break
+    for level in (0, 1) if near else (0,):
+        for (agent,) in handle.execute(AGENTS_AT[level]).fetchall():
+            left -= fill(handle, agent, near, left)
+            if left <= 0:
+                return BATCH
     return BATCH - left

@@ -13,7 +13,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from sqlagent.memory import injections, secrets
+from sqlagent.memory import guard_words as known
 from sqlagent.memory.duplicates import fold, folded_equal
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 SERVICE = "returned"
 RETURNED_MAX = 256  # ids that are known of an agent
 AGENTS_MAX = 1024
-LONG_WORD = 15  # characters: no shorter word is a key
 QUOTED_MIN = 8  # characters of a folded text that is looked for within another
 ASSISTANTS = frozenset(
     ("assistant", "agent", "ai", "bot", "model", "system", "tool", "memory", "recall")
@@ -34,7 +33,7 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?5)
 ON CONFLICT (memory_id, guard) DO UPDATE SET count = count + 1, at = excluded.at
 """
 # Words that introduce what is remembered, and say nothing themselves; folded.
-_INTRODUCES = re.compile(
+_INTRODUCES = (
     r"\b(?:i|you|we|he|she|they|user|assistant|agent|me|my|the|a|that|this|it|as|of|to|and|also|is|are"
     r"|was|were|in|on|from|by|about|with|for|now|again|so|ok|yes|here|what|which|well"
     r"|remember(?:ed|s|ing)?|recall(?:ed|s|ing)?|know|knew|said|says|say|told|mentioned|stated|noted"
@@ -87,8 +86,8 @@ class Returned:
                 ("[" + ",".join(map(str, missing)) + "]", agent),
             )
             known |= {memory_id: fold(content) for memory_id, content in rows}
-            self.folds[agent] = {i: known.get(i, "") for i in wanted}
-        return self.folds[agent]
+            known = self.folds[agent] = {i: known.get(i, "") for i in wanted}
+        return known
 
 
 def returned(database: Database, agent_id: str, ids: Any) -> None:
@@ -115,16 +114,17 @@ def loop(database: Database, handle: Handle, said: Said, folded: str, minutes: f
 def _source(known: dict[int, str], said: Said, folded: str, handle: Handle) -> int | None:
     rest, first = folded, None
     for memory_id, text in known.items():
-        if text == folded:
-            row = handle.execute(
+        if text == folded or (len(text) >= QUOTED_MIN and text in rest):
+            content = handle.execute(
                 "SELECT content FROM memories WHERE memory_id = ?", (memory_id,)
             ).fetchone()
-            # Deleted or rewritten since recall gave it, or a code of another case.
-            if row is not None and (row[0] == said.content or folded_equal(row[0], said.content)):
+            if content is None or fold(content[0]) != text:
+                continue  # deleted or rewritten since recall gave it
+            if text != folded:
+                rest, first = rest.replace(text, " "), first or memory_id
+            elif content[0] == said.content or folded_equal(content[0], said.content):
                 return memory_id
-        elif len(text) >= QUOTED_MIN and text in rest:
-            rest, first = rest.replace(text, " "), first or memory_id
-    if first is None or _INTRODUCES.sub("", rest).strip(" ?"):
+    if first is None or re.sub(_INTRODUCES, "", rest).strip(" ?"):
         return None
     return first
 
@@ -146,14 +146,17 @@ def suspicions(content: str, folded: str) -> list[tuple[str, str]]:
     """What a text should perhaps not hold: ('secret' or 'injection', its kind)."""
     words = folded.split()
     east = not content.isascii()
-    # A key or a text in base64 is a long word; nearly every text has none, and no word of these.
-    long = max(map(len, content.split()), default=0) >= LONG_WORD
+    long = max(map(len, content.split()), default=0) >= known.LONG_WORD
     found = []
-    if long or east or not secrets.WORDS.isdisjoint(words) or secrets.LONG_NUMBER.search(content):
+    if long or east or not known.SECRETS.isdisjoint(words) or known.LONG_NUMBER.search(content):
+        from sqlagent.memory import secrets
+
         kinds = {finding.kind for finding in secrets.find(content)}
         if kinds:
             found.append(("secret", ", ".join(sorted(kinds))))
-    if long or east or "<" in content or not injections.WORDS.isdisjoint(words):
+    if long or east or "<" in content or not known.INJECTIONS.isdisjoint(words):
+        from sqlagent.memory import injections
+
         kind = injections.find(content)
         if kind is not None:
             found.append(("injection", kind))

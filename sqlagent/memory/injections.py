@@ -34,14 +34,15 @@ _ROLE = re.compile(
     rf"(?:{_AI}|dan|unrestricted|uncensored|jailbroken|developer mode|god mode|admin mode|evil)\b"
     rf"|\bfrom now on,? (?:you|the {_AI}) (?:must|will|should|shall|are to|only)? ?"
     rf"(?:always|never|only|respond|answer|reply|act|ignore|obey|comply|pretend|recommend)\b"
+    rf"|\bfrom now on,? (?:only )?(?:respond|answer|reply|act as|ignore|obey|comply|pretend)\b"
     rf"|\b(?:act|behave) as (?:if you (?:had|have) no|an? (?:unrestricted|uncensored|jailbroken))"
     rf"|\bpretend (?:that )?(?:you are|to be) (?:an? )?(?:[\w-]+ )?(?:{_AI}|unrestricted|dan)\b"
     rf"|\bdo anything now\b|\b(?:enable|enter|activate) (?:developer|jailbreak|god|dan) mode\b"
 )
 _REVEAL = re.compile(
     rf"\b(?:reveal|print|repeat|show|output|leak|tell me|display|disclose)\s+(?:\w+\s+){{0,3}}?"
-    rf"(?:system|hidden|initial|original|secret) (?:prompt|{_RULES}|message)"
-    rf"|\b(?:send|forward|post|upload|exfiltrate|email|transmit)\s+(?:\w+\s+){{0,5}}?"
+    rf"(?:(?:system|hidden|initial|original|secret) {_RULES}|system message)"
+    rf"|\b(?:send|forward|post|upload|exfiltrate|email|transmit)\s+(?:[\w']+\s+){{0,5}}?"
     rf"(?:passwords?|credentials|api keys?|secrets|memories|conversation|chat history|user data)\s+"
     rf"(?:\w+\s+){{0,2}}?to\s+(?:https?:|[\w.+-]+@|this (?:url|address))"
     rf"|\b(?:do not|don't|never) (?:tell|inform|mention (?:this|it) to|notify|alert|"
@@ -69,7 +70,7 @@ _EAST = re.compile(
     "|(?:不要|别|不得|切勿)(?:告诉|通知|提醒|让)(?:用户|使用者)"
     "|(?:把|将).{0,12}(?:密码|密钥|凭证|记忆|聊天记录|对话).{0,6}(?:发送|发给|上传|转发|发到)"
     "|(?:以前|これまで|上記|前|先ほど)の.{0,6}(?:指示|命令|プロンプト|ルール)を.{0,4}(?:無視|忘れ)"
-    "|(?:이전|위의|앞의).{0,8}(?:지시|명령|프롬프트|규칙).{0,4}무시"
+    "|(?:이전|위의|앞의).{0,8}(?:지시|명령|프롬프트|규칙).{0,6}무시"
 )
 # Bidirectional overrides, and invisible letters: tags spell a text that nobody sees.
 _HIDDEN = re.compile(
@@ -83,16 +84,6 @@ _INVISIBLE = re.compile(
 _COMMENT = re.compile(r"<!--(.{3,}?)-->", re.S)
 _COMMENTED = re.compile(rf"\b(?:{_AI}|ignore|instructions?|prompt|must|always|never|send|you)\b")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
-# Words, folded, one of which a text in plain letters must have, unless one is long or a tag.
-_WORDS = """
-ignore ignores ignoring disregard disregarding forget override overrides bypass follow following
-instruction instructions prompt prompts rules guidelines now behave act pretend anything mode dan
-unrestricted uncensored jailbroken reveal print repeat show output leak tell display disclose
-send forward post upload exfiltrate email transmit inform mention notify alert telling informing
-asking notifying reads reading sees see read process processing attention important note inst sys
-system developer begin end ignora ignorez ignoriere ignorieren ignori
-"""
-WORDS = frozenset(_WORDS.split())
 _PATTERNS = (("override", _OVERRIDE), ("role", _ROLE), ("exfiltration", _REVEAL))
 
 

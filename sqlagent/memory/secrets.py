@@ -47,14 +47,7 @@ _NAMED_EAST = re.compile(
 )
 _CARD = re.compile(r"(?<![\d.-])(?:\d[ -]?){12,18}\d(?![\d-])")
 _ISSUERS = re.compile(r"4|5[1-5]|2[2-7]|3[47]|35|6(?:011|2|4[4-9]|5)")
-# Words, folded, one of which a text must have for a named value, unless it has a long word.
-_WORDS = """
-password passwords passwd passwds passcode passcodes passphrase passphrases pwd pwds pin pins pincode
-code codes key keys apikey apikeys secret secrets token tokens bearer private
-"""
-WORDS = frozenset(_WORDS.split())
 _MARKS_EAST = ("密", "口令", "令牌", "パスワ", "暗証", "合言葉", "비밀", "암호")
-LONG_NUMBER = re.compile(r"\d[\d -]{11,}")
 _NO_VALUES = """
 password passwd secret token example changeme your_password yourpassword redacted required null none
 true false string undefined expired invalid incorrect wrong hidden missing unknown optional reset
@@ -79,11 +72,10 @@ def find(text: str) -> Iterator[Finding]:
             value = match["value"].rstrip(".,;:!?)]}")
             if match["quote"] or (_plausible(value) and (_mixed(value) or len(value) >= 6)):
                 yield Finding("password", *match.span("value"))
-    if LONG_NUMBER.search(text):
-        for match in _CARD.finditer(text):
-            digits = re.sub(r"\D", "", match[0])
-            if _ISSUERS.match(digits) and luhn(digits) and len(set(digits)) > 2:
-                yield Finding("card_number", *match.span())
+    for match in _CARD.finditer(text):
+        digits = re.sub(r"\D", "", match[0])
+        if _ISSUERS.match(digits) and luhn(digits) and len(set(digits)) > 2:
+            yield Finding("card_number", *match.span())
 
 
 def luhn(digits: str) -> bool:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 HALF_A_USE_DAYS = 1 / 24
 GRADES = "1 (again), 2 (hard), 3 (good) or 4 (easy)"
 AS_IT_IS = """
-SELECT stability_days, difficulty,
+SELECT CAST(stability_days AS REAL), difficulty,
   julianday(:at) - max(julianday(created_at), ifnull(julianday(last_access_at), 0)),
   julianday(:at) - max(julianday(created_at), ifnull(julianday(last_access_at), 0),
     ifnull(julianday(lapsed_at), 0))

@@ -1,7 +1,7 @@
 """Tiers: the working memory of a session, and what becomes of it; the upkeep of all tiers.
 
-A session's working memories are bounded by the setting `working_memory_limit`: beyond it the
-weakest are treated as if the session were over. When it ends, or `sessions.ended_at` is found to
+A session's working memories are bounded by the setting `working_memory_limit`: beyond it the least
+active are treated as if the session were over. When it ends, or `sessions.ended_at` is found to
 be set by anybody, the policies of 'session_end' decide which go on to the next tier.
 """
 
@@ -36,13 +36,14 @@ ORDER BY 1, 2
 CROWDED = """
 SELECT m.session_id FROM memories m
 WHERE m.tier = 'working' AND m.agent_id = :agent AND m.archived_at IS NULL
-  AND (:every OR m.session_id IS :session)
 GROUP BY m.session_id HAVING count(*) > :limit
 """
+# The least active: neither used lately nor often. What matters of them is kept by the policies.
 BEYOND = """
 SELECT m.memory_id FROM memories m JOIN memory_strength s ON s.memory_id = m.memory_id
 WHERE m.tier = 'working' AND m.agent_id = ? AND m.session_id IS ? AND m.archived_at IS NULL
-ORDER BY m.pinned DESC, s.strength DESC, m.created_at DESC, m.memory_id DESC LIMIT -1 OFFSET ?
+ORDER BY m.pinned DESC, s.activation DESC, ifnull(m.last_access_at, m.created_at) DESC,
+  s.strength DESC, m.memory_id DESC LIMIT -1 OFFSET ?
 """
 START = "INSERT INTO sessions (session_id, agent_id) SELECT ?1, ?2"
 
@@ -100,14 +101,15 @@ def bound(context: Context, agent_id: str, *session: str | None) -> int:
     if not limit:
         return 0
     handle = context.writer
-    asked = {"agent": agent_id, "limit": limit, "every": not session,
-             "session": session[0] if session else None}  # fmt: skip
-    crowded = handle.execute(CROWDED, asked).fetchall()
-    if not crowded:
+    crowded = list(session)
+    if not session:
+        asked = {"agent": agent_id, "limit": limit}
+        crowded = [s for (s,) in handle.execute(CROWDED, asked).fetchall()]
+    beyond = {s: handle.execute(BEYOND, (agent_id, s, limit)).fetchall() for s in crowded}
+    if not any(beyond.values()):
         return 0
     run = Run(context, agent_id, "working_memory", limit=limit)
-    for (session_id,) in crowded:
-        found = handle.execute(BEYOND, (agent_id, session_id, limit)).fetchall()
+    for session_id, found in beyond.items():
         run.session_ends(session_id, [memory_id for (memory_id,) in found])
     return run.end()
 

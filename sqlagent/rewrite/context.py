@@ -14,8 +14,10 @@ OURS = names(
     "vectors collections entities relations sqlagent_functions sqlagent_settings "
     "sqlagent_migrations sqlagent_change_log sqlagent_sync sqlagent_query_log "
     "sqlagent_import_rejects sqlagent_definitions sqlagent_parts sqlagent_operations "
-    "sqlagent_operation_rows memory_sources memory_links memory_policies "
-    "memory_guards memory_fingerprints sqlagent_erasures recall_feedback recall_weights"
+    "sqlagent_operation_rows sqlagent_claims memory_sources memory_links memory_policies "
+    "memory_guards memory_fingerprints sqlagent_erasures recall_feedback recall_weights "
+    "sqlagent_state_versions sqlagent_state_parts sqlagent_state_blocks sqlagent_state_links "
+    "sqlagent_state_shares"
 )
 
 

@@ -26,8 +26,8 @@ FROM sqlagent_state_versions AS v LEFT JOIN (
   GROUP BY l.version_id) AS t ON t.version_id = v.version_id
 """
 WITHOUT_DATA = """
-SELECT version_id, agent_id, session_id, state_type, version, parent_version, snapshot_name, checksum,
-  created_at, metadata, NULL AS data
+SELECT version_id, agent_id, session_id, state_type, version, parent_version, snapshot_name,
+  checksum, created_at, metadata, NULL AS data
 FROM sqlagent_state_versions
 """
 
@@ -44,10 +44,8 @@ def views(tree: exp.Expr, context: Context) -> exp.Expr:
         if not found:
             break
         for node in found:
-            if node.name.lower() == "state_versions":
-                inner = _state_versions(tree)
-            else:
-                inner = _select(node.name, context)
+            ours = node.name.lower() == "state_versions"
+            inner = _state_versions(tree) if ours else _select(node.name, context)
             if inner is None:
                 return tree
             alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(node.name))

@@ -44,7 +44,7 @@ class RunCalls:
         if self.alone is not None and connection.txn is not None:
             raise ProgrammingError(
                 f"{self.alone}() cannot run in a transaction",
-                hint="COMMIT first.",
+                hint="Run it by itself, after COMMIT.",
                 sqlstate="25001",
             )
         if self.source is None:

@@ -38,6 +38,8 @@ WHERE c.dimensions IS NULL OR c.dimensions <> length(v.vector) / 4""",
 SELECT count(*) FROM states s WHERE NOT EXISTS (
   SELECT 1 FROM state_versions v WHERE v.agent_id = s.agent_id AND v.state_type = s.state_type
     AND ifnull(v.session_id, '') = ifnull(s.session_id, '') AND v.version = s.version)""",
+    "erasures that are not finished": """
+SELECT count(*) FROM sqlagent_erasures WHERE finished_at IS NULL""",
     "memories superseded by one that is not there": """
 SELECT count(*) FROM memories m WHERE superseded_by IS NOT NULL
   AND superseded_by NOT IN (SELECT memory_id FROM memories)""",

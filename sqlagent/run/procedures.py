@@ -90,8 +90,9 @@ def sync(connection: Connection) -> Rows:
         def fingerprinted() -> int:
             from sqlagent.memory.fingerprints import fill_open
 
+            near = connection.settings["remember_duplicates"] == "near"
             total = 0
-            while count := database.write(fill_open):
+            while count := database.write(lambda handle: fill_open(handle, near)):
                 total += count
                 connection.report("fingerprints", total)
             return total
@@ -109,6 +110,7 @@ def sync(connection: Connection) -> Rows:
             )
 
         rows.append(timed("embeddings", embedded))
+        rows += judged(connection)
         rows.append(timed("feedback", lambda: reinforced(connection)))
         rows.append(timed("states", lambda: cut(database)))
     datasets = lances(database)
@@ -142,26 +144,58 @@ def reinforced(connection: Connection) -> int:
 
 def erased(connection: Connection) -> Rows:
     """Finish the erasures of which something is pending; a row where there were some."""
+    from sqlagent.run.writing import limited
     from sqlagent.sync.scrub import pending, scrub
+
+    def finished() -> int:
+        run = scrub(database, connection.timeout, lambda handle: limited(connection, handle))
+        return int(not run.left)
 
     database = connection.database
     with database.read() as handle:
         if not pending(handle):
             return []
-    return [timed("erasures", lambda: int(not scrub(database, connection.timeout).left))]
+    return [timed("erasures", finished)]
+
+
+def judged(connection: Connection) -> Rows:
+    """Judge the new memories that contradict others, where a policy asks for it."""
+    from sqlagent.context import Context
+    from sqlagent.memory import judging
+
+    database = connection.database
+    with database.read() as handle:
+        if not judging.asked_for(handle):
+            return []
+
+    def some(handle: Handle) -> tuple[int, int]:
+        return judging.catch_up(Context(database, connection.settings, handle), judging.BATCH)
+
+    def work() -> int:
+        total, read = 0, judging.BATCH
+        while read >= judging.BATCH:
+            decided, read = database.write(some)
+            total += decided
+        return total
+
+    return [timed("contradictions", work)]
 
 
 def cut(database: Database) -> int:
     """Bring versions of states that another client wrote whole into little space; how many."""
-    from sqlagent.states.compact import cut_pending
+    from sqlagent.states.compact import Done, cut_pending
 
     total, after = 0, 0
     while True:
-        count, place = database.write(lambda handle, after=after: cut_pending(handle, after))
-        total += count
-        if place is None:
+
+        def work(handle: Handle, after: int = after) -> Done:
+            return cut_pending(handle, after)
+
+        done: Done = database.write(work)
+        total += done.cut
+        if done.after is None:
             return total
-        after = place
+        after = done.after
 
 
 def apply_advice(connection: Connection) -> Rows:

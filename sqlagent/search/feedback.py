@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 EVERY = ""  # the agent_id of the weights for every agent without its own
 ENOUGH, ENOUGH_QUESTIONS = 20, 5  # judgements, and questions that they are on
 GROWN = 1.5  # times as many judgements as were learnt from: learn again
-QUESTIONS_MAX = 64  # the newest; each is asked a few times
+QUESTIONS_MAX = 200  # the newest; each is asked a few times, about 2 ms of CPU
 AGENTS_MAX = 8  # whose memories are searched for the weights of every agent
 WAIT_S = 0.05  # a reader does not wait for another's transaction
 
 NEW = """
 SELECT feedback_id, memory_id, created_at FROM recall_feedback
-WHERE useful = 1 AND reinforced_at IS NULL ORDER BY feedback_id LIMIT 1000
+WHERE useful = 1 AND reinforced_at IS NULL AND memory_id IN (SELECT memory_id FROM memories)
+ORDER BY feedback_id LIMIT 1000
 """
 COUNTED = """
 SELECT count(*), count(DISTINCT query) FROM recall_feedback WHERE agent_id = ?
@@ -114,7 +115,7 @@ def feedback(database: Database) -> Feedback:
 
 
 def reinforce(handle: Handle) -> int:
-    """Strengthen the memories that new feedback says were of use; how many rows of it there were."""
+    """Strengthen the memories that new feedback says were of use; how many rows said so."""
     from sqlagent.memory.strength import use
 
     rows = handle.execute(NEW).fetchall()

@@ -20,14 +20,15 @@ from numpy.typing import NDArray
 from sqlagent.index import Hits, Weights
 
 FACTOR_MAX: Final = 4.0
-PENALTY: Final = 2.0  # of the squared logarithms, beside a mean loss of a question of about ln 2
+PENALTY: Final = 1.0  # of the squared logarithms, beside a mean loss of a question of about ln 2
 SHARPNESS: Final = 20.0  # a score that is higher by 0.05 is likelier by e to 1
 OTHERS: Final = 20  # the best memories that nobody judged stand for what was of no use
 JUDGED: Final = 3.0  # times as much counts one that was judged to be of no use
 FOLDS: Final = 4
 STEPS: Final = 200
 STEP: Final = 0.1
-SURE: Final = 1.0  # standard errors
+SURE_ORDER: Final = 1.3  # standard errors by which the order of pairs must be better
+SURE_NDCG: Final = 0.7  # and nDCG, which says less: what came first is what could be judged
 TOP: Final = 10
 
 Array = NDArray[np.float64]
@@ -56,30 +57,41 @@ def learn(questions: Sequence[Question], base: Weights, parts: Sequence[str]) ->
     if not parts or not any(len(p.counts) for p in pairs):
         return None
     fold = [zlib.crc32(question.text.encode()) % FOLDS for question in questions]
-    before = [quality(q, base) for q in questions]
-    held: list[float] = []
+    before = [quality(question, base) for question in questions]
+    plain = dict.fromkeys(parts, 1.0)
+    order: list[float] = []
+    ndcg: list[float] = []
     for f in range(FOLDS):
-        test = [n for n, of in enumerate(fold) if of == f]
-        if not test:
-            continue
-        train = [pairs[n] for n, of in enumerate(fold) if of != f]
-        weights = scaled(base, factors(train, parts))
-        held += [quality(questions[n], weights) - before[n] for n in test]
+        by = factors([p for p, of in zip(pairs, fold, strict=True) if of != f], parts)
+        weights = scaled(base, by)
+        for n in (n for n, of in enumerate(fold) if of == f):
+            order.append(ordered(pairs[n], by) - ordered(pairs[n], plain))
+            ndcg.append(quality(questions[n], weights) - before[n])
     weights = scaled(base, factors(pairs, parts))
-    gain = sum(quality(q, weights) for q in questions) - sum(before)
-    # By more than the standard error of the differences: else it is as likely to be chance.
-    proven = sum(held) > SURE * math.sqrt(sum(d * d for d in held)) and gain >= 0.0
-    return weights if proven else None
+    kept = sum(quality(question, weights) for question in questions) >= sum(before)
+    return weights if kept and sure(order) > SURE_ORDER and sure(ndcg) > SURE_NDCG else None
+
+
+def sure(differences: Sequence[float]) -> float:
+    """How many standard errors a sum of differences is above 0."""
+    spread = math.sqrt(sum(d * d for d in differences))
+    return sum(differences) / spread if spread else 0.0
+
+
+def ordered(pairs: Pairs, by: dict[str, float]) -> float:
+    """The share of a question's pairs that are in the right order, 0..1."""
+    margin = pairs.differences @ np.array(list(by.values()))
+    return float(((margin > 0.0) + 0.5 * (margin == 0.0)) @ pairs.counts)
 
 
 def pairs_of(question: Question, base: Weights, parts: Sequence[str]) -> Pairs:
-    """Each useful memory beside each of those that the question returned and nobody found useful."""
+    """Each useful memory beside each that the question returned and nobody found useful."""
     hits = question.search(base, 10 * OTHERS)
     ids = hits.ids.tolist()
     useful = [n for n, i in enumerate(ids) if i in question.useful]
     others = [n for n, i in enumerate(ids) if i in question.useless]
     unsaid = [n for n, i in enumerate(ids[:OTHERS]) if i not in question.useful]
-    counts = {n: 1.0 for n in unsaid} | {n: JUDGED for n in others}
+    counts = dict.fromkeys(unsaid, 1.0) | dict.fromkeys(others, JUDGED)
     if not useful or not counts:
         return Pairs(np.zeros((0, len(parts))), np.zeros(0))
     zero = np.zeros(len(ids))
@@ -92,9 +104,9 @@ def pairs_of(question: Question, base: Weights, parts: Sequence[str]) -> Pairs:
 def factors(pairs: Sequence[Pairs], parts: Sequence[str]) -> dict[str, float]:
     """The factors of the parts by projected gradient descent on their logarithms.
 
-    Only their ratios decide a ranking, so the geometric mean of those that tell anything apart stays
-    1. Words and vectors stand in for each other: where the questions have only one of them, its
-    factor is that of both.
+    Only their ratios decide a ranking, so the geometric mean of those that tell anything apart
+    stays 1. Words and vectors stand in for each other: where the questions have only one of them,
+    its factor is that of both.
     """
     used = [p for p in pairs if len(p.counts)]
     found = dict.fromkeys(parts, 1.0)
@@ -102,12 +114,12 @@ def factors(pairs: Sequence[Pairs], parts: Sequence[str]) -> dict[str, float]:
         return found
     differences = np.concatenate([p.differences for p in used])
     counts = np.concatenate([p.counts for p in used]) / len(used)
-    telling = differences.any(axis=0)
+    telling = np.asarray(differences.any(axis=0))
     if not telling.any():
         return found
     differences = differences[:, telling]
     logs = np.zeros(differences.shape[1])
-    bound, penalty = math.log(FACTOR_MAX), PENALTY * 5.0 / (5.0 + len(used))
+    bound, penalty = math.log(FACTOR_MAX), PENALTY * 20.0 / (20.0 + len(used))
     for _ in range(STEPS):
         many = np.exp(logs)
         margin = np.clip(SHARPNESS * (differences @ many), -500.0, 500.0)
@@ -115,7 +127,7 @@ def factors(pairs: Sequence[Pairs], parts: Sequence[str]) -> dict[str, float]:
         slope = -SHARPNESS * (pull @ differences) * many + 2.0 * penalty * logs
         logs = logs - STEP * slope
         logs = np.clip(logs - logs.mean(), -bound, bound)
-    told = [part for part, tells in zip(parts, telling, strict=True) if tells]
+    told = [part for part, tells in zip(parts, telling.tolist(), strict=True) if tells]
     found.update(zip(told, np.exp(logs).tolist(), strict=True))
     for one, other in (("vector", "words"), ("words", "vector")):
         if one in found and one not in told and other in told:

@@ -6,7 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlagent.errors import DataError
-from sqlagent.index import Hits, Weights
+from sqlagent.index import Hits, ScopeIndex, Weights
+from sqlagent.index.rows import Ids
 from sqlagent.search.ask import Asked, ask, limit, search, vectors_of
 from sqlagent.search.budget import best_set
 from sqlagent.search.filters import allowed as passing
@@ -15,6 +16,7 @@ from sqlagent.search.learned import weights_for
 
 if TYPE_CHECKING:
     from sqlagent.context import Context
+    from sqlagent.engines.sqlite import Handle
 
 KINDS = ("episodic", "semantic", "procedural", "working")
 TIERS = ("working", "short_term", "long_term")
@@ -95,7 +97,7 @@ class Answer(NamedTuple):
     asked: Asked
     hits: Hits
     weights: Weights
-    allowed: frozenset[int] | None
+    allowed: Ids | None
     fetch: Any
 
     def all(self, asking: Asking) -> Hits:
@@ -104,22 +106,53 @@ class Answer(NamedTuple):
         return search(self.asked, asking.query, everything, self.weights, self.allowed, self.fetch)
 
 
-def allowed(context: Context, asking: Asking) -> frozenset[int] | None:
-    """The ids that pass every filter; None where none is asked for."""
-    conditions = [CONDITIONS[name] for name in asking.filters()]
-    sets: list[frozenset[int]] = []
-    with context.reading() as handle:
-        if conditions:
-            where = " AND ".join(["agent_id = :agent_id", *conditions])
-            sql = f"SELECT memory_id FROM memories WHERE {where}"
-            sets.append(frozenset(row[0] for row in handle.execute(sql, asking._asdict())))
-        if asking.timed:
-            from sqlagent.memory.truth import true_ids
+def allowed(context: Context, asking: Asking, index: ScopeIndex) -> Ids | None:
+    """The ids of what passes the plain filters and is true then; None where none is asked for."""
+    ids: Ids | None = None
+    if asking.filters():
+        ids = passed(context, asking, index)
+    if asking.timed:
+        from sqlagent.memory.truth import true_ids
 
-            sets.append(true_ids(handle, asking.agent_id, *asking.times(context)))
-    if asking.filter is not None:
-        sets.append(passing(context, OWN, "memory_id", asking.filter, (asking.agent_id,)))
-    return frozenset.intersection(*sets) if sets else None
+        with context.reading() as handle:
+            true = true_ids(handle, asking.agent_id, *asking.times(context))
+        ids = both(ids, true)
+    return ids
+
+
+def passed(context: Context, asking: Asking, index: ScopeIndex) -> Ids:
+    """The ids that pass the plain filters, kept with the index: it is replaced when a row changes.
+
+    They are read on a snapshot that is not older than the index, save in a transaction that wrote,
+    which sees its own rows.
+    """
+    import numpy as np
+
+    filters = asking.filters()
+    where = " AND ".join(["agent_id = :agent_id", *(CONDITIONS[name] for name in filters)])
+    sql = f"SELECT memory_id FROM memories WHERE {where}"
+
+    def read(handle: Handle) -> Ids:
+        rows = handle.execute(sql, asking._asdict()).fetchall()
+        return np.fromiter((row[0] for row in rows), np.int64, len(rows))
+
+    own = context.handle
+    if own is not None and own is context.database._writer and own.in_transaction:
+        return read(own)
+
+    def newest() -> Ids:
+        with context.database.snapshot() as handle:
+            return read(handle)
+
+    return index.kept(("filters", *filters.items()), newest)
+
+
+def both(ids: Ids | None, others: frozenset[int]) -> Ids:
+    """The ids that are in both, where there are any of the first."""
+    import numpy as np
+
+    found = np.fromiter(others, np.int64, len(others))
+    return found if ids is None else np.intersect1d(ids, found)
 
 
 def answer(context: Context, asking: Asking) -> Answer | None:
@@ -127,7 +160,9 @@ def answer(context: Context, asking: Asking) -> Answer | None:
 
     None where the agent has nothing, or none is wanted. The filters are checked in any case.
     """
-    passed = allowed(context, asking)
+    chosen: frozenset[int] | None = None
+    if asking.filter is not None:
+        chosen = passing(context, OWN, "memory_id", asking.filter, (asking.agent_id,))
     if asking.k == 0:
         return None
     which = "all memories" if asking.timed else "memories"
@@ -136,11 +171,14 @@ def answer(context: Context, asking: Asking) -> Answer | None:
         return None
     fetch = vectors_of(context, "memory_vectors", "memory_id", asked.key.dimensions)
     weights = weights_for(context, asking.agent_id)
+    ids = allowed(context, asking, asked.scope)
+    if chosen is not None:
+        ids = both(ids, chosen)
     k = asking.k
     if asking.token_budget is not None:
         k = min(max(POOL_TIMES * k, POOL), 1 << 30)
-    hits = search(asked, asking.query, k, weights, passed, fetch)
-    return Answer(asked, hits, weights, passed, fetch)
+    hits = search(asked, asking.query, k, weights, ids, fetch)
+    return Answer(asked, hits, weights, ids, fetch)
 
 
 class Picked(NamedTuple):

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from sqlagent.search.kinds import memory_text
 from sqlagent.search.shares import Share, matched
 
-
 # What is said of a part that adds something, and of one that does not.
 SAID = {
     "session": ("what the best of its session score", "no session with anything about it"),

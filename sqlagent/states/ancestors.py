@@ -1,8 +1,8 @@
 """The version that two agents' states have in common, from their forks and merges.
 
-The versions of a state stand in a row, each after the one before it; a fork begins a new row beside
-an old one, a merge ties two together. So what a version comes from is, of each row, everything up to
-some version, and what two have in common as well.
+The versions of a state stand in a row, each after the one before it; a fork begins a new row
+beside an old one, a merge ties two together. So what a version comes from is, of each row,
+everything up to some version, and what two have in common as well.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Cutting the versions that a client which is not ours wrote whole, or that are of a former time."""
+"""Cutting the versions that another client wrote whole, or that are of a former time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WHERE length(CAST(data AS BLOB)) > 4096 AND version_id > ? ORDER BY version_id L
 class Done(NamedTuple):
     """How many versions were cut, and the version_id to go on after; None at the end."""
 
-    count: int
+    cut: int
     after: int | None
 
 

@@ -43,7 +43,7 @@ def cut(data: bytes) -> list[bytes]:
 
 
 def matching(old: bytes, sizes: Sequence[int], new: bytes) -> list[Kept | New]:
-    """`new` as a sequence of parts of `old` (of `sizes` bytes each, in order) and of what is new."""
+    """`new` as a sequence of parts of `old` (of `sizes` bytes each) and of what is new."""
     return list(_joined(_Match(old, sizes, new).found(), sizes))
 
 

@@ -81,9 +81,7 @@ def _merged(
         value = merging(before, ours, parse(theirs))
         data = None if same(value, ours) else dump(value, style_of(mine, ours))
     except RecursionError:
-        raise DataError(
-            f"the state {from_.state_type} is nested too deeply to be merged"
-        ) from None
+        raise DataError(f"the state {from_.state_type} is nested too deeply to be merged") from None
     return Found(into, from_, data, merging.conflicts)
 
 

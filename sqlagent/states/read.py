@@ -1,4 +1,4 @@
-"""Versions as they were saved: found by key and time, put together, and proved by their checksum."""
+"""Versions as they were saved: found by key and time, put together, proved by their checksum."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ LONG = 1 << 16  # bytes from which on hashlib is worth its import
 
 # Of a version all but its data; `blocks` NULL where it is kept whole.
 FIELDS = (
-    "version_id, agent_id, session_id, state_type, version, parent_version, snapshot_name, checksum,"
-    " created_at, metadata, blocks"
+    "version_id, agent_id, session_id, state_type, version, parent_version, snapshot_name,"
+    " checksum, created_at, metadata, blocks"
 )
 WHOLE = "SELECT data FROM sqlagent_state_versions WHERE version_id = ?"
 TEXT = """
@@ -127,9 +127,7 @@ def keys(handle: Handle, agent_id: str, state_type: str | None = None) -> Iterat
         if handle.execute(WITHOUT_SESSION, (agent_id, kind)).fetchone() is not None:
             yield Key(agent_id, kind, None)
         session = ""
-        while (
-            row := handle.execute(NEXT_SESSION, (agent_id, kind, session)).fetchone()
-        ) is not None:
+        while (row := handle.execute(NEXT_SESSION, (agent_id, kind, session)).fetchone()) is not None:
             session = row[0]
             yield Key(agent_id, kind, session)
         if state_type is not None:

@@ -18,7 +18,9 @@ BLOCKS = """
 SELECT DISTINCT b.value FROM sqlagent_state_versions v CROSS JOIN json_each(v.blocks) b
 WHERE v.agent_id = ?
 """
-PARTS = "SELECT e.value FROM sqlagent_state_blocks k CROSS JOIN json_each(k.parts) e WHERE k.block_id = ?"
+PARTS = """
+SELECT e.value FROM sqlagent_state_blocks k CROSS JOIN json_each(k.parts) e WHERE k.block_id = ?
+"""
 LINKS = """
 DELETE FROM sqlagent_state_links
 WHERE agent_id = ?1
@@ -37,13 +39,7 @@ def remove(handle: Handle, agent_id: str) -> int:
     Inside the caller's transaction, with the writer; returns how many versions there were. Agents
     that were forked from it keep theirs.
     """
-    mine = _blocks(handle, [agent_id])
-    relatives = [row[0] for row in handle.execute(RELATIVES, (agent_id,))]
-    theirs = _blocks(handle, relatives) if mine else set()
-    gone = mine - theirs
-    parts = _parts(handle, gone)
-    if parts and theirs:
-        parts -= _parts(handle, theirs)
+    blocks, parts = exclusive(handle, agent_id)
     marked = handle.execute(ERASING).fetchone() is not None
     if not marked:
         handle.execute("INSERT INTO sqlagent_meta VALUES ('erasing', '1')")
@@ -54,11 +50,23 @@ def remove(handle: Handle, agent_id: str) -> int:
     handle.execute("DELETE FROM sqlagent_state_versions WHERE agent_id = ?", (agent_id,))
     count = int(handle.changes())
     handle.execute("DELETE FROM sqlagent_state_shares WHERE agent_id = ?", (agent_id,))
-    _delete(handle, "DELETE FROM sqlagent_state_blocks WHERE block_id = ?", gone)
+    _delete(handle, "DELETE FROM sqlagent_state_blocks WHERE block_id = ?", blocks)
     _delete(handle, "DELETE FROM sqlagent_state_parts WHERE part_id = ?", parts)
     if not marked:
         handle.execute("DELETE FROM sqlagent_meta WHERE name = 'erasing'")
     return count
+
+
+def exclusive(handle: Handle, agent_id: str) -> tuple[set[int], set[int]]:
+    """The blocks and parts that the versions of an agent are made of, and of no other agent's."""
+    mine = _blocks(handle, [agent_id])
+    relatives = [row[0] for row in handle.execute(RELATIVES, (agent_id,))]
+    theirs = _blocks(handle, relatives) if mine else set()
+    gone = mine - theirs
+    parts = _parts(handle, gone)
+    if parts and theirs:
+        parts -= _parts(handle, theirs)
+    return gone, parts
 
 
 def _blocks(handle: Handle, agents: Iterable[str]) -> set[int]:

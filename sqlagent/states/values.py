@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from typing import Any, NamedTuple
 
@@ -41,11 +42,21 @@ def _float(text: str) -> Any:
 
 def dump(value: Any, style: dict[str, Any] | None = None) -> str:
     """A value as JSON text; characters as they are, but where they cannot be written so."""
+    style = style or STYLES[0]
+    text = _with_numbers(value, style) if has_numbers(value) else json.dumps(value, **style)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return dump(value, {**style, "ensure_ascii": True})
+    return text
+
+
+def _with_numbers(value: Any, style: dict[str, Any]) -> str:
+    """As `dump`: each Number goes under a mark, since the encoder takes no text as it is."""
     mark = secrets.token_hex(8)
     marked: list[str] = []
 
     def kept(value: Any) -> Any:
-        """The value with each Number under a mark, since the encoder takes no text as it is."""
         if isinstance(value, Number):
             marked.append(value.text)
             return f"{mark} {len(marked) - 1} {mark}"
@@ -55,15 +66,8 @@ def dump(value: Any, style: dict[str, Any] | None = None) -> str:
             return [kept(v) for v in value]
         return value
 
-    style = style or STYLES[0]
-    text = json.dumps(kept(value) if has_numbers(value) else value, **style)
-    for number, written in enumerate(marked):
-        text = text.replace(f'"{mark} {number} {mark}"', written, 1)
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair
-        return dump(value, {**style, "ensure_ascii": True})
-    return text
+    text = json.dumps(kept(value), **style)
+    return re.sub(f'"{mark} ([0-9]+) {mark}"', lambda found: marked[int(found[1])], text)
 
 
 def has_numbers(value: Any) -> bool:
@@ -86,7 +90,7 @@ def style_of(text: str, value: Any) -> dict[str, Any]:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values are equal as JSON: 1, 1.0 and true are three, the order of keys is none."""
+    """Whether two values are equal as JSON: 1, 1.0 and true are three; keys have no order."""
     if type(one) is not type(other):
         return False
     if isinstance(one, dict):

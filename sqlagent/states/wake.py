@@ -1,7 +1,7 @@
-"""What a wait sleeps on: told by this process, and woken by writes of others where the system says so.
+"""What a wait sleeps on: told by this process, and woken by writes of others where that can be.
 
-On Linux the kernel says when the write-ahead log is written (inotify); elsewhere, and for a database
-in memory, one looks at short intervals.
+On Linux the kernel says when the write-ahead log is written (inotify); elsewhere, and for a
+database in memory, one looks at short intervals.
 """
 
 from __future__ import annotations

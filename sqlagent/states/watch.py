@@ -1,5 +1,5 @@
-"""Waiting for the next change of an agent: asleep (see `wake`) until something was written, and then
-asking SQLite's data_version, which costs microseconds and holds nothing, whether that was a commit.
+"""Waiting for the next change of an agent: asleep (see `wake`) until something was written, then
+asking SQLite's data_version, which costs microseconds and holds nothing, whether it was a commit.
 """
 
 from __future__ import annotations

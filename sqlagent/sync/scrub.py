@@ -24,25 +24,34 @@ import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import apsw
 
 from sqlagent import clock
 from sqlagent.engines.sqlite_errors import translate
-from sqlagent.errors import Error
+from sqlagent.errors import BusyError, Error
 
 if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Database, Handle
 
+    Around = Callable[[Handle], AbstractContextManager[None]]
+
 STEPS = ("text", "file", "log", "folder", "spill", "copies")
+# VACUUM leaves no page of the full text that was, and the log none of the file that was.
+AFTER = {"file": ("text",), "log": ("text", "file")}
 OPEN = """
 SELECT erasure_id, pending FROM sqlagent_erasures WHERE finished_at IS NULL ORDER BY erasure_id
 """
 FULL_TEXT = ("memories_fts", "chunks_fts")
 WAIT_S = 0.01
+ATTEMPT_S = 0.05
 ALONE = fcntl.LOCK_EX
+
+
+def _as_it_is(_: Handle) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 class Left(Exception):
@@ -52,9 +61,15 @@ class Left(Exception):
 class Scrub:
     """One run over what is pending. `files` are those that it rewrote or removed."""
 
-    def __init__(self, database: Database, timeout_s: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        timeout_s: float,
+        around: Around = _as_it_is,
+    ) -> None:
         self.database = database
-        self.timeout_s = timeout_s
+        self.timeout_s = timeout_s  # how long a step waits for others
+        self.around = around  # makes long work of a handle reachable by interrupt()
         self.end = time.monotonic() + timeout_s
         self.files: list[str] = []
         self.left: dict[str, str] = {}
@@ -67,7 +82,9 @@ class Scrub:
                     rows = handle.execute(OPEN).fetchall()
                 wanted = {step for _, pending in rows for step in json.loads(pending)}
                 for step in STEPS:
-                    if step in wanted:
+                    if step in wanted and (before := self.left.keys() & set(AFTER.get(step, ()))):
+                        self.left[step] = f"it comes after {', '.join(sorted(before))}"
+                    elif step in wanted:
                         self.step(step, rows[-1][0])
                 if rows:
                     self.database.write(lambda handle: finished(handle, rows[-1][0]), self.rest())
@@ -80,6 +97,7 @@ class Scrub:
             "text": self.text, "file": self.file, "log": self.log, "folder": self.folder,
             "spill": self.spill, "copies": self.copies,
         }  # fmt: skip
+        self.end = time.monotonic() + self.timeout_s
         try:
             work[step]()
             self.database.write(lambda handle: done(handle, step, newest), self.rest())
@@ -87,7 +105,7 @@ class Scrub:
             self.left[step] = str(translate(error))
 
     def rest(self) -> float:
-        """How many seconds of the time are left."""
+        """How many seconds the step may still wait."""
         return max(0.0, self.end - time.monotonic())
 
     @contextmanager
@@ -118,8 +136,9 @@ class Scrub:
         """Make the full text anew from the texts that it keeps."""
 
         def work(handle: Handle) -> None:
-            for table in FULL_TEXT:
-                handle.execute(f"INSERT INTO {table} ({table}) VALUES ('rebuild')")
+            with self.around(handle):
+                for table in FULL_TEXT:
+                    handle.execute(f"INSERT INTO {table} ({table}) VALUES ('rebuild')")
 
         self.database.write(work, self.rest())
 
@@ -128,27 +147,37 @@ class Scrub:
         with self.writer() as handle:
             handle.execute("VACUUM").fetchall()
         self.database.schema_changed()
-        self.files.append(os.path.basename(self.database.path))
+        if not self.database.memory:
+            self.files.append(os.path.basename(self.database.path))
 
     def log(self) -> None:
         """Move the write-ahead log into the file, and cut it to no length."""
         if self.database.memory:
             return
-        with self.writer() as handle:
-            if handle.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-                raise Left("another client took the file out of its journal mode, WAL")
-            try:
-                handle.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-            except (apsw.BusyError, apsw.LockedError):
-                raise Left("another connection still reads an older state") from None
+        while not self.cut():
+            if not self.rest():
+                raise Left("another connection still reads an older state, or writes")
+            time.sleep(WAIT_S)
         self.files.append(os.path.basename(self.database.path) + "-wal")
 
-    @contextmanager
-    def writer(self) -> Iterator[Handle]:
-        """The writer without a transaction, which waits no longer than the time that is left."""
-        handle = self.database.hold_bare(self.rest())
+    def cut(self) -> bool:
+        """Try it for a moment: nobody can write while SQLite waits for those who read."""
         try:
-            yield handle
+            with self.writer(ATTEMPT_S) as handle:
+                if handle.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                    raise Left("another client took the file out of its journal mode, WAL")
+                handle.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            return True
+        except (apsw.BusyError, apsw.LockedError, BusyError):
+            return False
+
+    @contextmanager
+    def writer(self, most_s: float = float("inf")) -> Iterator[Handle]:
+        """The writer without a transaction; it waits no longer than the step may."""
+        handle = self.database.hold_bare(min(most_s, self.rest()))
+        try:
+            with self.around(handle):
+                yield handle
         finally:
             self.database.let_go()
 
@@ -160,7 +189,11 @@ class Scrub:
         if "results" in services:
             services["results"].commit()  # kept results of an older commit go
         if "columns" in services:
-            services["columns"].replicas.fresh(services["columns"].replicas.names())
+            replicas = services["columns"].replicas
+            try:
+                replicas.fresh(replicas.names())
+            except Error:  # one of them cannot be columns any more: all are made anew when wanted
+                replicas.rebuild()
         top = self.database.folder
         if top is None or not os.path.isdir(top):
             return
@@ -169,8 +202,8 @@ class Scrub:
 
             lance(self.database).rebuild()
         for place, folders, names in os.walk(top):
-            if place == top and "spill" in folders:
-                folders.remove("spill")
+            if place == top:
+                folders[:] = [f for f in folders if f not in ("spill", "lance")]
             for name in sorted(names):
                 if not name.endswith(".lock"):
                     self.remove(os.path.join(place, name))
@@ -254,9 +287,13 @@ def pending(handle: Handle) -> bool:
     return handle.execute(OPEN).fetchone() is not None
 
 
-def scrub(database: Database, timeout_s: float) -> Scrub:
+def scrub(
+    database: Database,
+    timeout_s: float,
+    around: Around = _as_it_is,
+) -> Scrub:
     """Finish what is pending; what could not be is in `left` of the result."""
-    run = Scrub(database, timeout_s)
+    run = Scrub(database, timeout_s, around)
     run.run()
     return run
 

@@ -10,17 +10,33 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from sqlagent.memory import duplicates
-from sqlagent.memory.consolidate.episodes import Cluster, terms
+from sqlagent.memory.consolidate.episodes import Cluster, recurs
 from sqlagent.memory.consolidate.rows import Memory
-from sqlagent.memory.consolidate.texts import sentences
+from sqlagent.memory.consolidate.terms import terms
+from sqlagent.memory.consolidate.texts import deictic, sentences, specifics
 
 TERMS_MIN: Final = 2  # that a sentence tells, or it says nothing
 SUPPORT: Final = 0.5  # how much of what it tells the others must tell too
 OWN: Final = 0.05  # for a number or a word that no other episode has
+LOWER: Final = 0.03  # for one that reads as if something were missing before it
+LENGTH_MAX: Final = 600  # characters of a sentence
+# Said to somebody, not about what happened.
+_TO_SOMEBODY: Final = re.compile(
+    r"\b(?:you|your|yours|you're|let's|let us)\b|[你您妳]|あなた", re.I
+)
+# Begun as an answer, or about something that was named before: it does not stand by itself.
+_LEANS: Final = re.compile(
+    r"(?:(?:it|that|this|they|those|these|he|she|hey|hi|hello|wow|yeah|yep|yup|yes|no|nope|thanks"
+    r"|thank|cool|aww?|oh|sure|mmm|hmm|ugh|ok|okay|congrats|glad|sorry|agreed?|definitely"
+    r"|absolutely|exactly|can't wait|looking forward|so|such|but|and|also)\b"
+    r"|[它他她這这那]|是的|好的|没错|對|对[，,])",
+    re.I,
+)
 _DAY: Final = r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?"
 _PART: Final = r"(?:morning|afternoon|evening|night|noon|week|weekend|month)"
 _MONTH: Final = (
@@ -54,14 +70,38 @@ class Sentence(NamedTuple):
         return self.memory.content[self.position : self.position + self.length]
 
 
+def told(cluster: Cluster) -> Iterator[tuple[Cluster, Sentence]]:
+    """What recurs in a cluster, and the sentence that says it.
+
+    Where each sentence names what most of the others do not (a coffee with Ann, with Bob), those
+    that name the same are told by themselves, if they recur.
+    """
+    sentence = extract(cluster)
+    if sentence is not None:
+        yield cluster, sentence
+        return
+    by_name: dict[str, list[Memory]] = defaultdict(list)
+    for memory in cluster.members:
+        for name in specifics(memory.content):
+            by_name[name].append(memory)
+    taken: set[int] = set()
+    for name in sorted(by_name, key=lambda n: (-len(by_name[n]), n)):
+        some = [m for m in by_name[name] if m.memory_id not in taken]
+        if len(some) < len(cluster.members) and recurs(some):
+            part = cluster._replace(members=some)
+            sentence = extract(part)
+            if sentence is not None:
+                taken.update(m.memory_id for m in some)
+                yield part, sentence
+
+
 def extract(cluster: Cluster) -> Sentence | None:
     """The sentence that says what recurs, or None where none does."""
-    shares = shared(cluster.members)
-    alone = 1.5 / len(cluster.members)  # a share below it is that of one episode
+    judge = Judge(cluster)
     best: Sentence | None = None
     for memory in cluster.members:
         for position, length in sentences(memory.content):
-            found = judged(memory, position, length, cluster.centroid, shares, alone)
+            found = judge(memory, position, length)
             # Of equals the newest: the members are in order of time.
             if found is not None and (best is None or found.score >= best.score):
                 best = found
@@ -76,34 +116,60 @@ def place(memory: Memory, centroid: Mapping[str, float]) -> tuple[int, int]:
     )
 
 
-def shared(members: Sequence[Memory]) -> dict[str, float]:
-    """Which share of the episodes has each word, numbers and days among them."""
-    often: dict[str, int] = {}
-    for memory in members:
-        for word in {*duplicates.read(memory.content).units, *terms(memory.content)}:
-            often[word] = often.get(word, 0) + 1
-    return {word: n / len(members) for word, n in often.items()}
+class Judge:
+    """What the episodes of a cluster have in common, to judge a sentence by."""
 
+    def __init__(self, cluster: Cluster) -> None:
+        members = cluster.members
+        often: dict[str, int] = {}
+        for memory in members:
+            text = memory.content
+            for word in {*duplicates.read(text).units, *terms(text), *specifics(text)}:
+                often[word] = often.get(word, 0) + 1
+        self.shares = {word: n / len(members) for word, n in often.items()}
+        self.alone = 1.5 / len(members)  # a share below it is that of one episode
+        self.centroid, self.names = cluster.centroid, cluster.names
 
-def judged(
-    memory: Memory,
-    position: int,
-    length: int,
-    centroid: Mapping[str, float],
-    shares: Mapping[str, float],
-    alone: float,
-) -> Sentence | None:
-    """A sentence without its occasion, and how central it is; None for one that says nothing."""
-    start, end = trimmed(memory.content, position, position + length)
-    text = memory.content[start:end]
-    told = terms(text)
-    if len(told) < TERMS_MIN or text.rstrip("\"'”’」』)）").endswith(("?", "？")):
-        return None
-    support = sum(shares.get(t, 0.0) for t in told) / len(told)
-    if support < SUPPORT:
-        return None
-    own = sum(1 for w in set(duplicates.read(text).units) if shares.get(w, 0.0) < alone)
-    return Sentence(memory, start, end - start, round(nearness(text, centroid) - OWN * own, 6))
+    def __call__(self, memory: Memory, position: int, length: int) -> Sentence | None:
+        """A sentence without its occasion, and how central it is; None for one that says nothing,
+        what the others do not say, or something to somebody."""
+        start, end = self.trimmed(memory.content, position, position + length)
+        text = memory.content[start:end]
+        said = terms(text) - self.names
+        if len(said) < TERMS_MIN or len(text) > LENGTH_MAX or _TO_SOMEBODY.search(text):
+            return None
+        if _LEANS.match(text):
+            return None
+        if text.rstrip("\"'”’」』)）").endswith(("?", "？")):
+            return None
+        shares = self.shares
+        if sum(shares.get(t, 0.0) for t in said) / len(said) < SUPPORT:
+            return None
+        if any(shares.get(word, 0.0) < SUPPORT for word in specifics(text)):
+            return None
+        own = sum(1 for w in set(duplicates.read(text).units) if shares.get(w, 0.0) < self.alone)
+        score = nearness(text, self.centroid) - OWN * own - LOWER * text[0].islower()
+        return Sentence(memory, start, end - start, round(score, 6))
+
+    def trimmed(self, content: str, start: int, end: int) -> tuple[int, int]:
+        """A sentence's bounds without the words for its occasion at its beginning and end."""
+        head = _HEAD.match(content[start:end])
+        first = start + head.end() if head and self.passing(head[0]) else start
+        tail = _TAIL.search(content[first:end])
+        last = first + tail.start() if tail and self.passing(tail[0]) else end
+        if last - first < (end - start) / 3 or not any(c.isalnum() for c in content[first:last]):
+            return start, end
+        while last > first and content[last - 1] in " ,，":
+            last -= 1
+        return first, last
+
+    def passing(self, occasion: str) -> bool:
+        """Whether words for an occasion are those of a few episodes: "on Monday" is not, where most
+        were on Mondays."""
+        if deictic(occasion):
+            return True
+        units = duplicates.read(occasion).units
+        return not units or min(self.shares.get(u, 0.0) for u in units) < SUPPORT
 
 
 def nearness(text: str, centroid: Mapping[str, float]) -> float:
@@ -111,17 +177,3 @@ def nearness(text: str, centroid: Mapping[str, float]) -> float:
     told = terms(text)
     dot = sum(centroid.get(t, 0.0) for t in told)
     return dot / math.sqrt(len(told)) if told else 0.0
-
-
-def trimmed(content: str, start: int, end: int) -> tuple[int, int]:
-    """A sentence's bounds without the words for its occasion at its beginning and end."""
-    text = content[start:end]
-    head = _HEAD.match(text)
-    first = start + head.end() if head else start
-    tail = _TAIL.search(content[first:end])
-    last = first + tail.start() if tail else end
-    if last - first < (end - start) / 3 or not any(c.isalnum() for c in content[first:last]):
-        return start, end
-    while last > first and content[last - 1] in " ,，":
-        last -= 1
-    return first, last

@@ -52,15 +52,20 @@ def merges(memories: Iterable[Memory], similarity: float) -> list[Merge]:
         group.members.append(memory)
     found: list[Merge] = []
     for same in groups.values():
-        for group in same.values():
-            if len(group.members) > 1:
-                group.members.sort(key=rank, reverse=True)
-        heads = list(same.values())
+        heads = [headed(group) for group in same.values()]
         if similarity <= MOVED:
             heads = moved(heads)
         found += wider(heads, similarity) if similarity < MOVED else within(heads)
     found.sort(key=lambda m: (m.stays.memory_id, m.gone.memory_id))
     return found
+
+
+def headed(group: Group) -> Group:
+    """A group whose first memory is the one that stays, and is compared with others."""
+    if len(group.members) == 1:
+        return group
+    members = sorted(group.members, key=rank, reverse=True)
+    return Group(said(members[0].content), members)
 
 
 def rank(memory: Memory) -> tuple[Any, ...]:
@@ -123,27 +128,28 @@ def into(group: Group, stays: Memory, share: float) -> list[Merge]:
 
 
 def wider(heads: list[Group], similarity: float) -> list[Merge]:
-    """Each group into the best one that has all its words and few more, else into its first."""
+    """Each group into the best one that has all its words and few more, else into its first.
+
+    The longest are first, so that what goes into another one is known before anything could go
+    into it: consolidating again finds nothing.
+    """
     holds = containing(heads, similarity)
-    taken: set[int] = set()  # groups that went into another: nothing goes into them
-    target: set[int] = set()
+    gone: set[int] = set()
     out: list[Merge] = []
-    for number in sorted(range(len(heads)), key=lambda n: len(heads[n].said.hard)):
+    for number in sorted(range(len(heads)), key=lambda n: -len(heads[n].said.hard)):
         group = heads[number]
-        best = None
-        if number not in target:
-            best = max(
-                (o for o in holds.get(number, ()) if o not in taken),
-                key=lambda o: (-len(heads[o].said.hard), rank(heads[o].members[0])),
-                default=None,
-            )
+        best = max(
+            (o for o in holds.get(number, ()) if o not in gone),
+            key=lambda o: (-len(heads[o].said.hard), rank(heads[o].members[0])),
+            default=None,
+        )
         if best is None or all(m.stays for m in group.members):
             out += into(group, group.members[0], 1.0)
             continue
-        share = len(group.said.hard) / len(heads[best].said.hard)
-        out += into(group, heads[best].members[0], share)
-        taken.add(number)
-        target.add(best)
+        out += into(
+            group, heads[best].members[0], len(group.said.hard) / len(heads[best].said.hard)
+        )
+        gone.add(number)
     return out
 
 

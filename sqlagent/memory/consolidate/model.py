@@ -20,8 +20,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlagent.memory.consolidate.episodes import terms
 from sqlagent.memory.consolidate.steps import Step
+from sqlagent.memory.consolidate.terms import terms
 from sqlagent.memory.consolidate.texts import sentences
 
 PREFIX: Final = "command:"
@@ -69,7 +69,10 @@ def phrased(
             failures = 0
         except Exception as error:  # whatever the model did, the extracted text stands
             failures += 1
-            notes.append(f"{step.content[:60]!r}: {error or type(error).__name__}")
+            # No content stands in an operation's detail: who erases a memory need not look there.
+            notes.append(
+                f"memory {step.parts[0].memory.memory_id}: {error or type(error).__name__}"
+            )
             text = step.content
         out.append(step._replace(content=text))
     return out, notes
@@ -124,7 +127,7 @@ def accepted(reply: Any, step: Step) -> str:
             raise BadReply("a sentence of the reply has no word of the memories")
     figures = set(_FIGURE.findall(text)) - set(_FIGURE.findall("\n".join(contents)))
     if figures - {str(len(contents))}:
-        raise BadReply(f"the reply has a number that no memory has: {min(figures)}")
+        raise BadReply("the reply has a number that no memory has")
     return text
 
 

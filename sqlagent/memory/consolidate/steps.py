@@ -9,14 +9,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlagent import clock
 from sqlagent.errors import DataError
 from sqlagent.memory.consolidate import rows
-from sqlagent.memory.consolidate.episodes import Cluster, clusters
-from sqlagent.memory.consolidate.extract import extract, place
+from sqlagent.memory.consolidate.episodes import Cluster, clusters, recurs
+from sqlagent.memory.consolidate.extract import place, told
 from sqlagent.memory.consolidate.merges import Merge, merges
 from sqlagent.memory.consolidate.rows import Memory
-from sqlagent.memory.consolidate.texts import said
+from sqlagent.memory.consolidate.texts import said, specifics
 
 if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Handle
+    from sqlagent.memory.consolidate.vectors import Vectors
+
+HAS_VECTORS = """
+SELECT 1 FROM memory_vectors v JOIN memories m ON m.memory_id = v.memory_id
+WHERE m.agent_id = ? LIMIT 1
+"""
 
 
 class Part(NamedTuple):
@@ -60,7 +66,8 @@ def plan(handle: Handle, agent_id: str, similarity: float, kind: str | None) -> 
     if kind in (None, "episodic"):
         facts = left if kind is None else rows.read(handle, agent_id, "semantic", clock.now())
         known = known_of(facts)
-        steps += (s for c in clusters(left) for s in distilling(c, known))
+        for cluster in clusters(left, vectors_of(handle, agent_id)):
+            steps += distilling(cluster, known)
     return steps
 
 
@@ -100,27 +107,40 @@ def fact_key(memory: Memory, content: str) -> tuple[Any, ...]:
     return (*memory.key[1:], said(content).hard)
 
 
+def vectors_of(handle: Handle, agent_id: str) -> Vectors | None:
+    """The vectors of an agent's episodes; None, and numpy stays unloaded, where it has none."""
+    if handle.execute(HAS_VECTORS, (agent_id,)).fetchone() is None:
+        return None
+    from sqlagent.memory.consolidate.vectors import Vectors
+
+    return Vectors.read(handle, agent_id)
+
+
 def distilling(cluster: Cluster, known: Known) -> Iterator[Step]:
-    """The step for recurring episodes: a new memory, or more sources of the one that tells them."""
+    """The steps for recurring episodes: new memories, or more sources of those that tell them.
+
+    What names somebody tells only episodes that do so, too.
+    """
     fresh = [m for m in cluster.members if m.told is None]
-    told = Counter(m.told for m in cluster.members if m.told is not None)
-    if not fresh:
-        return
-    into, content = None, ""
-    if told:
-        number = max(told, key=lambda n: (told[n], -n))
+    tellers = Counter(m.told for m in cluster.members if m.told is not None)
+    for number in sorted(tellers, key=lambda n: (-tellers[n], n)):
         into = known.by_id.get(number)
-        if into is None:
-            return
-        content = into.content
-    else:
-        sentence = extract(cluster)
-        if sentence is None:
-            return
-        content = sentence.text
-        into = known.by_fact.get(fact_key(cluster.members[0], content))
-        if into is not None:
-            content = into.content
+        named = None if into is None else specifics(into.content)
+        some = [] if named is None else [m for m in fresh if named <= specifics(m.content)]
+        if into is not None and some:
+            yield sourced(cluster, some, into, into.content)
+            fresh = [m for m in fresh if m not in some]
+    if tellers and not recurs(fresh):
+        return
+    cluster = cluster._replace(members=fresh)
+    for part, sentence in told(cluster):
+        into = known.by_fact.get(fact_key(part.members[0], sentence.text))
+        content = sentence.text if into is None else into.content
+        yield sourced(part, part.members, into, content)
+
+
+def sourced(cluster: Cluster, members: list[Memory], into: Memory | None, content: str) -> Step:
+    """The step that makes members of a cluster sources."""
     days = len({m.created_at[:10] for m in cluster.members})
     reason = (
         f"one of {len(cluster.members)} episodes on {days} days, "
@@ -128,6 +148,6 @@ def distilling(cluster: Cluster, known: Known) -> Iterator[Step]:
     )
     parts = [
         Part(m, cluster.similarity, reason, *place(m, cluster.centroid))
-        for m in sorted(fresh, key=lambda m: m.memory_id)
+        for m in sorted(members, key=lambda m: m.memory_id)
     ]
-    yield Step("distil", into, content, parts)
+    return Step("distil", into, content, parts)

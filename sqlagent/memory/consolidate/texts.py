@@ -48,7 +48,7 @@ class Said(NamedTuple):
 
 def said(text: str) -> Said:
     """A text as it is compared; of one that is all marks its letters as they are."""
-    read = duplicates.read(text)
+    read = duplicates.read(text)._replace(features=frozenset())  # they are not looked at here
     return Said(read, tuple(u for u in read.units if u not in SOFT) or (read.fold or text,))
 
 
@@ -66,6 +66,16 @@ _DEIXIS: Final = re.compile(
 def deictic(text: str) -> bool:
     """Whether a text tells its time by when it was said: "this morning", 昨天."""
     return _DEIXIS.search(text) is not None
+
+
+_NAME: Final = re.compile(r"(?<=[^\W_,;:)\"'] )[^\W\d_][\w'’]*")
+_FIGURE: Final = re.compile(r"\d+(?:[.,:/-]\d+)*")
+
+
+def specifics(text: str) -> set[str]:
+    """The figures of a text, and its words with a capital that do not begin a sentence, folded."""
+    names = (w for w in _NAME.findall(text) if w[0].isupper() and w.split("'")[0] != "I")
+    return {w.split("'")[0].split("’")[0].casefold() for w in names} | set(_FIGURE.findall(text))
 
 
 def turns(word: str) -> bool:

@@ -21,6 +21,7 @@ from sqlagent.plan.plans import (
     Remote,
     WriteTable,
 )
+from sqlagent.run.explain.indexes import indexes
 from sqlagent.values import pick
 
 if TYPE_CHECKING:
@@ -94,6 +95,9 @@ def lite(database: Database, connection: Connection, run: Lite, parameters: Any,
     step["sql"] = run.sql.strip()
     if run.functions:
         step["functions"] = called(run.sql)
+        if not run.source:
+            values = pick(run.parameters, parameters) if parameters else ()
+            step["search"] = indexes(database, connection, run.sql, values)
     plan = [] if run.ddl else query_plan(database, connection, run, parameters, text)
     used = [re.search(r"USING (?:COVERING )?INDEX (\S+)", line) for _, _, line in plan]
     step["indexes"] = list(dict.fromkeys(m[1] for m in used if m))
@@ -156,6 +160,8 @@ def duck(database: Database, connection: Connection, run: Duck, parameters: Any)
     step["sources"] = list(run.natives)
     step["views"] = [_view(database, v) for v in run.views]
     step |= {"sql": run.sql, "result": result_of(database, connection, run, parameters)}
+    values = pick(run.parameters, parameters) if parameters else ()
+    step["search"] = indexes(database, connection, run.sql, values)
     operators = _operators(database, connection, run, parameters)
     if operators:
         step["operators"] = operators

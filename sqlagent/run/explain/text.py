@@ -34,7 +34,7 @@ def _said(name: str, value: Any) -> str:
     if name.endswith("_mb"):
         return f"{value:,} MB"
     if isinstance(value, list):
-        return ("; " if name in ("columns", "views") else ", ").join(map(str, value))
+        return ("; " if name in ("columns", "views", "search") else ", ").join(map(str, value))
     return str(value)
 
 
