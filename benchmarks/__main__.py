@@ -27,7 +27,7 @@ FIGURES = (
     "near_duplicate",
     "bulk_add",
     "forgetting",
-    "feedback",
+    "feedback", "states",
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parent.parent
 

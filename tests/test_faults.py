@@ -48,6 +48,11 @@ FORKED = [
     "SELECT fork('ada', 'bea')",
     'SELECT save_state(\'bea\', \'{"step": 2, "more": "龘"}\')',
 ]
+POLICY = [
+    "SELECT remember('ann', 'Ann lives in Paris')",
+    "INSERT INTO memory_policies (name, event, action) "
+    "VALUES ('new', 'contradiction', 'supersede') RETURNING name",
+]
 # What is done to the file before, and what is then done with faults.
 OPERATIONS = {
     "remember": ([], "SELECT remember('ada', 'A new thing 新的事', embedding => [1, 2, 3])"),
@@ -56,6 +61,7 @@ OPERATIONS = {
     "index_document": ([], "SELECT index_document('Another text.', uri => 'z.md')"),
     "supersede": ([], "SELECT supersede(1, 'The zebrawort is in locker 18')"),
     "unsupersede": (["SELECT supersede(1, '龘霸在十八号柜')"], "SELECT unsupersede(1)"),
+    "contradict": (POLICY, "SELECT remember('ann', 'Ann lives in Rome')"),
     "forget": (FADED, FORGET),
     "unforget": ([*FADED, FORGET], "SELECT unforget('ada')"),
     "end_session": (WORKING, "SELECT end_session('s1')"),

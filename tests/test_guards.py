@@ -167,6 +167,7 @@ def test_a_collision_does_no_harm(
         PARCEL.upper() + "!",
         f"I remember that {PARCEL.lower()}.",
         f'You told me earlier: "{PARCEL}"',
+        f"{PARCEL}, as you said before.",
         f"According to my memory: 1. {PARCEL} 2. Her favourite tea is jasmine",
         f"- {PARCEL}\n- 客户王芳喜欢喝龙井茶",
         "我记得客户王芳喜欢喝龙井茶。",
@@ -192,6 +193,10 @@ def test_what_recall_gave_is_not_kept_again(
         f"{PARCEL}, and Bob has the only key to it",
         f"I remember that {PARCEL.lower()} but it is empty",
         "The parcel is in locker 18",
+        "The parcel is in locker 170",
+        "The parcel is in locker 17.5",
+        "The parcel is in locker 17 again",
+        "In fact the parcel is in locker 17 now",
         "我记得客户王芳喜欢喝龙井茶，但是她对花生过敏",
     ],
 )
@@ -247,7 +252,9 @@ def test_what_was_returned_is_bounded(words: sqlagent.Connection) -> None:
     assert len(service.ids) == guards.AGENTS_MAX
     for n in range(1000):
         recalled(words, *range(n, n + 10), agent="a1000")
-    assert len(service.recent(words.database.writer(), "a1000", 10)) <= guards.RETURNED_MAX + 10
+    remember(words, PARCEL, agent="a1000")
+    assert len(service.known["a1000"].folds) <= guards.RETURNED_MAX + 10
+    assert len(service.ids["a1000"]) <= guards.RETURNED_MAX
     recalled(words)
 
 
@@ -371,3 +378,23 @@ def test_bands_miss_few() -> None:
         assert same_read(a, b)
         found += bool(set(fingerprints.bands("ada", a)) & set(fingerprints.bands("ada", b)))
     assert found >= 290
+
+
+def test_a_longer_number_or_word_is_no_quotation(words: sqlagent.Connection) -> None:
+    first = remember(words, "The code is swordfish1")
+    recalled(words, first)
+    for text in (
+        "The code is swordfish10",
+        "The code is swordfish1x",
+        "That the code is swordfish12",
+    ):
+        assert remember(words, text) != first, text
+    assert remember(words, "I remember that the code is swordfish1") == first
+
+
+def test_recall_says_what_it_gave(words: sqlagent.Connection) -> None:
+    kept = remember(words, PARCEL)
+    ((text,),) = words.execute("SELECT content FROM recall('ada', 'parcel')").fetchall()
+    assert remember(words, f"I remember that {text}", kind="semantic") == kept
+    assert words.execute("SELECT count(*), max(access_count) FROM memories").fetchall() == [(1, 0)]
+    assert guarded(words, "loop") == [(kept, 1, None)]

@@ -115,11 +115,23 @@ def test_evenly_spread_uses_are_near_the_exact_sum(words: sqlagent.Connection, r
         assert found == pytest.approx(exact, abs=0.08)
 
 
-def strength(con: sqlagent.Connection, memory_id: int = 1) -> float:
-    sql = "SELECT strength FROM memory_strength WHERE memory_id = ?"
-    value = con.execute(sql, (memory_id,)).fetchone()[0]
-    assert 0 <= value <= 1
-    return float(value)
+def twin(con: sqlagent.Connection, earlier: float = 0.0) -> None:
+    """Memory 2, as memory 1 is but for being so many days older."""
+    shifted = "strftime('%Y-%m-%d %H:%M:%f', {}, ?)"
+    con.execute(
+        "INSERT INTO memories (memory_id, agent_id, content, importance, access_count, "
+        "stability_days, created_at, last_access_at) SELECT 2, agent_id, content, importance, "
+        f"access_count, stability_days, {shifted.format('created_at')}, "
+        f"{shifted.format('last_access_at')} FROM memories",
+        2 * (f"-{earlier:.6f} days",),
+    )
+
+
+def strengths(con: sqlagent.Connection) -> list[float]:
+    """Of all memories, in one moment: a later one would find them weaker."""
+    rows = con.execute("SELECT strength FROM memory_strength ORDER BY memory_id").fetchall()
+    assert all(0 <= value <= 1 for (value,) in rows)
+    return [float(value) for (value,) in rows]
 
 
 def one(con: sqlagent.Connection, **columns: Any) -> None:
@@ -144,9 +156,9 @@ def test_strength_never_rises_with_age(
 ) -> None:  # fmt: skip
     row = {"importance": importance, "access_count": count, "stability_days": stability}
     one(words, **row, age=age, used=age * share)
-    before = strength(words)
-    one(words, **row, age=age + later, used=age * share + later)
-    assert strength(words) <= before + 1e-9
+    twin(words, earlier=later)
+    young, old = strengths(words)
+    assert old <= young + 1e-12
 
 
 @given(SHARE, st.integers(0, 50), DAYS, SHARE, st.sampled_from((2, 3, 4)), st.floats(0, 60))
@@ -158,18 +170,20 @@ def test_strength_never_falls_with_a_used_recall(
     """At once, and at any time after: the row without the use and with it are aged alike."""
     row = {"importance": importance, "access_count": count}
     one(words, **row, age=age + later, used=age * share + later)
-    unused = strength(words)
+    twin(words)
     ago = f"SELECT reinforce(1, ?, at => {STAMP})"
     words.execute(ago, (grade, f"-{later:.6f} days"))
-    assert strength(words) >= unused - 1e-9
+    used, unused = strengths(words)
+    assert used >= unused - 1e-12
 
 
 def test_a_lapse_lowers_strength_and_counts_no_use(words: sqlagent.Connection) -> None:
     one(words, importance=0.5, access_count=4, stability_days=30.0, age=100.0, used=20.0)
-    before = strength(words)
+    twin(words)
     words.execute("SELECT reinforce(1, grade => 1)")
-    assert strength(words) < before
-    assert words.execute("SELECT access_count FROM memories").fetchone() == (4,)
+    lapsed, before = strengths(words)
+    assert lapsed < before
+    assert words.execute("SELECT DISTINCT access_count FROM memories").fetchall() == [(4,)]
 
 
 def test_ten_uses_in_a_minute_are_little_more_than_one(words: sqlagent.Connection) -> None:
@@ -184,8 +198,8 @@ def test_ten_uses_in_a_minute_are_little_more_than_one(words: sqlagent.Connectio
     once = used("-30 days")
     burst = used(*(f"-{30 * 86400 - 6 * i} seconds" for i in range(10)))
     spaced = used(*(f"-{80 - 5 * i} days" for i in range(10)))
-    assert once[0] - 1e-6 <= burst[0] < once[0] + 0.05
-    assert once[1] - 1e-6 <= burst[1] < once[1] * 1.05
+    assert once[0] - 1e-3 <= burst[0] < once[0] + 0.05
+    assert once[1] - 1e-3 <= burst[1] < once[1] * 1.05
     assert spaced[0] > 9 and spaced[1] > 2 * once[1]
 
 
@@ -193,9 +207,9 @@ def test_both_engines_see_the_same_strength(words: sqlagent.Connection) -> None:
     words.execute(
         "INSERT INTO memories (agent_id, content, importance, access_count, massed, "
         "stability_days, created_at, last_access_at) SELECT 'ada', '第' || i, i / 40.0, i, "
-        "i / 3.0, 0.5 + i, strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || (i * i) || ' days'), "
+        "i / 3.0, 0.5 + i, strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || (10 + i * i) || ' days'), "
         "CASE WHEN i % 3 = 0 THEN NULL ELSE strftime('%Y-%m-%d %H:%M:%f', 'now', "
-        "'-' || i || ' days') END FROM range(40) t(i)"
+        "'-' || (5 + i) || ' days') END FROM range(40) t(i)"
     )
     found = {}
     for route in ("sqlite", "duckdb"):
@@ -205,8 +219,7 @@ def test_both_engines_see_the_same_strength(words: sqlagent.Connection) -> None:
             "FROM memory_strength ORDER BY memory_id"
         ).fetchall()
     for a, b in zip(*found.values(), strict=True):
-        # The two statements are some milliseconds apart, which a memory made just now can tell.
-        assert a == pytest.approx(b, rel=1e-5, abs=0.5 if a[0] < 0.1 else 1e-5)
+        assert a == pytest.approx(b, rel=1e-4, abs=1e-4)  # the statements are a moment apart
 
 
 def test_the_view_is_the_functions_of_its_row(words: sqlagent.Connection) -> None:

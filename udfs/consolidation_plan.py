@@ -37,7 +37,7 @@ def consolidation_plan(
 
     Errors: "similarity is a number from 0.5 to 1, not 2", "kind is one of …".
 
-    Cost: that of consolidate, less the writing: 0.5 s of CPU for 10,000 memories.
+    Cost: that of consolidate, less the writing: about 0.8 s of CPU for 10,000 memories.
 
     Examples:
       SELECT action, memory_id, into_id, content, reason FROM consolidation_plan('ada');

@@ -39,10 +39,13 @@ def recall(
 ) -> Iterator[tuple[Any, ...]]:
     """An agent's memories about something, best first: words and meaning, fused.
 
-    The score adds up the weighted cosine of the memory's vector (blended with its neighbours' in
-    the same session), its BM25 over words (its own, and at half weight its neighbours'), and small
-    terms for the speaker named in the query, the session and the length; strength moves it by a
-    few per cent at most. Archived, superseded, expired and not yet valid memories are left out.
+    The score is a sum of parts, each a value times its weight: the cosine of the memory's vector
+    (blended with its neighbours' in the same session), BM25 over words (its own, and at half weight
+    its neighbours'), and smaller ones for the speaker, the dates and the times that the question
+    asks for, the session, the length; decay, activation and retention break near ties. The weights
+    are the settings recall_…_weight, or what was learnt from recall_feedback; recall_parts() gives
+    the values, explain_recall() the reasons. Archived, superseded, expired and not yet valid
+    memories are left out.
 
     Arguments:
       agent_id: whose memories; an unknown agent has none.
@@ -78,6 +81,7 @@ def recall(
       SELECT content FROM recall('ada', 'the parcel', kind => 'episodic', from_at => '2025-01-01');
       SELECT content FROM recall('ada', 'tea', filter => 'importance > 0.3', token_budget => 200);
     """
+    from sqlagent.memory.guards import returned
     from sqlagent.search.recalling import Asking, answer, picked
 
     asking = Asking(
@@ -89,6 +93,7 @@ def recall(
         return
     hits = found.hits
     ids, rows, _ = picked(ctx, asking, found)
+    returned(ctx.database, agent_id, ids)  # so that it does not come back as a new memory
     numbers = (hits.score.tolist(), hits.similarity.tolist(), hits.lexical.tolist())
     places = {memory_id: place for place, memory_id in enumerate(hits.ids.tolist())}
     if token_budget is not None:

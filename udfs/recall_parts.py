@@ -47,8 +47,7 @@ def recall_parts(
     Cost: that of recall().
 
     Examples:
-      SELECT memory_id, 0.8 * vector + 0.2 * words AS own_score
-      FROM recall_parts('ada', 'where is the parcel?') ORDER BY own_score DESC LIMIT 3;
+      SELECT memory_id, 0.8 * vector + 0.2 * words AS mine FROM recall_parts('ada', 'the parcel');
     """
     from sqlagent.search.recalling import Asking, answer
     from sqlagent.search.shares import values

@@ -7,10 +7,6 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from sqlagent.memory.claim_words import (
-    DAYS,
-    EXCLUSIVE,
-    MONTHS,
-    NUMBERS,
     ONE_OF_EACH,
     PEOPLE,
     TYPED_ONLY,
@@ -18,6 +14,16 @@ from sqlagent.memory.claim_words import (
     words,
 )  # fmt: skip
 from sqlagent.memory.claims import Claim
+from sqlagent.memory.claims_frames import (
+    ARTICLES,
+    PRONOUNS,
+    VERBS,
+    dated,
+    denial,
+    framed,
+    stem,
+    subject_of,
+)  # fmt: skip
 
 TOKENS_MAX = 24
 _TOKEN: Final = re.compile(
@@ -63,27 +69,6 @@ now currently presently still really very actually just already quite always abs
 totally mostly nowadays anymore today's finally recently meanwhile well yes yeah no so but oh hey hi
 okay ok truly simply much completely especially greatly permanently temporarily officially
 """)
-_BE: Final = words("is are am")
-_PIVOTS: Final = _BE | words("""
-has have costs cost starts start begins begin ends end opens open closes close takes take lasts last
-weighs weigh measures contains contain holds hold leaves leave departs depart arrives arrive earns
-earn pays pay charges wakes wake sleeps sleep needs need requires require expires expire stands sits
-sit runs owns own lives live drinks drink eats eat smokes owes charge totals covers wears
-""")
-_TIMED: Final = _BE | words("""
-starts start begins begin ends end opens closes leaves departs arrives expires takes wakes wake
-""")
-# May stand between such a verb and a time that there is one of.
-_TO_TIME: Final = words("""
-on at by for in due scheduled set planned moved to from next this the of place held booked up
-rescheduled postponed been every day daily o'clock
-""")
-_PRONOUNS: Final = words(
-    "he she it they this that these those who which what there we you one someone"
-)
-_VERBS: Final = words(
-    "is are am was were has have had do does did will can may must born not never"
-)
 # There may be several of them, each with a name, a home and a trade.
 _MANY: Final = words("""
 sister brother friend cousin uncle aunt son daughter child kid colleague coworker neighbor neighbour
@@ -95,7 +80,6 @@ _SITES: Final = words("""
 office headquarters company shop store factory house flat apartment school university hospital hotel
 warehouse server branch conference wedding event museum clinic studio restaurant home lab datacenter
 """)
-_ARTICLES: Final = words("a an the any some no")
 _RELATION: Final = re.compile(
     r"^(?P<s>.{1,50}?) (?:"
     r"(?P<home>lives?|reside?s?|(?:is|am) living|(?:is|am) based|(?:has|have) (?:moved|relocated)"
@@ -150,7 +134,7 @@ def read(sentence: str, me: str) -> Iterator[Claim]:
     while keep and tokens[keep[0]] in (",", "and"):
         keep.pop(0)
     cased, tokens = [cased[n] for n in keep], [tokens[n] for n in keep]
-    if len(tokens) < 2 or tokens[0] in _PRONOUNS or tokens[0] in ("his", "her", "their", "its"):
+    if len(tokens) < 2 or tokens[0] in PRONOUNS or tokens[0] in ("his", "her", "their", "its"):
         return
     tokens = [me if t == "i" else t for t in tokens]
     if tokens[0] == "the" and tokens[1] == "user":
@@ -161,7 +145,7 @@ def read(sentence: str, me: str) -> Iterator[Claim]:
     if tokens[0] == "my":
         tokens[:1], cased[:1] = [me, "'s"], [me, "'s"]
     upper = {t.lower() for t in cased if t[0].isupper()} if sentence.lower() != sentence else None
-    yield from _denial(tokens)
+    yield from denial(tokens)
     line = " ".join(tokens)
     also = bool(_ALSO.intersection(tokens))
     taste = _TASTE.match(line)
@@ -176,21 +160,7 @@ def read(sentence: str, me: str) -> Iterator[Claim]:
     yield from _relations(line, upper)
     if " is " in line:
         yield from _attributes(line, upper)
-    yield from _framed(tokens)
-
-
-def _subject(text: str) -> str | None:
-    """A subject without its article; None for a clause, and for whom nobody knows."""
-    parts = text.split()
-    if parts and parts[0] in ("the", "a", "an"):
-        parts = parts[1:]
-    if parts[:2] == ["we", "'s"]:
-        parts = ["our", *parts[2:]]
-    if parts == ["we"]:
-        return "our"
-    if not parts or len(parts) > 6 or _VERBS.intersection(parts) or "," in parts:
-        return None
-    return None if _PRONOUNS.intersection(parts) or "and" in parts else " ".join(parts)
+    yield from framed(tokens)
 
 
 def _value(text: str) -> tuple[str, str]:
@@ -204,14 +174,14 @@ def _value(text: str) -> tuple[str, str]:
 
 def _relations(line: str, upper: set[str] | None) -> Iterator[Claim]:
     found = _RELATION.match(line)
-    subject = _subject(found["s"]) if found else None
+    subject = subject_of(found["s"]) if found else None
     if found is None or subject is None or subject.split()[-1] in _MANY:
         return
     relation = next(n for n, v in found.groupdict().items() if v and n not in ("s", "v"))
     value, when = _value(found["v"])
     if not value or (relation == "site" and subject.split()[-1] not in _SITES):
         return
-    value = _dated(value)
+    value = dated(value)
     kind = _kind(value, upper, relation)
     attribute = {"home": "lives in", "job_at": "works at", "job_in": "works in", "job": "works as",
                  "name": "is called", "born": "was born in", "study": "studies at",
@@ -243,14 +213,14 @@ def _attributes(line: str, upper: set[str] | None) -> Iterator[Claim]:
     if found is None:
         return
     owner = found["o"] if found["b"] else "" if found["s"] == "the" else found["s"][:-3]
-    subject = _subject(owner) if owner else ""
+    subject = subject_of(owner) if owner else ""
     attribute = found["b"] or found["a"]
     value, when = _value(found["v"])
-    if subject is None or not value or _VERBS.intersection(attribute.split()):
+    if subject is None or not value or VERBS.intersection(attribute.split()):
         return
     if " of " in attribute and not owner:
         attribute, _, owner = attribute.partition(" of ")
-        subject = _subject(owner)
+        subject = subject_of(owner)
         if subject is None:
             return
     noun = attribute.split()[-1]
@@ -263,21 +233,14 @@ def _attributes(line: str, upper: set[str] | None) -> Iterator[Claim]:
     if noun in PEOPLE and upper is not None and first not in upper:
         return
     rest = " ".join(value.split()[1:]) if first in ("a", "an") else value
-    rest = _dated(rest)
+    rest = dated(rest)
     key = ("attribute", subject, attribute, when)
     yield Claim(key, rest or value, True, "attribute", subject or noun, attribute)
 
 
-def _dated(value: str) -> str:
-    """A value that is a day, a date or a time alone, in one form; any other as it is."""
-    parts = value.split()
-    moments, used = _moments(parts)
-    return next(iter(moments.values())) if used == len(parts) and len(moments) == 1 else value
-
-
 def _thing(text: str) -> str:
     """What is liked, in one form: "to swim" and "swimming", "a cat" and "cats"."""
-    parts = [t for t in text.split() if t not in _ARTICLES and t not in ("to", "lot", "all", "at")]
+    parts = [t for t in text.split() if t not in ARTICLES and t not in ("to", "lot", "all", "at")]
     if parts and parts[0].endswith("ing") and len(parts[0]) > 5:
         parts[0] = parts[0][:-3].rstrip("e")
         if parts[0][-2:-1] == parts[0][-1:] and parts[0][-1:] not in "ls":
@@ -286,20 +249,20 @@ def _thing(text: str) -> str:
 
 
 def _tastes(found: re.Match[str]) -> Iterator[Claim]:
-    subject = _subject(found["s"])
+    subject = subject_of(found["s"])
     if subject is None:
         return
     text = _CUT.sub("", f" {found['v']}")[1:]
     for part in re.split(r" (?:and|or|nor|&|,(?: (?:and|or))?) ", text)[:6]:
         thing = _thing(part)
-        if thing and thing not in _PRONOUNS and "," not in thing:
+        if thing and thing not in PRONOUNS and "," not in thing:
             key = ("taste", subject, thing)
             yield Claim(key, "", bool(found["yes"]), "taste", subject, "likes")
 
 
 def _preference(line: str) -> Iterator[Claim]:
     found = _PREFERS.match(line)
-    subject = _subject(found["s"]) if found else None
+    subject = subject_of(found["s"]) if found else None
     if found is None or subject is None:
         return
     value = _thing(_value(found["v"])[0])
@@ -310,134 +273,3 @@ def _preference(line: str) -> Iterator[Claim]:
     elif " " in value:
         key = ("prefers", subject, value.split()[-1], "")
         yield Claim(key, value, True, "preference", subject, "prefers")
-
-
-def stem(token: str) -> str:
-    """A word without the ending of a plural or of he, she, it."""
-    if len(token) < 4 or not token.endswith("s") or token.endswith(("ss", "us", "is")):
-        return {"has": "have", "does": "do", "is": "be", "are": "be", "am": "be"}.get(token, token)
-    if token.endswith("ies"):
-        return token[:-3] + "y"
-    if token.endswith(("ches", "shes", "sses", "xes", "zes", "oes")):
-        return token[:-2]
-    return token[:-1]
-
-
-def _denial(tokens: list[str]) -> Iterator[Claim]:
-    """The sentence with its negation taken out: who denies it says the same otherwise."""
-    frame, denied, past, dated = [], 0, False, False
-    for n, token in enumerate(tokens):
-        if token in ("not", "never", "neither", "without") or (token == "no" and n):
-            denied += 1
-        elif token in ("do", "does", "did") and tokens[n + 1 : n + 2] in (["not"], ["never"]):
-            past |= token == "did"
-        elif token not in _ARTICLES and token != "'s" and token != ",":
-            dated |= token in DAYS or token in MONTHS or token[0].isdigit()
-            frame.append(stem(token))
-    if denied > 1 or len(frame) < 2:
-        return
-    if denied == 0 and dated:
-        done = tuple(t[:-2] if t.endswith("ed") and len(t) > 4 else t for t in frame)
-        if done != tuple(frame):
-            yield Claim(("did", *done), "", True, "denial", frame[0], None)
-    if past:
-        if dated:
-            yield Claim(("did", *frame), "", False, "denial", frame[0], None)
-        return
-    if "be" in frame or not {"was", "were", "had"}.intersection(frame):
-        yield Claim(("denial", *frame), "", not denied, "denial", frame[0], None)
-    if frame[-2:] in (["be", "vegetarian"], ["be", "vegan"]) and not denied:
-        meat = ("denial", *frame[:-2], "eat", "meat")
-        yield Claim(meat, "", False, "denial", frame[0], None)
-
-
-def _framed(tokens: list[str]) -> Iterator[Claim]:
-    """The sentence with its numbers, times and exclusive words after the verb left open."""
-    pivot = next((n for n, t in enumerate(tokens) if n and t in _PIVOTS), None)
-    if pivot is None or pivot + 1 >= len(tokens) or tokens[pivot - 1] == "and":
-        return
-    if _subject(" ".join(tokens[:pivot])) is None or "and" in tokens[pivot:]:
-        return
-    head = [t for t in tokens[:pivot] if t not in _ARTICLES]
-    verb, rest = tokens[pivot], tokens[pivot + 1 :]
-    if verb in _TIMED:
-        moments, used = _moments(rest)
-        if moments and used == len(rest):
-            for kind, value in moments.items():
-                key = ("time", kind, *head, stem(verb))
-                yield Claim(key, value, True, "time", " ".join(head), stem(verb))
-            return
-    frame, numbers, opposites, numeric = [], [], [], False
-    skip = False
-    for n, token in enumerate(rest):
-        if skip:
-            skip = False
-            continue
-        amount = 0 if token == "no" and not n and verb in ("has", "have") else NUMBERS.get(token)
-        if token[0] in "$€£¥" or token[0].isdigit():
-            if token.count("-") == 2 or ":" in token:
-                return
-            symbol = token[0] if token[0] in "$€£¥" else ""
-            frame.append("#" + symbol)
-            numbers.append(token.lstrip("$€£¥ ").replace(",", "").rstrip("."))
-            numeric = True
-        elif amount is not None:
-            frame.append("#")
-            numbers.append(str(amount))
-            numeric = True
-        elif token in DAYS or (token in MONTHS and token != "may"):
-            return  # both may be, on different days
-        elif token in EXCLUSIVE and verb in (*_BE, "has", "have"):
-            if n and rest[n - 1] not in (*_ARTICLES, *_TO_TIME, "painted", "colored", "coloured"):
-                frame.append(token)  # "a big red car" says more than that
-                continue
-            name, word = EXCLUSIVE[token]
-            frame.append("<" + name + ">")
-            opposites.append(word)
-        elif token not in _ARTICLES:
-            frame.append(stem(token))
-    if bool(numeric) == bool(opposites):
-        return
-    indefinite = verb in ("has", "have") and rest[0] in ("a", "an")
-    if indefinite or (opposites and len(frame) > 3):
-        return
-    rule = "number" if numeric else "opposites"
-    key = (rule, *head, stem(verb), *frame)
-    yield Claim(key, " / ".join(numbers or opposites), True, rule, " ".join(head), stem(verb))
-
-
-def _moments(rest: list[str]) -> tuple[dict[str, str], int]:
-    """The day, date and time that a verb's complement consists of, and how many words they take."""
-    found: dict[str, str] = {}
-    n = 0
-    while n < len(rest):
-        token, following = rest[n], rest[n + 1] if n + 1 < len(rest) else ""
-        if token in DAYS:
-            found["day"] = DAYS[token]
-        elif token in MONTHS and re.fullmatch(r"\d{1,2}", following):
-            found["date"] = f"{MONTHS[token]:02d}-{int(following):02d}"
-            n += 1
-        elif re.fullmatch(r"\d{1,2}", token) and following in MONTHS:
-            found["date"] = f"{MONTHS[following]:02d}-{int(token):02d}"
-            n += 1
-        elif re.fullmatch(r"\d{4}-\d\d-\d\d", token):
-            found["date"] = token
-        elif re.fullmatch(r"\d{4}", token) and "date" in found:
-            found["date"] = f"{token}-{found['date']}"
-        elif re.fullmatch(r"\d{1,2}:\d\d|\d{1,2}", token) and (
-            rest[n - 1] in ("at", "from", "by", "to", "until", "for", "up")
-            or following in ("am", "pm")
-        ):
-            hour, _, minute = token.partition(":")
-            sure = following in ("am", "pm") or int(hour) > 12
-            late = 12 if following == "pm" and int(hour) < 12 else 0
-            found["hour"] = f"{int(hour) + late}:{minute or '00'}" + ("" if sure else "?")
-            n += following in ("am", "pm")
-        elif token in MONTHS and rest[n - 1 : n] == ["in"]:
-            found["month"] = str(MONTHS[token])
-        elif token in ("noon", "midnight"):
-            found["hour"] = "12:00" if token == "noon" else "0:00"
-        elif token not in _TO_TIME and token != ",":
-            return found, n
-        n += 1
-    return found, n

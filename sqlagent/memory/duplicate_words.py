@@ -26,11 +26,11 @@ many few other another one two user users assistant agent remember note today ye
 now still yet
 """)  # fmt: skip
 
-# What one text may have more than the other, a word or two, and say the same. No modal verb is.
+# What one text may have more than the other, a word or two, and say the same: of modal verbs, will.
 LIGHT = _split("""
 i me my we our you your he his she her they their it this these those there here some any and then
 have has had been be am is are was were do doe did to of in on at for with by from as into onto
-user remember note well too again then both all
+user remember note well too again then both all will
 把 被 给 給 对 對 向 从 從 们 們 个 個 在 有 会 會 还 還 又 再 才 都
 和 跟 与 與 我 你 他 她 它 们 这 這 那
 里 裡 上 家 着 著 は が を に へ で と も の

@@ -11,10 +11,9 @@ from __future__ import annotations
 import re
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlagent.memory import guard_words as known
-from sqlagent.memory.duplicates import fold, folded_equal
 
 if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Database, Handle
@@ -44,6 +43,19 @@ _INTRODUCES = (
     r"|以下|如下|相关|内容|信息|还|也|和|与|并|且|覚えて|思い出|います|ました|記憶|こと|と|を|は|が|の"
 )
 
+_HERE = "\0"
+_SAID = re.compile(r"\b(?:said|told|mentioned|remember|recall|noted|stated)|说|记得|提到").search
+
+
+class Known(NamedTuple):
+    """What recall returned to an agent, as it is looked for: until when that holds, the folded
+    texts by memory_id, and how each begins."""
+
+    adds: int
+    oldest: float
+    folds: dict[int, str]
+    starts: frozenset[str]
+
 
 class Returned:
     """What recall returned lately: of each agent, ids with the time, and their folded texts once
@@ -51,43 +63,52 @@ class Returned:
 
     def __init__(self) -> None:
         self.ids: dict[str, deque[tuple[float, tuple[int, ...]]]] = {}
-        self.folds: dict[str, dict[int, str]] = {}
+        self.known: dict[str, Known] = {}
+        self.adds = 0
 
     def close(self) -> None:
         """Forget all, with the database."""
         self.ids.clear()
-        self.folds.clear()
+        self.known.clear()
 
     def add(self, agent: str, ids: tuple[int, ...]) -> None:
-        known = self.ids.get(agent)
-        if known is None:
+        returned = self.ids.get(agent)
+        if returned is None:
             if len(self.ids) >= AGENTS_MAX:  # the one that was added first
                 oldest = next(iter(self.ids))
                 self.ids.pop(oldest, None)
-                self.folds.pop(oldest, None)
-            known = self.ids[agent] = deque(maxlen=RETURNED_MAX // 4)
-        known.append((time.monotonic(), ids[:RETURNED_MAX]))
+                self.known.pop(oldest, None)
+            returned = self.ids[agent] = deque(maxlen=RETURNED_MAX // 4)
+        returned.append((time.monotonic(), ids[:RETURNED_MAX]))
+        self.adds += 1
 
-    def recent(self, handle: Handle, agent: str, minutes: float) -> dict[int, str]:
-        """The folded texts of what recall returned in the last `minutes`: memory_id → text."""
+    def recent(self, handle: Handle, agent: str, minutes: float) -> Known:
+        """The texts of what recall returned in the last `minutes`."""
         since = time.monotonic() - 60 * minutes
+        known = self.known.get(agent)
+        if known is None or known.adds != self.adds or known.oldest < since:
+            known = self.known[agent] = self._read(handle, agent, since, known)
+        return known
+
+    def _read(self, handle: Handle, agent: str, since: float, known: Known | None) -> Known:
+        from sqlagent.memory.duplicates import fold  # recall, which imports this, needs it not
+
         wanted: dict[int, None] = {}
+        adds, oldest = self.adds, float("inf")
         for at, ids in reversed(tuple(self.ids.get(agent, ()))):
             if at < since or len(wanted) >= RETURNED_MAX:
                 break
+            oldest = at
             wanted.update(dict.fromkeys(ids))
-        known = self.folds.get(agent, {})
-        if known.keys() != wanted.keys():
-            missing = [i for i in wanted if i not in known]
-            known = {i: known[i] for i in wanted if i in known}
-            rows = handle.execute(
-                "SELECT memory_id, content FROM memories WHERE +agent_id = ?2 "
-                "AND memory_id IN (SELECT value FROM json_each(?1))",
-                ("[" + ",".join(map(str, missing)) + "]", agent),
-            )
-            known |= {memory_id: fold(content) for memory_id, content in rows}
-            known = self.folds[agent] = {i: known.get(i, "") for i in wanted}
-        return known
+        folds = {} if known is None else {i: t for i, t in known.folds.items() if i in wanted}
+        missing = [i for i in wanted if i not in folds]
+        rows = handle.execute(
+            "SELECT memory_id, content FROM memories WHERE +agent_id = ?2 "
+            "AND memory_id IN (SELECT value FROM json_each(?1))",
+            ("[" + ",".join(map(str, missing)) + "]", agent),
+        )
+        folds |= {memory_id: fold(content) for memory_id, content in rows}
+        return Known(adds, oldest, folds, frozenset(t[:QUOTED_MIN] for t in folds.values()))
 
 
 def returned(database: Database, agent_id: str, ids: Any) -> None:
@@ -111,26 +132,55 @@ def loop(database: Database, handle: Handle, said: Said, folded: str, minutes: f
     return _source(service.recent(handle, said.agent, minutes), said, folded, handle)
 
 
-def _source(known: dict[int, str], said: Said, folded: str, handle: Handle) -> int | None:
+def _source(known: Known, said: Said, folded: str, handle: Handle) -> int | None:
+    starts = {folded[at : at + QUOTED_MIN] for at in range(max(1, len(folded) - QUOTED_MIN + 1))}
+    if known.starts.isdisjoint(starts):
+        return None  # nothing that was returned stands in it
+    from sqlagent.memory.duplicates import fold, folded_equal
+
     rest, first = folded, None
-    for memory_id, text in known.items():
-        if text == folded or (len(text) >= QUOTED_MIN and text in rest):
+    for memory_id, text in known.folds.items():
+        found = _stands(rest, text) if len(text) >= QUOTED_MIN and text != folded else -1
+        if text == folded or found >= 0:
             content = handle.execute(
                 "SELECT content FROM memories WHERE memory_id = ?", (memory_id,)
             ).fetchone()
             if content is None or fold(content[0]) != text:
                 continue  # deleted or rewritten since recall gave it
             if text != folded:
-                rest, first = rest.replace(text, " "), first or memory_id
+                rest = rest[:found] + _HERE + rest[found + len(text) :]
+                first = first or memory_id
             elif content[0] == said.content or folded_equal(content[0], said.content):
                 return memory_id
-    if first is None or re.sub(_INTRODUCES, "", rest).strip(" ?"):
+    if first is None:
         return None
-    return first
+    *before, after = rest.split(_HERE)
+    # What follows may say whose words they were; a word alone ("again") says something new.
+    if re.sub(_INTRODUCES, "", after).strip(" ?") or (after.strip(" ?") and not _SAID(after)):
+        return None
+    return None if re.sub(_INTRODUCES, "", " ".join(before)).strip(" ?") else first
+
+
+def _stands(rest: str, text: str) -> int:
+    """Where a folded text stands within another as words of its own; -1 where it does not."""
+    at = rest.find(text)
+    while at >= 0:
+        end = at + len(text)
+        if _apart(rest[at - 1 : at], text[0]) and _apart(text[-1], rest[end : end + 1]):
+            return at
+        at = rest.find(text, at + 1)
+    return -1
+
+
+def _apart(one: str, other: str) -> bool:
+    """Whether a word ends between two characters: there is a space, an end, or no spaces at all."""
+    return one in ("", " ", _HERE) or other in ("", " ", _HERE) or max(one, other) >= "\u2e80"
 
 
 def marked(handle: Handle, said: Said, hashed: int) -> int | None:
     """The live memory of the agent, by whomever and wherever, that a text marked as recalled is."""
+    from sqlagent.memory.duplicates import folded_equal
+
     for memory_id, content in handle.execute(
         "SELECT m.memory_id, m.content FROM memory_fingerprints f CROSS JOIN memories m "
         "ON m.memory_id = f.memory_id WHERE f.fold = ? AND m.agent_id = ? "

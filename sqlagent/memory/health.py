@@ -44,7 +44,8 @@ _CJK_PAIR = re.compile("[\u2e80-\U0003ffff]{2}")
 _INTRODUCED = re.compile(
     r"^(?:(?:i|you|we|the user|user|he|she|they) )?(?:have )?(?:also )?"
     r"(?:remember(?:ed|s)?|recall(?:ed|s)?|know|said|told me|mentioned|noted|stated"
-    r"|according to (?:my |the )?memor(?:y|ies)|from (?:my )?memory)(?: earlier| before)?(?: that)? "
+    r"|according to (?:my |the )?memor(?:y|ies)|from (?:my )?memory)"
+    r"(?: earlier| before)?(?: that)? "
     r"|^(?:我|你|用户|助手)?(?:记得|想起|回忆起|说过|提到过?|根据记忆)(?:你|我|用户)?(?:说过?)?"
 )
 
@@ -53,7 +54,7 @@ class Measure(NamedTuple):
     """A row of memory_health."""
 
     measure: str
-    count: int
+    found: int
     of: int | None
     detail: str
     ids: list[int]
@@ -182,6 +183,6 @@ def _bits(reading: Reading) -> int:
 
 def as_row(measure: Measure) -> tuple[Any, ...]:
     """A measure as memory_health gives it; the share is NULL where there is nothing to share."""
-    share = measure.count / measure.of if measure.of else None
+    share = measure.found / measure.of if measure.of else None
     ids = "[" + ", ".join(map(str, measure.ids)) + "]"
-    return measure.measure, measure.count, share, measure.detail, ids
+    return measure.measure, measure.found, share, measure.detail, ids

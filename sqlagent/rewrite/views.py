@@ -13,17 +13,15 @@ from sqlagent.rewrite.context import Context
 STATE_VERSIONS = """
 SELECT v.version_id, v.agent_id, v.session_id, v.state_type, v.version, v.parent_version,
   v.snapshot_name, v.checksum, v.created_at, v.metadata,
-  CASE WHEN v.blocks IS NULL THEN v.data ELSE t.data::JSON END AS data
-FROM sqlagent_state_versions AS v LEFT JOIN (
-  SELECT l.version_id, string_agg(p.text, '' ORDER BY l.n, e.n) AS data
-  FROM (SELECT version_id, unnest(from_json(blocks, '["BIGINT"]')) AS block_id,
-      unnest(range(json_array_length(blocks)::BIGINT)) AS n
-    FROM sqlagent_state_versions WHERE blocks IS NOT NULL) AS l
-  JOIN (SELECT block_id, unnest(from_json(parts, '["BIGINT"]')) AS part_id,
-      unnest(range(json_array_length(parts)::BIGINT)) AS n
-    FROM sqlagent_state_blocks) AS e ON e.block_id = l.block_id
-  JOIN sqlagent_state_parts AS p ON p.part_id = e.part_id
-  GROUP BY l.version_id) AS t ON t.version_id = v.version_id
+  CASE WHEN v.blocks IS NULL THEN v.data ELSE (
+    SELECT string_agg(p.text, '' ORDER BY l.n, e.n)
+    FROM (SELECT unnest(from_json(v.blocks, '["BIGINT"]')) AS block_id,
+        unnest(range(json_array_length(v.blocks)::BIGINT)) AS n) AS l
+    JOIN (SELECT block_id, unnest(from_json(parts, '["BIGINT"]')) AS part_id,
+        unnest(range(json_array_length(parts)::BIGINT)) AS n
+      FROM sqlagent_state_blocks) AS e ON e.block_id = l.block_id
+    JOIN sqlagent_state_parts AS p ON p.part_id = e.part_id)::JSON END AS data
+FROM sqlagent_state_versions AS v
 """
 WITHOUT_DATA = """
 SELECT version_id, agent_id, session_id, state_type, version, parent_version, snapshot_name,
@@ -66,10 +64,21 @@ def _state_versions(tree: exp.Expr) -> exp.Expr:
     """The view's SELECT for DuckDB; nothing is put together for a statement that reads no data."""
     from sqlglot import parse_one
 
-    wanted = any(i.name.lower() == "data" for i in tree.find_all(exp.Identifier)) or any(
-        not isinstance(star.parent, exp.Count) for star in tree.find_all(exp.Star)
+    return parse_one(STATE_VERSIONS if _reads_data(tree) else WITHOUT_DATA, dialect="duckdb")
+
+
+def _reads_data(tree: exp.Expr) -> bool:
+    """Whether a statement may read a column `data`: by name, by *, as a whole row, by a join."""
+    if any(not isinstance(star.parent, exp.Count) for star in tree.find_all(exp.Star)):
+        return True
+    if any(join.method == "NATURAL" for join in tree.find_all(exp.Join)):
+        return True
+    if tree.find(exp.Columns, exp.Pivot) is not None:
+        return True
+    rows = {t.alias_or_name.lower() for t in tree.find_all(exp.Table, exp.Subquery, exp.CTE)}
+    return any(c.name.lower() in rows for c in tree.find_all(exp.Column) if not c.table) or any(
+        i.name.lower() == "data" for i in tree.find_all(exp.Identifier)
     )
-    return parse_one(STATE_VERSIONS if wanted else WITHOUT_DATA, dialect="duckdb")
 
 
 def _select(name: str, context: Context) -> exp.Expr | None:

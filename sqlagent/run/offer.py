@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlagent.plan.plans import Duck, Lite, Plan
 from sqlagent.run.experience import Known, experience
 from sqlagent.run.lite import LiteRead, LiteWrite
+from sqlagent.run.pieced import on_sqlite
 from sqlagent.run.stat import NEVER, POINT_MS, UNCOUNTED, now_ms, quick
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ def offer(connection: Connection, planned: Plan, runner: Any) -> Runner:
     own = all(t.startswith("sqlagent_") or t.startswith("sqlite_") for t in run.tables)
     if isinstance(run, Lite) and (run.ddl or own):
         return runner  # type: ignore[no-any-return]
+    if (lite := on_sqlite(connection, planned)) is not None:
+        from sqlagent.run import _make
+
+        return runner if lite is run else cast("Runner", _make(database, Plan(planned.sql, lite)))
     if connection.txn is not None:  # sizes cannot be asked for, and everything runs as is ruled
         return runner if isinstance(runner, LiteWrite) else Later(planned, runner)
     known = experience(database).known(planned.sql, run.tables)
@@ -98,6 +103,8 @@ def decided(connection: Connection, planned: Plan) -> Lite | Duck:
     writes = isinstance(run, Lite) and (run.writes or run.ddl)
     if writes or beyond(run) or LOG in run.tables:
         return run
+    if (alone := on_sqlite(connection, planned)) is not None:
+        return alone._replace(why="SQLite puts the texts of versions together")
     known = experience(connection.database).known(planned.sql, run.tables)
     runner = _make(connection.database, planned)
     lite = runner if isinstance(runner, LiteRead) else getattr(runner, "lite", None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlagent.engines.sqlite import Database, Handle, translate
@@ -92,7 +93,7 @@ def sync(connection: Connection) -> Rows:
 
             near = connection.settings["remember_duplicates"] == "near"
             total = 0
-            while count := database.write(lambda handle: fill_open(handle, near)):
+            while count := database.write(partial(fill_open, near=near)):
                 total += count
                 connection.report("fingerprints", total)
             return total

@@ -1,5 +1,5 @@
-"""The `filter =>` of search() and knn(): an SQL condition as text, over the columns of one
-subquery."""
+"""The `filter =>` of search() and knn(), and the conditions of policies: an SQL condition as text,
+over the columns of one subquery, planned once for a schema."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _run(context: Context, head: str, condition: str, values: Any, what: str) ->
     settings = {**context.settings, "dialect": "duckdb", "route": "sqlite"}
     database = context.database
     plans: Plans = database.services.setdefault("filters", Plans())
-    key = head, condition, frozenset(settings.items())
+    key = head, condition, repr(settings)
     with context.reading() as handle:
         catalog = database.known_catalog
         shared = catalog is not None and catalog.version == schema.version(handle)

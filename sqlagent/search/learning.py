@@ -27,8 +27,8 @@ JUDGED: Final = 3.0  # times as much counts one that was judged to be of no use
 FOLDS: Final = 4
 STEPS: Final = 200
 STEP: Final = 0.1
-SURE_ORDER: Final = 1.3  # standard errors by which the order of pairs must be better
-SURE_NDCG: Final = 0.7  # and nDCG, which says less: what came first is what could be judged
+SURE_ORDER: Final = 1.2  # standard errors by which the order of pairs must be better
+SURE_NDCG: Final = 0.5  # and nDCG, which says less: what came first is what could be judged
 TOP: Final = 10
 
 Array = NDArray[np.float64]
@@ -119,7 +119,7 @@ def factors(pairs: Sequence[Pairs], parts: Sequence[str]) -> dict[str, float]:
         return found
     differences = differences[:, telling]
     logs = np.zeros(differences.shape[1])
-    bound, penalty = math.log(FACTOR_MAX), PENALTY * 20.0 / (20.0 + len(used))
+    bound, penalty = math.log(FACTOR_MAX), PENALTY * 10.0 / (10.0 + len(used))
     for _ in range(STEPS):
         many = np.exp(logs)
         margin = np.clip(SHARPNESS * (differences @ many), -500.0, 500.0)

@@ -46,10 +46,7 @@ def sentence(share: Share, turn: Turn, query: str, similarity: float) -> str:
     if part == "vector":
         if similarity != similarity:
             return "the memory has no vector, or none was compared"
-        return (
-            f"cosine of the memory's vector with the question's is {similarity:.3f}; those of the "
-            "turns around it count a little"
-        )
+        return f"cosine with the question {similarity:.3f}, blended with the turns around it"
     if part == "words":
         words = matched(query, turn.text)
         if words:

@@ -24,6 +24,7 @@ TERMS_MIN: Final = 2  # that a sentence tells, or it says nothing
 SUPPORT: Final = 0.5  # how much of what it tells the others must tell too
 OWN: Final = 0.05  # for a number or a word that no other episode has
 LOWER: Final = 0.03  # for one that reads as if something were missing before it
+DEICTIC: Final = 0.15  # for one that tells its time by when it was said, in the midst of it
 LENGTH_MAX: Final = 600  # characters of a sentence
 # Said to somebody, not about what happened.
 _TO_SOMEBODY: Final = re.compile(
@@ -149,6 +150,7 @@ class Judge:
             return None
         own = sum(1 for w in set(duplicates.read(text).units) if shares.get(w, 0.0) < self.alone)
         score = nearness(text, self.centroid) - OWN * own - LOWER * text[0].islower()
+        score -= DEICTIC * deictic(text)
         return Sentence(memory, start, end - start, round(score, 6))
 
     def trimmed(self, content: str, start: int, end: int) -> tuple[int, int]:
