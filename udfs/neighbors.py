@@ -9,9 +9,7 @@ from sqlagent.context import Context
 from sqlagent.functions import Stamp, table
 
 
-@table(
-    "entity VARCHAR", "depth BIGINT", "predicate VARCHAR", "direction VARCHAR", "weight DOUBLE"
-)
+@table("entity VARCHAR", "depth BIGINT", "predicate VARCHAR", "direction VARCHAR", "weight DOUBLE")
 def neighbors(
     ctx: Context,
     entity: str,

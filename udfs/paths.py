@@ -33,12 +33,12 @@ def paths(
       k: at most so many paths.
       as_of: over relations that were true at that time; now by default.
 
-    Returns: entities, a JSON list of the names from one to the other; predicates, one fewer; length,
-    the number of relations; weight, the sum of theirs. No rows where there is no path, where both
-    are the same, or where one is NULL.
+    Returns: entities, a JSON list of the names from one to the other; predicates, one fewer;
+    length, the number of relations; weight, the sum of theirs. No rows where there is no path, where
+    both are the same, or where one is NULL.
 
-    Errors: 'unknown entity "x"' with the nearest name; "max_depth is a whole number from 0, not -1";
-    "no end of paths in sight after 300000 steps", where there are endless beginnings and few ends.
+    Errors: 'unknown entity "x"' with the nearest name; "max_depth is a whole number from 0, not
+    -1"; "no end of paths in sight after 300000 steps", where beginnings are endless and ends few.
 
     Cost: what lies within half the length of either end is read; a search ends with the k-th path.
 

@@ -23,9 +23,9 @@ def relate(
 ) -> int:
     """States a relation of two entities, which come into being by their names.
 
-    There is one relation for a subject, predicate and object. Stated again, what is said of it takes
-    the place of what was, and what is not said stays; a new valid_from begins a new period, which is
-    open where no valid_to is said with it. Plain INSERTs into entities and relations do the same.
+    There is one relation for a subject, predicate and object. Stated again, what is said of it
+    takes the place of what was, and what is not said stays; a new valid_from begins a new period,
+    which is open where no valid_to is said with it. Plain INSERTs into entities and relations do the same.
 
     Arguments:
       subject: a name, as it is spelled; it may be of any language.
@@ -46,7 +46,7 @@ def relate(
     Cost: about 30 us of CPU in a transaction.
 
     Examples:
-      SELECT relate('Ada', 'works_at', 'Delta', valid_from => '2024-03-01', subject_kind => 'person');
+      SELECT relate('Ada', 'works_at', 'Delta', valid_from => '2024-03-01');
       SELECT relate('王芳', '认识', 'Ada', weight => 0.5);
     """
     from sqlagent.graph.relate import Relation

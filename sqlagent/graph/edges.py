@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlagent.errors import DataError, InterruptedError
-from sqlagent.graph.entities import IN, checked
+from sqlagent.graph.entities import checked
 
 if TYPE_CHECKING:
     from sqlagent.context import Context
@@ -52,9 +52,7 @@ class Choice(NamedTuple):
         return self._replace(direction=back[self.direction])
 
 
-def chosen(
-    context: Context, predicate: str | None, direction: str, as_of: str | None
-) -> Choice:
+def chosen(context: Context, predicate: str | None, direction: str, as_of: str | None) -> Choice:
     """The arguments of a walk, checked; raises DataError."""
     if direction not in DIRECTIONS:
         raise DataError(f"direction is one of {', '.join(DIRECTIONS)}, not {direction!r}")
@@ -87,5 +85,5 @@ def steps(handle: Handle, ids: Iterable[int], choice: Choice) -> list[Step]:
             sql = STEPS.format(here=here, there=there)
             if choice.predicate is not None:
                 sql, named = sql + ONE, {**named, "predicate": choice.predicate}
-            found += [Step(*row, way) for row in handle.execute(sql, named)]
+            found += [Step._make((*row, way)) for row in handle.execute(sql, named)]
     return found

@@ -11,7 +11,7 @@ from sqlagent.memory.truth import missing
 if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Handle
 
-# What is not said of a relation that is there stays; a period is said as a whole from its beginning.
+# What is not said of a relation that is there stays; a new beginning begins a whole new period.
 UPSERT = """
 INSERT INTO relations (subject_id, predicate, object_id, weight, source, memory_id, chunk_id,
   valid_from, valid_to)

@@ -26,26 +26,31 @@ def reached(handle: Handle, start: int, depth: int, choice: Choice) -> dict[int,
     there. Of several the heaviest, then the first by predicate and direction."""
     found: dict[int, tuple[int, Step]] = {}
     frontier = [start]
+    seen = {start}
     for hop in range(1, depth + 1):
         best: dict[int, Step] = {}
         for step in steps(handle, frontier, choice):
-            end = step.end
-            if end in found or end == start:
+            end = step[1]
+            if end in seen:
                 continue
             other = best.get(end)
-            if other is None or _better(step, other):
+            if (
+                other is None
+                or step[4] > other[4]
+                or (step[4] == other[4] and _before(step, other))
+            ):
                 best[end] = step
         if not best:
             break
         for end, step in best.items():
             found[end] = (hop, step)
         frontier = list(best)
+        seen.update(frontier)
     return found
 
 
-def _better(step: Step, other: Step) -> bool:
-    if step.weight != other.weight:
-        return step.weight > other.weight
+def _before(step: Step, other: Step) -> bool:
+    """Which of two steps of one weight is shown."""
     return (step.predicate, step.direction != "out", step.relation_id) < (
         other.predicate, other.direction != "out", other.relation_id,
     )  # fmt: skip
