@@ -34,8 +34,8 @@ def paths(
       as_of: over relations that were true at that time; now by default.
 
     Returns: entities, a JSON list of the names from one to the other; predicates, one fewer;
-    length, the number of relations; weight, the sum of theirs. No rows where there is no path, where
-    both are the same, or where one is NULL.
+    length, the number of relations; weight, the sum of theirs. No rows where there is no path,
+    where both are the same, or where one is NULL.
 
     Errors: 'unknown entity "x"' with the nearest name; "max_depth is a whole number from 0, not
     -1"; "no end of paths in sight after 300000 steps", where beginnings are endless and ends few.

@@ -25,7 +25,8 @@ def relate(
 
     There is one relation for a subject, predicate and object. Stated again, what is said of it
     takes the place of what was, and what is not said stays; a new valid_from begins a new period,
-    which is open where no valid_to is said with it. Plain INSERTs into entities and relations do the same.
+    which is open where no valid_to is said with it. Plain INSERTs into entities and relations do
+    the same.
 
     Arguments:
       subject: a name, as it is spelled; it may be of any language.
