@@ -27,6 +27,7 @@ SURFACE = {
     "vectors": "id collection vector metadata",
     "collections": "collection dimensions metric model",
     "entities": "entity_id name",
+    "relation_sources": "relation_id memory_id chunk_id created_at",
     "relations": "relation_id predicate weight valid_from valid_to memory_id chunk_id",
     "recall_feedback": "feedback_id agent_id query memory_id useful created_at reinforced_at",
     "recall_weights": "agent_id part weight judgements learned_at",

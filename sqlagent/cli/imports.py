@@ -35,7 +35,7 @@ _KEPT = """
     agents sessions states state_versions snapshots snapshot_versions memories memory_strength
     memory_vectors memory_sources memory_links memory_policies memory_guards memory_fingerprints
     recall_feedback recall_weights documents chunks chunk_vectors vectors collections entities
-    relations
+    relations relation_sources
 """
 
 

@@ -235,22 +235,41 @@ def operations(handle: Handle, found: Chosen, ids: str, gone: Gone) -> None:
 
 
 def knowledge(handle: Handle, found: Chosen, ids: str, gone: Gone) -> None:
-    """Relations that were learnt from these, and entities of which nothing else is known."""
-    where = f"memory_id {IN} OR chunk_id {IN}"
+    """Relations that rest on these alone, and entities of which nothing else is known."""
     values = (ids, listed(found.chunks))
+    of_these = f"(ifnull(s.memory_id {IN}, 0) OR ifnull(s.chunk_id {IN}, 0))"
+    alone = (
+        f"EXISTS (SELECT 1 FROM relation_sources s WHERE s.relation_id = relations.relation_id "
+        f"AND {of_these}) AND NOT EXISTS (SELECT 1 FROM relation_sources s "
+        f"WHERE s.relation_id = relations.relation_id AND NOT {of_these})"
+    )
+    gone_ids = listed(
+        column(
+            handle,
+            f"SELECT relation_id FROM relations WHERE relation_id IN (SELECT s.relation_id "
+            f"FROM relation_sources s WHERE s.memory_id {IN} "
+            f"UNION SELECT s.relation_id FROM relation_sources s WHERE s.chunk_id {IN}) "
+            f"AND {alone}",
+            *values, *values, *values,
+        )
+    )  # fmt: skip
     ends = column(
         handle,
-        f"SELECT subject_id FROM relations WHERE {where} "
-        f"UNION SELECT object_id FROM relations WHERE {where}",
-        *values, *values,
+        f"SELECT subject_id FROM relations WHERE relation_id {IN} "
+        f"UNION SELECT object_id FROM relations WHERE relation_id {IN}",
+        gone_ids, gone_ids,
     )  # fmt: skip
-    gone("relations", where, *values)
+    lonely = listed(ends)
+    gone("relations", f"relation_id {IN}", gone_ids, read=True)
     gone(
         "entities",
         f"entity_id {IN} AND NOT EXISTS (SELECT 1 FROM relations r "
-        "WHERE r.subject_id = entity_id OR r.object_id = entity_id)",
-        listed(ends),
-    )
+        f"WHERE (r.subject_id = entity_id OR r.object_id = entity_id) "
+        f"AND r.relation_id NOT {IN})",
+        lonely, gone_ids,
+    )  # fmt: skip
+    handle.execute(f"DELETE FROM relations WHERE relation_id {IN}", (gone_ids,))
+    handle.execute(f"DELETE FROM relation_sources AS s WHERE {of_these}", values)
 
 
 def rejects(handle: Handle, found: Chosen, gone: Gone) -> None:

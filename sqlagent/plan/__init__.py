@@ -39,6 +39,12 @@ def plan(sql: str, catalog: Catalog, settings: Mapping[str, Any], protected: Pro
     Raises ProgrammingError for what is wrong, NotSupportedError for what no engine here can do.
     """
     parts = statements(lex(sql))
+    if any(t.upper == "GRAPH_TABLE" for part in parts for t in part):
+        from sqlagent.plan.graph_table import graph_tables
+
+        written = graph_tables(sql)
+        if written != sql:
+            return plan(written, catalog, settings, protected)._replace(sql=sql)
     if not parts:
         raise ProgrammingError("the statement is empty", sql=sql, position=0)
     if len(parts) > 1 and settings.get("dialect") == "sqlite":
