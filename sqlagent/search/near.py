@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from sqlagent.errors import DataError, ProgrammingError, nearest
-from sqlagent.search.ask import vectors_of
+from sqlagent.elements import Space, asked, space_of
+from sqlagent.errors import ProgrammingError, nearest
 from sqlagent.search.filters import allowed as passing
-from sqlagent.search.kinds import USER, Key
+from sqlagent.search.kinds import CHOSEN, Key, key_of, listed
 from sqlagent.search.scopes import scopes
 
 if TYPE_CHECKING:
     from sqlagent.context import Context
 
-KNOWN = "SELECT dimensions, metric FROM collections WHERE collection = ?"
 ROWS = """
 SELECT vector_id, id, metadata FROM vectors
 WHERE vector_id IN (SELECT value FROM json_each(?))
@@ -36,30 +36,49 @@ def near(
     """(id, distance, similarity, metadata), nearest first: the k nearest, or all within a
     radius."""
     with context.reading() as handle:
-        row = handle.execute(KNOWN, (collection,)).fetchone()
-        if row is None:
+        space = space_of(handle, collection)
+        if space is None:
             names = [r[0] for r in handle.execute("SELECT collection FROM collections")]
             raise ProgrammingError(
                 f'unknown collection "{collection}"',
                 hint=nearest(collection, names) or "put_vector(collection, id, vector) makes one.",
                 sqlstate="42704",
             )
-    dimensions, metric = row
-    if len(vector) != 4 * dimensions:
-        raise DataError(f"expected {dimensions} dimensions, not {len(vector) // 4}")
+    vector = asked(space, vector)
     allowed = None
     if condition is not None:
         allowed = passing(context, FILTERED, "vector_id", condition, (collection,))
-    key = Key("vectors", collection, USER, dimensions)
-    fetch = vectors_of(context, "vectors", "vector_id", dimensions)
-    ids, distances = found(context, key, vector, metric, allowed, fetch, k, radius)
+    key = key_of(collection, space)
+    fetch = fetcher(context, space)
+    reach = math.sqrt(max(radius, 0.0)) if radius and space.metric == "hamming" else radius
+    ids, distances = found(context, key, vector, space.measure, allowed, fetch, k, reach)
+    if space.metric == "hamming":
+        distances = [float(round(d * d)) for d in distances]
     text = "[" + ",".join(map(str, ids)) + "]"
     with context.reading() as handle:
         rows = {r[0]: r for r in handle.execute(ROWS, (text,))}
     for vector_id, distance in zip(ids, distances, strict=True):
         own = rows.get(vector_id)
         if own is not None:
-            yield own[1], distance, similarity(distance, metric), own[2]
+            yield own[1], distance, similarity(distance, space.metric), own[2]
+
+
+def fetcher(context: Context, space: Space) -> Any:
+    """A function that fetches the vectors of ids as floats, in their order, for an exact
+    comparison; a row that has gone meanwhile is of zeros."""
+
+    def fetch(ids: Any) -> Any:
+        from sqlagent.elements import decoded
+
+        wanted = [int(i) for i in ids]
+        none = bytes(space.size)
+        sql = f"SELECT vector_id, vector FROM vectors WHERE vector_id {CHOSEN}"
+        with context.reading() as handle:
+            found = dict(handle.execute(sql, {"ids": listed(wanted)}))
+        blobs = [found.get(i, none) for i in wanted]
+        return decoded(space, [b if len(b) == len(none) else none for b in blobs])
+
+    return fetch
 
 
 def found(
@@ -105,7 +124,8 @@ def found(
 
 
 def similarity(distance: float, metric: str) -> float:
-    """Higher is nearer, for every metric: cosine, 1 / (1 + l2), inner product."""
+    """Higher is nearer, for every metric: cosine, 1 / (1 + l2 or hamming), inner
+    product."""
     if metric == "cosine":
         return 1.0 - distance
     return -distance if metric == "ip" else 1.0 / (1.0 + distance)
