@@ -18,6 +18,7 @@ from sqlagent.imports.run import BATCH, HINT, REJECT, RunImport
 from sqlagent.imports.vectors import Loader, split
 from sqlagent.run.writing import writing
 from sqlagent.sync.log import literal, quoted
+from sqlagent.values import pick
 
 if TYPE_CHECKING:
     import duckdb
@@ -27,12 +28,24 @@ if TYPE_CHECKING:
     from sqlagent.connection import Connection
     from sqlagent.engines.sqlite import Handle
 
+GIVEN = "a table of Arrow"  # what stands for a file's name in messages
 _STAGED = ("check", "key", "evolve", "create")  # options whose rules look at all records first
 _NUMBERS = re.compile(r"(FLOAT|DOUBLE|U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|BOOLEAN)\[\d*\]")
 
 
 class RunVectors(RunImport):
     """COPY into `vectors`. A record is refused for the reasons that put_vector() has."""
+
+    table_given: Any = None  # a table of Arrow that is a parameter
+
+    def files(self, connection: Connection, parameters: Any) -> list[str]:
+        """The files; none where a parameter is the table itself, of Arrow."""
+        if self.plan.slot is not None:
+            (given,) = pick((self.plan.slot,), parameters)
+            if type(given).__module__.startswith("pyarrow"):
+                self.table_given = given
+                return [GIVEN]
+        return super().files(connection, parameters)
 
     def bring(
         self,
@@ -45,11 +58,22 @@ class RunVectors(RunImport):
         """Read, check, write: (records in, records rejected)."""
         assert table is not None  # it is the engine's own
         connection.report(f"reading {os.path.basename(files[0])}", 0)
-        straight = source.format_of(files, self.plan) == "parquet"
-        if straight and not set(_STAGED) & set(self.plan.options):
-            reader = f"read_parquet([{', '.join(map(literal, files))}], union_by_name = true)"
+        given = self.table_given
+        arrow = given is not None or files[0].endswith((".arrow", ".feather"))
+        if arrow and set(_STAGED) & set(self.plan.options):
+            raise ProgrammingError(
+                f"{', '.join(o.upper() for o in _STAGED)} are for files of other formats than Arrow",
+                sqlstate="22023",
+            )
+        if arrow:
+            reader = given if given is not None else opened(files[0])
+            read = source.Source([(n, "Arrow", "Arrow") for n in reader.schema.names], [], True)
+            pairs = match.match(self.plan, read, table)
+            record = None
+        elif source.format_of(files, self.plan) == "parquet" and not set(_STAGED) & set(self.plan.options):
+            sql = f"read_parquet([{', '.join(map(literal, files))}], union_by_name = true)"
             read = source.Source(
-                [(n, kind, kind) for n, kind in source.columns(own, reader)], [], True
+                [(n, kind, kind) for n, kind in source.columns(own, sql)], [], True
             )
             pairs = match.match(self.plan, read, table)
             record = None
@@ -96,7 +120,12 @@ class RunVectors(RunImport):
             first = 1
             for file in files if record is None else files[:1]:
                 numbered.append((first, file))
-                for batch in self.batches(own, pairs, file, record):
+                batches = (
+                    arrow_batches(given if given is not None else opened(file), pairs)
+                    if arrow
+                    else self.batches(own, pairs, file, record)
+                )
+                for batch in batches:
                     numbers: Any = range(first, first + batch.num_rows)
                     if record is not None:
                         numbers = batch.column("sqlagent n").to_pylist()
@@ -169,3 +198,36 @@ def value(pair: Pair) -> str:
     if column == "metadata" and pair.read in ("VARCHAR", "JSON"):
         return f"CAST({name} AS VARCHAR)"
     return kept(typed(pair.source, pair.read, pair.kind), pair.kind)
+
+
+def opened(file: str) -> Any:
+    """A file of Arrow's, opened. Raises DataError for one that is none."""
+    import pyarrow as pa
+
+    try:
+        return pa.ipc.open_file(pa.memory_map(file))
+    except pa.ArrowInvalid:
+        pass
+    try:
+        return pa.ipc.open_stream(pa.memory_map(file))
+    except pa.ArrowInvalid as error:
+        raise DataError(
+            f'"{os.path.basename(file)}" cannot be read: {error}', sqlstate="22P04"
+        ) from None
+
+
+def arrow_batches(reader: Any, pairs: list[Pair]) -> Iterator[pa.RecordBatch]:
+    """The batches of a table, a reader or a file of Arrow, under the names of the table."""
+    import pyarrow as pa
+
+    if isinstance(reader, pa.Table):
+        found: Any = reader.to_batches()
+    elif isinstance(reader, pa.RecordBatch):
+        found = [reader]
+    elif hasattr(reader, "num_record_batches"):
+        found = (reader.get_batch(n) for n in range(reader.num_record_batches))
+    else:
+        found = reader
+    names = [p.column.lower() for p in pairs]
+    for batch in split(found, BATCH):
+        yield batch.select([p.source for p in pairs]).rename_columns(names)
