@@ -208,4 +208,6 @@ def encoded(space: Space, matrix: NDArray[np.float32]) -> tuple[NDArray[Any], di
         else:
             for place in np.flatnonzero(odd).tolist():
                 bad.setdefault(place, "int8 holds whole numbers from -128 to 127")
-        return np.nan_to_num(matrix, nan=0.0, posinf=0.0, neginf=0.0).clip(-128, 127).astype(np.int8), bad
+        return np.nan_to_num(matrix, nan=0.0, posinf=0.0, neginf=0.0).clip(-128, 127).astype(
+            np.int8
+        ), bad

@@ -70,7 +70,9 @@ class RunVectors(RunImport):
             read = source.Source([(n, "Arrow", "Arrow") for n in reader.schema.names], [], True)
             pairs = match.match(self.plan, read, table)
             record = None
-        elif source.format_of(files, self.plan) == "parquet" and not set(_STAGED) & set(self.plan.options):
+        elif source.format_of(files, self.plan) == "parquet" and not set(_STAGED) & set(
+            self.plan.options
+        ):
             sql = f"read_parquet([{', '.join(map(literal, files))}], union_by_name = true)"
             read = source.Source(
                 [(n, kind, kind) for n, kind in source.columns(own, sql)], [], True

@@ -51,5 +51,4 @@ def vectors_work(
             connection.report("vectors", loader.done)
         return loader.done
 
-
     return work

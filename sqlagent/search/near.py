@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlagent.elements import Space, asked, space_of
 from sqlagent.errors import ProgrammingError, nearest
-from sqlagent.search.filters import allowed as passing
 from sqlagent.search.kinds import CHOSEN, Key, key_of, listed
 from sqlagent.search.scopes import scopes
 
@@ -19,9 +18,6 @@ ROWS = """
 SELECT vector_id, id, metadata FROM vectors
 WHERE vector_id IN (SELECT value FROM json_each(?))
 """
-FILTERED = (
-    "SELECT vector_id, id, metadata, created_at, collection FROM vectors WHERE collection = ?"
-)
 
 
 def near(
@@ -47,7 +43,9 @@ def near(
     vector = asked(space, vector)
     allowed = None
     if condition is not None:
-        allowed = passing(context, FILTERED, "vector_id", condition, (collection,))
+        from sqlagent.search.passing import passing
+
+        allowed = passing(context, collection, condition)
     key = key_of(collection, space)
     fetch = fetcher(context, space)
     reach = math.sqrt(max(radius, 0.0)) if radius and space.metric == "hamming" else radius
@@ -86,7 +84,7 @@ def found(
     key: Key,
     vector: bytes,
     metric: str,
-    allowed: frozenset[int] | None,
+    allowed: Any,
     fetch: Any,
     k: int,
     radius: float | None,
@@ -100,9 +98,8 @@ def found(
         if context.settings.get("vector_engine") == "lance":
             from sqlagent.engines.lance import lance
 
-            answer = lance(context.database).nearest(
-                context, key, vector, metric, k, allowed, fetch
-            )
+            few = None if allowed is None else frozenset(allowed.tolist())
+            answer = lance(context.database).nearest(context, key, vector, metric, k, few, fetch)
             if answer is not None:
                 return answer
         codes = coded(context, key, metric)

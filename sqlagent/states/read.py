@@ -127,7 +127,9 @@ def keys(handle: Handle, agent_id: str, state_type: str | None = None) -> Iterat
         if handle.execute(WITHOUT_SESSION, (agent_id, kind)).fetchone() is not None:
             yield Key(agent_id, kind, None)
         session = ""
-        while (row := handle.execute(NEXT_SESSION, (agent_id, kind, session)).fetchone()) is not None:
+        while (
+            row := handle.execute(NEXT_SESSION, (agent_id, kind, session)).fetchone()
+        ) is not None:
             session = row[0]
             yield Key(agent_id, kind, session)
         if state_type is not None:

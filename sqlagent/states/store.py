@@ -115,9 +115,7 @@ def save(
     return number
 
 
-def save_whole(
-    handle: Handle, key: Key, data: str, metadata: str | None, checksum: str
-) -> int:
+def save_whole(handle: Handle, key: Key, data: str, metadata: str | None, checksum: str) -> int:
     """As `save`, by the triggers of `states` alone."""
     values = (*key, data, metadata, checksum)
     saved = handle.execute(NEXT, values).fetchall()
@@ -247,7 +245,12 @@ def _blocks(
     starts = {number: first for first, number in places.items()}
     joined: list[Any] = []
     for group in groups:
-        if isinstance(group, list) and len(group) < size // 4 and joined and isinstance(joined[-1], int):
+        if (
+            isinstance(group, list)
+            and len(group) < size // 4
+            and joined
+            and isinstance(joined[-1], int)
+        ):
             number = joined.pop()
             span = slice(starts[number], starts[number] + known.counts[number])
             group = [*zip(known.parts[span], known.sizes[span], strict=True), *group]
@@ -261,7 +264,9 @@ def _blocks(
         if isinstance(group, int):
             found.append(known.blocks[group])
             continue
-        pieces_of = max(1, -(-len(group) // (2 * size)) if len(group) <= 2 * size else len(group) // size)
+        pieces_of = max(
+            1, -(-len(group) // (2 * size)) if len(group) <= 2 * size else len(group) // size
+        )
         step = -(-len(group) // pieces_of)
         for first in range(0, len(group), step):
             some = group[first : first + step]
