@@ -40,6 +40,27 @@ def near(
                 hint=nearest(collection, names) or "put_vector(collection, id, vector) makes one.",
                 sqlstate="42704",
             )
+    ids, distances = nearest_ids(context, collection, space, vector, condition, k=k, radius=radius)
+    text = "[" + ",".join(map(str, ids)) + "]"
+    with context.reading() as handle:
+        rows = {r[0]: r for r in handle.execute(ROWS, (text,))}
+    for vector_id, distance in zip(ids, distances, strict=True):
+        own = rows.get(vector_id)
+        if own is not None:
+            yield own[1], distance, similarity(distance, space.metric), own[2]
+
+
+def nearest_ids(
+    context: Context,
+    collection: str,
+    space: Space,
+    vector: bytes,
+    condition: str | None,
+    *,
+    k: int = 0,
+    radius: float | None = None,
+) -> tuple[list[int], list[float]]:
+    """(vector_ids, distances), nearest first: the k nearest, or all within a radius."""
     vector = asked(space, vector)
     allowed = None
     if condition is not None:
@@ -52,13 +73,7 @@ def near(
     ids, distances = found(context, key, vector, space.measure, allowed, fetch, k, reach)
     if space.metric == "hamming":
         distances = [float(round(d * d)) for d in distances]
-    text = "[" + ",".join(map(str, ids)) + "]"
-    with context.reading() as handle:
-        rows = {r[0]: r for r in handle.execute(ROWS, (text,))}
-    for vector_id, distance in zip(ids, distances, strict=True):
-        own = rows.get(vector_id)
-        if own is not None:
-            yield own[1], distance, similarity(distance, space.metric), own[2]
+    return ids, distances
 
 
 def fetcher(context: Context, space: Space) -> Any:
