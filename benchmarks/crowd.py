@@ -22,7 +22,7 @@ def run(bench: Bench) -> None:
     # The texts are those of the crowd's, so that both answer the same.
     ids = [r[0] for r in many.execute("SELECT memory_id FROM memories WHERE agent_id = 'own'")]
     texts = many.execute(
-        "SELECT content, importance FROM memories WHERE agent_id = 'own'"
+        "SELECT content, importance FROM memories WHERE agent_id = 'own' ORDER BY memory_id"
     ).fetchall()
     alone.executemany(
         "UPDATE memories SET content = ?, importance = ? WHERE memory_id = ?",
