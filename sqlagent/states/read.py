@@ -126,19 +126,10 @@ def keys(handle: Handle, agent_id: str, state_type: str | None = None) -> Iterat
         assert kind is not None
         if handle.execute(WITHOUT_SESSION, (agent_id, kind)).fetchone() is not None:
             yield Key(agent_id, kind, None)
-<<<<<<< HEAD
-        session = ""
-        while (
-            row := handle.execute(NEXT_SESSION, (agent_id, kind, session)).fetchone()
-        ) is not None:
-            session = row[0]
-            yield Key(agent_id, kind, session)
-=======
         found = handle.execute(NEXT_SESSION, (agent_id, kind, "")).fetchone()
         while found is not None:
             yield Key(agent_id, kind, found[0])
             found = handle.execute(NEXT_SESSION, (agent_id, kind, found[0])).fetchone()
->>>>>>> 59c61426f0d503ee4e2a862ee506040fa6e2a26d
         if state_type is not None:
             return
 
