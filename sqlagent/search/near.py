@@ -31,6 +31,19 @@ def near(
 ) -> Iterator[tuple[Any, ...]]:
     """(id, distance, similarity, metadata), nearest first: the k nearest, or all within a
     radius."""
+    space = space_named(context, collection)
+    ids, distances = nearest_ids(context, collection, space, vector, condition, k=k, radius=radius)
+    text = "[" + ",".join(map(str, ids)) + "]"
+    with context.reading() as handle:
+        rows = {r[0]: r for r in handle.execute(ROWS, (text,))}
+    for vector_id, distance in zip(ids, distances, strict=True):
+        own = rows.get(vector_id)
+        if own is not None:
+            yield own[1], distance, similarity(distance, space.metric), own[2]
+
+
+def space_named(context: Context, collection: str) -> Space:
+    """The space of a collection. Raises ProgrammingError for one that is not there."""
     with context.reading() as handle:
         space = space_of(handle, collection)
         if space is None:
@@ -40,14 +53,7 @@ def near(
                 hint=nearest(collection, names) or "put_vector(collection, id, vector) makes one.",
                 sqlstate="42704",
             )
-    ids, distances = nearest_ids(context, collection, space, vector, condition, k=k, radius=radius)
-    text = "[" + ",".join(map(str, ids)) + "]"
-    with context.reading() as handle:
-        rows = {r[0]: r for r in handle.execute(ROWS, (text,))}
-    for vector_id, distance in zip(ids, distances, strict=True):
-        own = rows.get(vector_id)
-        if own is not None:
-            yield own[1], distance, similarity(distance, space.metric), own[2]
+    return space
 
 
 def nearest_ids(
@@ -103,10 +109,12 @@ def found(
     fetch: Any,
     k: int,
     radius: float | None,
+    said: dict[str, Any] | None = None,
 ) -> tuple[list[int], list[float]]:
-    """Ids and distances by the index that suits the collection's size."""
+    """Ids and distances by the way that suits the collection; `said` is told which."""
     from sqlagent.search.codes import coded
 
+    said = {} if said is None else said
     own = context.handle
     private = own is not None and own is context.database._writer and own.in_transaction
     if radius is None and not private and not context.database.memory:
@@ -116,14 +124,23 @@ def found(
             few = None if allowed is None else frozenset(allowed.tolist())
             answer = lance(context.database).nearest(context, key, vector, metric, k, few, fetch)
             if answer is not None:
+                said["way"] = "lance"
                 return answer
         codes = coded(context, key, metric)
         if codes is not None:
+            from sqlagent.search.measured import candidates_for, scanned
+
+            rerank = candidates_for(context, key, codes, fetch)
+            if rerank is None:
+                said["way"] = "exact"
+                return scanned(context, key, vector, k, allowed)
             import numpy as np
 
             query = np.frombuffer(vector, "<f4")
-            ids, far = codes.search(query, k, fetch=fetch, allowed=allowed)
+            ids, far = codes.search(query, k, fetch=fetch, rerank=rerank, allowed=allowed)
+            said["way"] = "codes"
             return ids.tolist(), far.tolist()
+    said["way"] = "memory"
     index = scopes(context.database).index(context, key)
     if not len(index):
         return [], []
