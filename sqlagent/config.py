@@ -81,6 +81,12 @@ SETTINGS: dict[str, Setting] = {
         "what knn() searches: 'auto' vectors or codes in memory; 'lance' a Lance dataset on disk, "
         "for collections larger than memory",
     ),
+    "min_recall": Setting(
+        0.95,
+        float,
+        "the share of the nearest vectors that knn() must find, 0 to 1: above 0.95 it is measured "
+        "on the collection's own rows, and all rows are compared where nothing less does",
+    ),
     "recall_vector_weight": Setting(0.7, float, "weight of meaning in recall()"),
     "recall_words_weight": Setting(0.35, float, "weight of words in recall()"),
     "recall_context_weight": Setting(

@@ -34,6 +34,8 @@ LEFT_OUT_FROM = 8  # parameters; a function with fewer leaves room for eight con
 
 # Annotations of function bodies for the logical types that Python has no class of its own for.
 Vector = typing.Annotated[bytes, "FLOAT[]"]  # float32 little-endian bytes
+# The same of numbers; bytes as they come, in whatever form the collection has (see elements.py).
+Stored = typing.Annotated[bytes, "FLOAT[*]"]
 Json = typing.Annotated[str, "JSON"]
 Stamp = typing.Annotated[str, "TIMESTAMP"]  # as the file keeps it
 
@@ -337,9 +339,17 @@ def as_vector(value: Any, name: str = "vector") -> bytes:
     return data
 
 
+def as_stored(value: Any, name: str = "vector") -> bytes:
+    """A vector as float32 bytes; bytes as they are, since only their collection tells the form."""
+    if isinstance(value, bytes | bytearray | memoryview) and len(value):
+        return bytes(value)
+    return as_vector(value, name)
+
+
 CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "BIGINT": _whole, "DOUBLE": _number, "VARCHAR": _text, "BOOLEAN": _boolean, "BLOB": _blob,
     "JSON": _json, "TIMESTAMP": _stamp, "FLOAT[]": as_vector,
+    "FLOAT[*]": as_stored,
 }  # fmt: skip
 
 

@@ -61,7 +61,7 @@ def examples(function: Function) -> list[str]:
 def entry(function: Function) -> str:
     """A function's entry, as Markdown."""
     parts = sections(function.doc)
-    types = {p.name: p.type for p in function.parameters}
+    types = {p.name: p.type.replace("[*]", "[]") for p in function.parameters}
     returns = "rows" if function.kind == "table" else function.returns
     lines = [f"#### {function.name}", "", f"`{function.signature}` → {returns}", "", parts[""], ""]
     for names, meaning in arguments(parts.get("Arguments", "")):

@@ -62,7 +62,10 @@ def stored(value: Any) -> Any:
             return vector_bytes(value)
         return value.item()
     if isinstance(value, list | tuple):
-        if value and all(isinstance(v, int | float) and not isinstance(v, bool) for v in value):
+        if value and (
+            {int, float}.issuperset(map(type, value))
+            or all(isinstance(v, int | float) and not isinstance(v, bool) for v in value)
+        ):
             return vector_bytes(value)
         return json_text(value)
     if isinstance(value, Mapping):
@@ -95,6 +98,11 @@ def json_text(value: Any) -> str:
 
 def vector_bytes(value: Sequence[float]) -> bytes:
     """A sequence of numbers as float32 little-endian bytes."""
+    if getattr(getattr(value, "dtype", None), "kind", "") in ("f", "i", "u"):
+        if value.ndim != 1:  # type: ignore[attr-defined]  # an array of numpy's
+            raise DataError(f"a vector is a list of numbers, not {value.ndim} dimensions of them")  # type: ignore[attr-defined]
+        packed: bytes = value.astype("<f4").tobytes()  # type: ignore[attr-defined]
+        return packed
     try:
         data = array("f", value)
     except (TypeError, OverflowError) as error:

@@ -6,25 +6,26 @@ from collections.abc import Iterator
 from typing import Any
 
 from sqlagent.context import Context
-from sqlagent.functions import Vector, table
+from sqlagent.functions import Stored, table
 
 COLUMNS = ("id VARCHAR", "distance DOUBLE", "similarity DOUBLE", "metadata JSON")
 
 
 @table(*COLUMNS)
 def knn(
-    ctx: Context, collection: str, vector: Vector, k: int = 10, filter: str | None = None
+    ctx: Context, collection: str, vector: Stored, k: int = 10, filter: str | None = None
 ) -> Iterator[tuple[Any, ...]]:
     """The k nearest vectors of a collection, nearest first.
 
     Arguments:
       collection: as put_vector() named it.
-      vector: of the collection's dimensions.
+      vector: of the collection's dimensions, as numbers or as the collection keeps it.
       k: at most so many rows; 0 gives none.
       filter: an SQL condition over id, metadata and created_at, applied before the search, so that
         k rows come back wherever k rows pass it.
 
-    Returns: distance (lower is nearer: 1 - cosine, Euclidean, or the negative inner product) and
+    Returns: distance (lower is nearer: 1 - cosine, Euclidean, the negative inner product, or of
+      bits how many differ) and
     similarity (higher is nearer). No rows where collection or vector is NULL.
 
     Errors: 'unknown collection "x"'; "expected 3 dimensions, not 2"; "k is a whole number from 0,

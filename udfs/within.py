@@ -8,18 +8,18 @@ from typing import Any
 from sqlagent.udfs.knn import COLUMNS
 
 from sqlagent.context import Context
-from sqlagent.functions import Vector, table
+from sqlagent.functions import Stored, table
 
 
 @table(*COLUMNS)
 def within(
-    ctx: Context, collection: str, vector: Vector, radius: float, filter: str | None = None
+    ctx: Context, collection: str, vector: Stored, radius: float, filter: str | None = None
 ) -> Iterator[tuple[Any, ...]]:
     """All vectors of a collection within a distance, nearest first; always exact.
 
     Arguments:
       collection: as put_vector() named it.
-      vector: of the collection's dimensions.
+      vector: of the collection's dimensions, as numbers or as the collection keeps it.
       radius: the greatest distance, in the collection's metric (see knn).
       filter: an SQL condition over id, metadata and created_at.
 

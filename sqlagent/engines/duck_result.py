@@ -86,6 +86,15 @@ class DuckResult:
                 values[i] = list(values[i])
         return tuple(values)
 
+    def batches(self, rows: int) -> Iterator[pyarrow.RecordBatch]:
+        """The rows as Arrow's batches of about so many."""
+        try:
+            yield from self._cursor.to_arrow_reader(rows)
+        except duckdb.Error as error:
+            raise self._translated(error) from None
+        finally:
+            self.close()
+
     def arrow(self) -> pyarrow.Table:
         """The rows as an Arrow table."""
         try:

@@ -39,7 +39,8 @@ from sqlagent.engines.lance_lock import locked
 from sqlagent.errors import OperationalError
 from sqlagent.index.near import distances
 from sqlagent.search import codes
-from sqlagent.search.kinds import USER, Key
+from sqlagent.elements import Space
+from sqlagent.search.kinds import Key, key_of
 from sqlagent.search.scopes import LOG_ENDS, LOG_MAX
 from sqlagent.sync.log import fingerprint
 from sqlagent.sync.snapshot import file_id
@@ -309,10 +310,12 @@ class Lance:
             return 0
         there = self.names()
         with self.database.read() as handle:
-            rows = handle.execute("SELECT collection, dimensions FROM collections").fetchall()
-        for collection, dimensions in rows:
+            rows = handle.execute(
+                "SELECT collection, dimensions, metric, element_type FROM collections"
+            ).fetchall()
+        for collection, *space in rows:
             if file_name(collection) in there:
-                self.using(Key("vectors", collection, USER, dimensions), lambda name, token: token)
+                self.using(key_of(collection, Space(*space)), lambda name, token: token)
         for name in there - {file_name(row[0]) for row in rows}:
             with self.locked(name, fcntl.LOCK_EX):
                 self.drop(name)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sqlagent.elements import decoded
 from sqlagent.migrate import sha256
-from sqlagent.search.kinds import Key
+from sqlagent.search.kinds import Key, space_in
 
 if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Handle
@@ -82,7 +83,8 @@ def batches(
         "SELECT vector_id, vector, CAST(id AS BLOB), CAST(metadata AS BLOB), "
         "CAST(created_at AS BLOB) FROM vectors WHERE collection = ? AND length(vector) = ?"
     )
-    values: tuple[Any, ...] = (key.scope, 4 * width)
+    space = space_in(key)
+    values: tuple[Any, ...] = (key.scope, space.size)
     if ids is not None:
         sql += " AND vector_id IN (SELECT value FROM json_each(?))"
         values += ("[" + ",".join(map(str, ids)) + "]",)
@@ -90,7 +92,7 @@ def batches(
     cursor = handle.execute(sql, values)
     while rows := list(islice(cursor, rows_at_once(width))):
         numbers, vectors, *texts = zip(*rows, strict=True)
-        matrix = np.frombuffer(b"".join(vectors), "<f4").reshape(len(rows), width)
+        matrix = decoded(space, list(vectors))
         flat = pa.array(matrix.reshape(-1), pa.float32())
         columns = [
             pa.array(numbers, pa.int64()),

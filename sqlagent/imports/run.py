@@ -128,14 +128,7 @@ class RunImport:
         if options.get("evolve"):
             pairs = match.widened(own, pairs)
         match.check_may_grow(pairs, table)
-        rules.prepare(own, pairs)
-        rules.types(own, pairs)
-        settings = {"dialect": connection.settings["dialect"]}
-        duck = engine(self.database)
-        protected = self.database.protected
-        rules.conditions(own, duck, catalog, pairs, options.get("check", ()), settings, protected)
-        if "key" in options:
-            rules.keys(own, duck, catalog, pairs, options["key"], table, settings, protected)
+        self.rules(connection, own, catalog, pairs, table)
         self.stop_at(own, read, len(read.broken))
 
         def work(handle: Handle) -> tuple[int, int]:
@@ -151,6 +144,25 @@ class RunImport:
         if table is None or any(p.new or p.wider for p in pairs):
             connection.schema_changed()
         return done
+
+    def rules(
+        self,
+        connection: Connection,
+        own: duckdb.DuckDBPyConnection,
+        catalog: Catalog,
+        pairs: list[Pair],
+        table: Table | None,
+    ) -> None:
+        """Find the records that a rule keeps out."""
+        options = self.plan.options
+        rules.prepare(own, pairs)
+        rules.types(own, pairs)
+        settings = {"dialect": connection.settings["dialect"]}
+        duck = engine(self.database)
+        protected = self.database.protected
+        rules.conditions(own, duck, catalog, pairs, options.get("check", ()), settings, protected)
+        if "key" in options:
+            rules.keys(own, duck, catalog, pairs, options["key"], table, settings, protected)
 
     def stop_at(self, own: duckdb.DuckDBPyConnection, read: source.Source, broken: int) -> None:
         """Raise DataError at the first reject, or where there are more than may be."""
@@ -260,3 +272,16 @@ def _json(text: str) -> str:
     from sqlagent.values import json_text
 
     return json_text({"text": text[:10_000]})
+
+
+def runner(database: Database, plan: Import, text: str) -> RunImport:
+    """The runner for the table; ProgrammingError for an option that is another's."""
+    if plan.table.lower() == "vectors":
+        from sqlagent.imports.vectors_run import RunVectors
+
+        return RunVectors(database, plan, text)
+    if "collection" in plan.options:
+        raise ProgrammingError(
+            f"COLLECTION is an option of COPY vectors, not of {plan.table}", sqlstate="22023"
+        )
+    return RunImport(database, plan, text)

@@ -111,7 +111,8 @@ def _stage(cursor: duckdb.DuckDBPyConnection, columns: str, reader: str) -> None
     )
 
 
-def _columns(cursor: duckdb.DuckDBPyConnection, relation: str) -> list[tuple[str, str]]:
+def columns(cursor: duckdb.DuckDBPyConnection, relation: str) -> list[tuple[str, str]]:
+    """The names and DuckDB's types of what a reader gives."""
     rows = cursor.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
     return [(str(r[0]), str(r[1])) for r in rows]
 
@@ -126,9 +127,9 @@ def _csv(cursor: duckdb.DuckDBPyConnection, files: list[str], plan: Import) -> S
         )
     options = "".join(f", {k} = {_value(v)}" for k, v in given.items())
     listed = _listed(files)
-    seems = dict(_columns(cursor, f"read_csv({listed}{options}, ignore_errors = true)"))
+    seems = dict(columns(cursor, f"read_csv({listed}{options}, ignore_errors = true)"))
     text = f"read_csv({listed}{options}, all_varchar = true"
-    names = [n for n, _ in _columns(cursor, f"{text}, ignore_errors = true)")]
+    names = [n for n, _ in columns(cursor, f"{text}, ignore_errors = true)")]
     _stage(
         cursor,
         ", ".join([FILE, *map(quoted, names)]),
@@ -168,13 +169,13 @@ def _json(cursor: duckdb.DuckDBPyConnection, files: list[str], plan: Import) -> 
 def _typed(cursor: duckdb.DuckDBPyConnection, reader: str) -> Source:
     """A file whose values have types of their own; `reader` is the call, still open."""
     reader += ", union_by_name = true"
-    columns = _columns(cursor, f"{reader})")
+    found = columns(cursor, f"{reader})")
     _stage(
         cursor,
-        ", ".join([FILE, *(quoted(n) for n, _ in columns)]),
+        ", ".join([FILE, *(quoted(n) for n, _ in found)]),
         f"{reader}, filename = 'sqlagent file')",
     )
-    return Source([(n, kind, kind) for n, kind in columns], [], True)
+    return Source([(n, kind, kind) for n, kind in found], [], True)
 
 
 def _lines(cursor: duckdb.DuckDBPyConnection, files: list[str], plan: Import) -> Source:
@@ -214,7 +215,7 @@ def _lines(cursor: duckdb.DuckDBPyConnection, files: list[str], plan: Import) ->
     )
     cursor.execute("DROP TABLE lines")
     reader = f"read_json({_listed(files)}, format = 'newline_delimited', ignore_errors = true)"
-    seems = dict(_columns(cursor, reader))
+    seems = dict(columns(cursor, reader))
     return Source([(n, "VARCHAR", seems.get(n, "VARCHAR")) for n in names], broken, True)
 
 

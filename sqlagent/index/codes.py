@@ -31,6 +31,8 @@ _BLOCK: Final = 32_768  # rows: what numpy works on stays in the processor's cac
 _SAMPLE: Final = 31  # every so manieth row tells where the cut between near and far lies
 _SURVIVORS: Final = 8_192  # rows whose other words are read
 _WHOLE: Final = 50_000  # up to so many rows, every word of each is read
+_WIDER: Final = 8  # times the candidates, among the rows that a filter leaves
+_MASKS: Final = 4
 _MEAN_ROWS: Final = 65_536
 
 
@@ -62,7 +64,7 @@ class Tail:
 class BinaryCodes:
     """A snapshot: `append` and `remove` return the next one and leave this one as it is."""
 
-    __slots__ = ("alive", "base", "count", "mean", "measured", "metric", "rerank", "tail")
+    __slots__ = ("alive", "base", "count", "masks", "mean", "measured", "metric", "rerank", "tail")
 
     def __init__(
         self,
@@ -78,6 +80,7 @@ class BinaryCodes:
         self.base, self.tail, self.alive, self.mean, self.metric = base, tail, alive, mean, metric
         self.rerank, self.measured = rerank, measured
         self.count = int(np.count_nonzero(alive))
+        self.masks: list[tuple[Ids, Mask]] = []  # of the filters that were asked last
 
     @classmethod
     def build(
@@ -322,14 +325,40 @@ class BinaryCodes:
 
     def _near_of(self, target: Floats, want: int, allowed: Ids) -> Slots:
         if len(allowed) * 16 > len(self.alive):
-            ok = self.alive & among(self._all_ids(), allowed)
-            inside = np.flatnonzero(ok) if np.count_nonzero(ok) <= want else None
+            ok = self._mask(allowed)
+            inside = np.flatnonzero(ok) if len(allowed) <= want else None
             return self._near(target, want, ok) if inside is None else inside
         inside = np.sort(self._positions(allowed))
         if len(inside) <= want:
             return inside
+        # What is near of so few rows lies far out, where bits tell less.
+        wide = min(_WIDER * want, len(inside))
         code = self._code(target)
-        return self._best(target, self._differ(code, inside, range(len(code))), inside, want)
+        at = self._best(target, self._differ(code, inside, range(len(code))), inside, wide)
+        return self._finer(target, at, 2 * want) if self.metric == "cosine" else at
+
+    def _finer(self, target: Floats, at: Slots, want: int) -> Slots:
+        """The best of some positions by the query's own numbers at their bits."""
+        if len(at) <= want:
+            return at
+        width = width_of(self.dimensions)
+        words = np.stack([self._gather(word, at) for word in range(width)])
+        dealt = words.view(np.uint8).reshape(width, len(at), 8)
+        packed = dealt.transpose(1, 2, 0).reshape(len(at), 8 * width)
+        near = np.empty(len(at), np.float32)
+        for start in range(0, len(at), 256):  # so that numpy's work stays in the cache
+            bits = np.unpackbits(packed[start : start + 256], axis=1, count=self.dimensions)
+            near[start : start + 256] = bits.astype(np.float32) @ target
+        return at[np.argpartition(-near, want)[:want]]
+
+    def _mask(self, allowed: Ids) -> Mask:
+        """Which positions live and are allowed; kept for the next query with the same filter."""
+        for known, mask in self.masks:
+            if known is allowed:
+                return mask
+        mask = self.alive & among(self._all_ids(), allowed)
+        self.masks = [(allowed, mask), *self.masks[: _MASKS - 1]]
+        return mask
 
     def _code(self, target: Floats) -> Words:
         """Inner products rank by the angle to the query itself, the others to query - mean."""

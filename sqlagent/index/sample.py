@@ -40,7 +40,7 @@ class Sample:
     def see(self, ids: Ids, rows: Floats) -> None:
         """Look for neighbours among some more rows, given as they are ranked."""
         with np.errstate(over="ignore", invalid="ignore"):
-            near = _dots(self.targets, rows)
+            near = products(self.targets, rows)
             if self.metric == "l2":
                 near = 2.0 * near - np.einsum("ij,ij->i", rows, rows)
         near[self.ids[:, None] == ids] = -np.inf
@@ -79,7 +79,7 @@ class Sample:
         return RUNGS[-1]
 
 
-def _dots(targets: Floats, rows: Floats) -> Floats:
+def products(targets: Floats, rows: Floats) -> Floats:
     """The inner products of each target with each row."""
     turned = np.ascontiguousarray(targets.T)
     block = max(1, _PRODUCT // max(1, targets.size))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sqlagent.errors import ProgrammingError
+from sqlagent.errors import Error, ProgrammingError
 from sqlagent.parse.depth import check
 from sqlagent.parse.lexer import Token, lex, statements
 from sqlagent.parse.parameters import Numbering, edited
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Protected = Callable[[str], str | None]
 DEFINING = ("CREATE", "DROP", "REFRESH", "ALTER")
 WRITING = ("INSERT", "UPDATE", "DELETE", "REPLACE")
+NEAREST = "ordered by a distance: a search finds the rows that can be first"
 PLAIN = "a plain statement on the file's own tables"
 
 
@@ -103,6 +104,7 @@ def planned(
         from sqlagent.plan.importing import copy_from
 
         found = copied(copy_from(sql, tokens, protected), sql, catalog, settings, protected)
+    found = found or _nearest(sql, tokens, catalog, settings, protected)
     if found is None and not (catalog.definitions and expands(tokens, catalog)):
         found = calls.direct(sql, tokens) or _plain(sql, tokens, catalog, settings)
     found = found or write_table(sql, tokens)
@@ -111,6 +113,28 @@ def planned(
 
         found = route(sql, tokens, catalog, settings, protected)
     return found
+
+
+def _nearest(
+    sql: str,
+    tokens: list[Token],
+    catalog: Catalog,
+    settings: Mapping[str, Any],
+    protected: Protected,
+) -> Lite | None:
+    """The plan of a SELECT of vectors that a distance orders; None for any other statement."""
+    if len(tokens) < 12 or tokens[-2].upper != "LIMIT" or catalog.definitions:
+        return None
+    from sqlagent.plan.nearest import nearest_text
+
+    text = nearest_text(sql, tokens, settings)
+    if text is None:
+        return None
+    try:
+        made = plan(text, catalog, {**settings, "route": "sqlite"}, protected).run
+    except Error:
+        return None  # the statement as it was written says what is wrong
+    return made._replace(why=NEAREST) if isinstance(made, Lite) else None
 
 
 def _plain(

@@ -68,7 +68,7 @@ def _check(function: Function, given: list[exp.Expr], context: Context) -> None:
     Bodies in Python check what they are given; an engine would speak of casts and operators.
     """
     for parameter, value in zip(function.parameters, given, strict=True):
-        if parameter.type == "FLOAT[]" and isinstance(value, exp.Array):
+        if parameter.type.startswith("FLOAT[") and isinstance(value, exp.Array):
             wrong = next((e for e in value.expressions if not _may_be_number(e)), None)
             what = "{} is a list of numbers, and {} is not one"
         elif parameter.type == "DOUBLE" and function.kind == "macro":

@@ -143,9 +143,9 @@ def _make(database: Database, planned: Plan) -> Runner:
 
         return RunColumns(database, run, planned.sql)
     if isinstance(run, Import):
-        from sqlagent.imports.run import RunImport
+        from sqlagent.imports.run import runner
 
-        return RunImport(database, run, planned.sql)
+        return runner(database, run, planned.sql)
     if isinstance(run, Call):
         from sqlagent.run.procedures import RunCall
 

@@ -33,7 +33,9 @@ SELECT count(*) FROM chunk_vectors WHERE chunk_id NOT IN (SELECT chunk_id FROM c
 SELECT count(*) FROM chunks WHERE document_id NOT IN (SELECT document_id FROM documents)""",
     "vectors of other dimensions than their collection": """
 SELECT count(*) FROM vectors v LEFT JOIN collections c ON c.collection = v.collection
-WHERE c.dimensions IS NULL OR c.dimensions <> length(v.vector) / 4""",
+WHERE c.dimensions IS NULL OR length(v.vector) <> CASE c.element_type
+  WHEN 'float32' THEN 4 * c.dimensions WHEN 'float16' THEN 2 * c.dimensions
+  WHEN 'int8' THEN c.dimensions ELSE (c.dimensions + 7) / 8 END""",
     "states whose newest version is not in the history": """
 SELECT count(*) FROM states s WHERE NOT EXISTS (
   SELECT 1 FROM state_versions v WHERE v.agent_id = s.agent_id AND v.state_type = s.state_type
@@ -44,6 +46,10 @@ SELECT count(*) FROM sqlagent_erasures WHERE finished_at IS NULL""",
 SELECT count(*) FROM memories m WHERE superseded_by IS NOT NULL
   AND superseded_by NOT IN (SELECT memory_id FROM memories)""",
 }
+
+FLOATS = """
+SELECT v.vector, c.element_type FROM vectors v JOIN collections c ON c.collection = v.collection
+WHERE c.element_type IN ('float32', 'float16')"""
 
 
 def findings(connection: Connection, handle: Handle) -> Iterator[Finding]:
@@ -64,7 +70,7 @@ def findings(connection: Connection, handle: Handle) -> Iterator[Finding]:
     yield "chunks that are not that slice of their document", count == 0, str(count)
     for name, damaged in states(handle):
         yield name, not damaged, "; ".join(damaged[:20]) or "0"
-    count = sum(not_finite(r[0]) for r in handle.execute("SELECT vector FROM vectors"))
+    count = sum(not_finite(*r) for r in handle.execute(FLOATS))
     yield "vectors with values that are not finite", count == 0, str(count)
     yield from columns(connection, handle)
 
@@ -94,11 +100,14 @@ def states(handle: Handle) -> Iterator[tuple[str, list[str]]]:
     yield "versions of states that are damaged", damaged
 
 
-def not_finite(vector: bytes) -> bool:
+def not_finite(vector: bytes, element_type: str) -> bool:
     """Whether a vector has a NaN or an infinity, which a foreign client can write."""
     import math
+    import struct
 
-    return not math.isfinite(sum(memoryview(vector).cast("f")))
+    size, code = (2, "e") if element_type == "float16" else (4, "f")
+    values = struct.unpack_from(f"<{len(vector) // size}{code}", vector)
+    return not math.isfinite(sum(values))
 
 
 def columns(connection: Connection, handle: Handle) -> Iterator[Finding]:

@@ -291,6 +291,10 @@ class RunFill:
                     handle.executemany(insert, batch)
                 return done + len(batch)
 
+            if target is None and not made:
+                from sqlagent.run.fill_vectors import vectors_work
+
+                work = vectors_work(insert, result, connection) or work
             cursor.rowcount = writing_to(connection, target, work, self.text, several=True)
         finally:
             result.close()

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sqlagent.elements import decoded
 from sqlagent.index.codes import BinaryCodes
 from sqlagent.index.sample import RUNGS, Sample
 from sqlagent.index.vectors import CAN_CODE
 from sqlagent.migrate import sha256
-from sqlagent.search.kinds import CHOSEN, Key, listed
+from sqlagent.search.kinds import CHOSEN, Key, listed, space_in
 from sqlagent.search.scopes import LOG_ENDS, LOG_MAX, scopes
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Codes:
 
     def files(self, key: Key) -> tuple[str, str]:
         """The folder of codes, and how the names of this collection's files begin."""
-        name = sha256(f"{key.scope}\0{key.dimensions}".encode())[:24]
+        name = sha256(f"{key.scope}\0{key.dimensions}\0{key.model}".encode())[:24]
         return os.path.join(self.database.folder or "", "vectors"), name + "-"
 
     def kept_files(self, key: Key) -> list[tuple[int, str]]:
@@ -153,7 +154,7 @@ class Codes:
         file_id = handle.execute(
             "SELECT value FROM sqlagent_meta WHERE name = 'file_id'"
         ).fetchone()[0]
-        return f"{file_id}/{key.scope}/{key.dimensions}/{metric}"
+        return f"{file_id}/{key.scope}/{key.dimensions}/{metric}/{key.model}"
 
     def mark(self, handle: Handle, seq: int) -> str:
         """The log's entry at a place: a copy of the file that went its own way has another."""
@@ -235,14 +236,15 @@ class Codes:
 def batches(handle: Handle, key: Key, ids: list[int] | None = None) -> Iterator[tuple[Any, Any]]:
     """(ids, float32 matrix) of a collection's vectors, all or these; what is not finite is left
     out."""
+    space = space_in(key)
     where = "collection = :scope AND length(vector) = :bytes"
-    named: dict[str, Any] = {"scope": key.scope, "bytes": 4 * (key.dimensions or 0)}
+    named: dict[str, Any] = {"scope": key.scope, "bytes": space.size}
     if ids is not None:
         where = f"vector_id {CHOSEN} AND +{where}"
         named["ids"] = listed(ids)
     cursor = handle.execute(f"SELECT vector_id, vector FROM vectors WHERE {where}", named)
     while rows := list(islice(cursor, BATCH)):
-        matrix = np.frombuffer(b"".join([r[1] for r in rows]), "<f4").reshape(len(rows), -1)
+        matrix = decoded(space, [r[1] for r in rows])
         numbers = np.array([r[0] for r in rows], np.int64)
         sound = np.isfinite(matrix).all(axis=1)
         yield (numbers, matrix) if sound.all() else (numbers[sound], matrix[sound])

@@ -4,6 +4,7 @@ over the columns of one subquery, planned once for a schema."""
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from sqlagent.errors import Error, NotSupportedError, ProgrammingError
@@ -16,16 +17,27 @@ PLANS_MAX = 256  # conditions that are remembered for a file
 
 
 def allowed(
-    context: Context, source: str, column: str, condition: str, values: Any, what: str = "filter"
+    context: Context,
+    source: str,
+    column: str,
+    condition: str,
+    values: Any,
+    what: str = "filter",
+    on_duckdb: Callable[[], Iterable[Any]] | None = None,
 ) -> frozenset[Any]:
     """The `column`s of the rows of `source` for which the condition holds; errors name `what`.
+
+    A condition that SQLite cannot say is DuckDB's, over columns of the tables, or, where it is
+    given, by `on_duckdb`, which gives rows of the column.
 
     The condition is one expression of our dialect, parsed by itself: it cannot end the statement,
     add another, or write. Raises ProgrammingError where it is not one.
     """
     return frozenset(
         row[0]
-        for row in _run(context, f"SELECT {column} FROM ({source}) WHERE ", condition, values, what)
+        for row in _run(
+            context, f"SELECT {column} FROM ({source}) WHERE ", condition, values, what, on_duckdb
+        )
     )
 
 
@@ -52,7 +64,14 @@ class Plans:
         self.known.clear()
 
 
-def _run(context: Context, head: str, condition: str, values: Any, what: str) -> Any:
+def _run(
+    context: Context,
+    head: str,
+    condition: str,
+    values: Any,
+    what: str,
+    elsewhere: Callable[[], Iterable[Any]] | None = None,
+) -> Any:
     import apsw
 
     from sqlagent.engines import schema
@@ -76,7 +95,7 @@ def _run(context: Context, head: str, condition: str, values: Any, what: str) ->
             if shared:
                 plans.keep(key, catalog, planned)
         if isinstance(planned, Duck):
-            return _on_duckdb(context, planned, values)
+            return _on_duckdb(context, planned, values) if elsewhere is None else elsewhere()
         if planned.functions:
             from sqlagent.engines.sqlite_functions import ensure
 
@@ -91,7 +110,7 @@ def _run(context: Context, head: str, condition: str, values: Any, what: str) ->
                     exact = plan(text, catalog, duck, database.protected).run
             if not isinstance(exact, Duck):
                 raise translate(error, condition) from None
-        return _on_duckdb(context, exact, values)
+        return _on_duckdb(context, exact, values) if elsewhere is None else elsewhere()
 
 
 def _condition(text: str, what: str) -> str:

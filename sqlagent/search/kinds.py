@@ -7,6 +7,7 @@ import calendar
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sqlagent.elements import Space, one_decoded
 from sqlagent.index import Row
 
 if TYPE_CHECKING:
@@ -135,11 +136,31 @@ def rows(handle: Handle, key: Key, now: str, ids: Iterable[int] | None = None) -
         for r in handle.execute(CHUNKS.format(source=source, on=on), named):
             yield Row(r[0], chunk_text(r[1], r[2], r[3]), fits(key, r[4], r[5]))
     else:
+        space = space_in(key)
         where = (
             f"v.vector_id {CHOSEN} AND +v.collection = :scope" if some else "v.collection = :scope"
         )
         for r in handle.execute(VECTORS.format(where=where), named):
-            yield Row(r[0], "", fits(key, r[1], USER))
+            yield Row(r[0], "", own(space, r[1]))
+
+
+def key_of(collection: str, space: Space) -> Key:
+    """The key of a collection's index: another where it is made anew with another definition."""
+    return Key("vectors", collection, f"{space.metric} {space.element_type}", space.dimensions)
+
+
+def space_in(key: Key) -> Space:
+    """The space that a key of a collection was made of."""
+    metric, _, element_type = (key.model or "").partition(" ")
+    return Space(key.dimensions or 0, metric, element_type)
+
+
+def own(space: Space, blob: bytes) -> bytes | None:
+    """A collection's vector as float32 bytes; None for what a foreign client wrote wrongly."""
+    if len(blob) != space.size:
+        return None
+    data = one_decoded(space, blob)
+    return data if finite(data) else None
 
 
 def listed(ids: Iterable[int]) -> str:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from sqlagent.errors import DataError, ProgrammingError, nearest
-from sqlagent.search.ask import vectors_of
-from sqlagent.search.filters import allowed as passing
-from sqlagent.search.kinds import USER, Key
+from sqlagent.elements import Space, asked, space_of
+from sqlagent.errors import ProgrammingError, nearest
+from sqlagent.search.kinds import CHOSEN, Key, key_of, listed
 from sqlagent.search.scopes import scopes
 
 if TYPE_CHECKING:
     from sqlagent.context import Context
 
-KNOWN = "SELECT dimensions, metric FROM collections WHERE collection = ?"
 ROWS = """
 SELECT vector_id, id, metadata FROM vectors
 WHERE vector_id IN (SELECT value FROM json_each(?))
 """
-FILTERED = (
-    "SELECT vector_id, id, metadata, created_at, collection FROM vectors WHERE collection = ?"
-)
 
 
 def near(
@@ -35,31 +31,73 @@ def near(
 ) -> Iterator[tuple[Any, ...]]:
     """(id, distance, similarity, metadata), nearest first: the k nearest, or all within a
     radius."""
-    with context.reading() as handle:
-        row = handle.execute(KNOWN, (collection,)).fetchone()
-        if row is None:
-            names = [r[0] for r in handle.execute("SELECT collection FROM collections")]
-            raise ProgrammingError(
-                f'unknown collection "{collection}"',
-                hint=nearest(collection, names) or "put_vector(collection, id, vector) makes one.",
-                sqlstate="42704",
-            )
-    dimensions, metric = row
-    if len(vector) != 4 * dimensions:
-        raise DataError(f"expected {dimensions} dimensions, not {len(vector) // 4}")
-    allowed = None
-    if condition is not None:
-        allowed = passing(context, FILTERED, "vector_id", condition, (collection,))
-    key = Key("vectors", collection, USER, dimensions)
-    fetch = vectors_of(context, "vectors", "vector_id", dimensions)
-    ids, distances = found(context, key, vector, metric, allowed, fetch, k, radius)
+    space = space_named(context, collection)
+    ids, distances = nearest_ids(context, collection, space, vector, condition, k=k, radius=radius)
     text = "[" + ",".join(map(str, ids)) + "]"
     with context.reading() as handle:
         rows = {r[0]: r for r in handle.execute(ROWS, (text,))}
     for vector_id, distance in zip(ids, distances, strict=True):
         own = rows.get(vector_id)
         if own is not None:
-            yield own[1], distance, similarity(distance, metric), own[2]
+            yield own[1], distance, similarity(distance, space.metric), own[2]
+
+
+def space_named(context: Context, collection: str) -> Space:
+    """The space of a collection. Raises ProgrammingError for one that is not there."""
+    with context.reading() as handle:
+        space = space_of(handle, collection)
+        if space is None:
+            names = [r[0] for r in handle.execute("SELECT collection FROM collections")]
+            raise ProgrammingError(
+                f'unknown collection "{collection}"',
+                hint=nearest(collection, names) or "put_vector(collection, id, vector) makes one.",
+                sqlstate="42704",
+            )
+    return space
+
+
+def nearest_ids(
+    context: Context,
+    collection: str,
+    space: Space,
+    vector: bytes,
+    condition: str | None,
+    *,
+    k: int = 0,
+    radius: float | None = None,
+) -> tuple[list[int], list[float]]:
+    """(vector_ids, distances), nearest first: the k nearest, or all within a radius."""
+    vector = asked(space, vector)
+    allowed = None
+    if condition is not None:
+        from sqlagent.search.passing import passing
+
+        allowed = passing(context, collection, condition)
+    key = key_of(collection, space)
+    fetch = fetcher(context, space)
+    reach = math.sqrt(max(radius, 0.0)) if radius and space.metric == "hamming" else radius
+    ids, distances = found(context, key, vector, space.measure, allowed, fetch, k, reach)
+    if space.metric == "hamming":
+        distances = [float(round(d * d)) for d in distances]
+    return ids, distances
+
+
+def fetcher(context: Context, space: Space) -> Any:
+    """A function that fetches the vectors of ids as floats, in their order, for an exact
+    comparison; a row that has gone meanwhile is of zeros."""
+
+    def fetch(ids: Any) -> Any:
+        from sqlagent.elements import decoded
+
+        wanted = [int(i) for i in ids]
+        none = bytes(space.size)
+        sql = f"SELECT vector_id, vector FROM vectors WHERE vector_id {CHOSEN}"
+        with context.reading() as handle:
+            found = dict(handle.execute(sql, {"ids": listed(wanted)}))
+        blobs = [found.get(i, none) for i in wanted]
+        return decoded(space, [b if len(b) == len(none) else none for b in blobs])
+
+    return fetch
 
 
 def found(
@@ -67,32 +105,42 @@ def found(
     key: Key,
     vector: bytes,
     metric: str,
-    allowed: frozenset[int] | None,
+    allowed: Any,
     fetch: Any,
     k: int,
     radius: float | None,
+    said: dict[str, Any] | None = None,
 ) -> tuple[list[int], list[float]]:
-    """Ids and distances by the index that suits the collection's size."""
+    """Ids and distances by the way that suits the collection; `said` is told which."""
     from sqlagent.search.codes import coded
 
+    said = {} if said is None else said
     own = context.handle
     private = own is not None and own is context.database._writer and own.in_transaction
     if radius is None and not private and not context.database.memory:
         if context.settings.get("vector_engine") == "lance":
             from sqlagent.engines.lance import lance
 
-            answer = lance(context.database).nearest(
-                context, key, vector, metric, k, allowed, fetch
-            )
+            few = None if allowed is None else frozenset(allowed.tolist())
+            answer = lance(context.database).nearest(context, key, vector, metric, k, few, fetch)
             if answer is not None:
+                said["way"] = "lance"
                 return answer
         codes = coded(context, key, metric)
         if codes is not None:
+            from sqlagent.search.measured import candidates_for, scanned
+
+            rerank = candidates_for(context, key, codes, fetch)
+            if rerank is None:
+                said["way"] = "exact"
+                return scanned(context, key, vector, k, allowed)
             import numpy as np
 
             query = np.frombuffer(vector, "<f4")
-            ids, far = codes.search(query, k, fetch=fetch, allowed=allowed)
+            ids, far = codes.search(query, k, fetch=fetch, rerank=rerank, allowed=allowed)
+            said["way"] = "codes"
             return ids.tolist(), far.tolist()
+    said["way"] = "memory"
     index = scopes(context.database).index(context, key)
     if not len(index):
         return [], []
@@ -105,7 +153,8 @@ def found(
 
 
 def similarity(distance: float, metric: str) -> float:
-    """Higher is nearer, for every metric: cosine, 1 / (1 + l2), inner product."""
+    """Higher is nearer, for every metric: cosine, 1 / (1 + l2 or hamming), inner
+    product."""
     if metric == "cosine":
         return 1.0 - distance
     return -distance if metric == "ip" else 1.0 / (1.0 + distance)

@@ -119,12 +119,7 @@ class Scopes:
         return entry
 
     def build(self, handle: Handle, key: Key, now: str) -> ScopeIndex:
-        metric = "cosine"
-        if key.kind == "vectors":
-            row = handle.execute(
-                "SELECT metric FROM collections WHERE collection = ?", (key.scope,)
-            ).fetchone()
-            metric = row[0] if row else "cosine"
+        metric = kinds.space_in(key).measure if key.kind == "vectors" else "cosine"
         return ScopeIndex.build(
             kinds.rows(handle, key, now),
             dimensions=key.dimensions,

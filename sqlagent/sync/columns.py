@@ -35,6 +35,11 @@ class NotColumnar(NotSupportedError):
         self.reason = reason
 
 
+# Vectors that are not float32 are no lists of FLOAT: as columns they are NULL, and the file has them.
+NUMBERS = """CASE WHEN length(vector) % 4 = 0 AND collection NOT IN (
+  SELECT c.collection FROM collections c WHERE c.element_type <> 'float32') THEN vector END"""
+
+
 class Field(NamedTuple):
     """A column: `stored` is the storage class it crosses over in, `read` SQLite's expression.
 
@@ -143,6 +148,8 @@ def _field(connection: apsw.Connection, table: str, name: str, declaration: str)
     kind = logical(declaration)
     if kind == "BLOB" and name == "vector" and table in VECTORS:
         kind = "FLOAT[]"  # as the catalog has it
+        if table == "vectors":
+            return field(name, kind)._replace(read=NUMBERS)
     if kind is None:
         kind = _guess(connection, table, name)
         return Field(name, kind, _STORED[kind], quoted(name), "{0}", True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlagent.index import ScopeIndex
 
 MEMORIES = ("recall", "explain_recall", "recall_parts")
-VECTORS = ("knn", "within")
+VECTORS = ("knn", "within", "nearest_vectors")
 UNKNOWN = object()  # the value of an argument that only running it tells
 OF_VECTORS = {
     "memories": "SELECT count(*) FROM memories WHERE agent_id = ?",

@@ -22,7 +22,7 @@ from sqlagent.plan.plans import (
     WriteTable,
 )
 from sqlagent.run.explain.indexes import indexes
-from sqlagent.values import pick
+from sqlagent.values import pick, stored_all
 
 if TYPE_CHECKING:
     from sqlagent.connection import Connection
@@ -96,7 +96,7 @@ def lite(database: Database, connection: Connection, run: Lite, parameters: Any,
     if run.functions:
         step["functions"] = called(run.sql)
         if not run.source:
-            values = pick(run.parameters, parameters) if parameters else ()
+            values = stored_all(pick(run.parameters, parameters)) if parameters else ()
             step["search"] = indexes(database, connection, run.sql, values)
     plan = [] if run.ddl else query_plan(database, connection, run, parameters, text)
     used = [re.search(r"USING (?:COVERING )?INDEX (\S+)", line) for _, _, line in plan]
@@ -129,7 +129,7 @@ def query_plan(
             from sqlagent.engines.sqlite_functions import ensure
 
             ensure(handle, database)
-        values = pick(run.parameters, parameters) if parameters else ()
+        values = stored_all(pick(run.parameters, parameters)) if parameters else ()
         sql = "EXPLAIN QUERY PLAN " + run.sql
         try:
             rows = handle.execute(sql, values).fetchall()
@@ -160,7 +160,7 @@ def duck(database: Database, connection: Connection, run: Duck, parameters: Any)
     step["sources"] = list(run.natives)
     step["views"] = [_view(database, v) for v in run.views]
     step |= {"sql": run.sql, "result": result_of(database, connection, run, parameters)}
-    values = pick(run.parameters, parameters) if parameters else ()
+    values = stored_all(pick(run.parameters, parameters)) if parameters else ()
     step["search"] = indexes(database, connection, run.sql, values)
     operators = _operators(database, connection, run, parameters)
     if operators:
