@@ -61,8 +61,7 @@ def search(
     Examples:
       SELECT content, uri FROM search('how do I install it?', k => 3);
     """
-    from sqlagent.index import Weights
-    from sqlagent.search.ask import ask, limit, vectors_of
+    from sqlagent.search.ask import ask, document_weights, limit, vectors_of
     from sqlagent.search.ask import search as run
     from sqlagent.search.filters import allowed as passing
     from sqlagent.sync.documents import catch_up
@@ -87,7 +86,7 @@ def search(
     if filter is not None:
         allowed = passing(ctx, FILTERED, "chunk_id", filter, ())
     fetch = vectors_of(ctx, "chunk_vectors", "chunk_id", asked.key.dimensions)
-    hits = run(asked, query, k, Weights.fused(weight), allowed, fetch)
+    hits = run(asked, query, k, document_weights(ctx, weight), allowed, fetch)
     ids = hits.ids.tolist()
     with ctx.reading() as handle:
         found = {r[0]: r for r in handle.execute(ROWS, ("[" + ",".join(map(str, ids)) + "]",))}
