@@ -92,6 +92,21 @@ def each(text: str, size: int, overlap: int, by: str) -> Iterator[Chunk]:
     return _numbered(text, spans, None)
 
 
+def sentences(text: str) -> list[tuple[int, int]]:
+    """The sentences of a text as half-open intervals, the white space between them left out; items
+    of lists and lines after a blank one are sentences too."""
+    level = _prose(text, SIZE_MAX).levels[1]
+    ends = [*level.ends, len(text)]
+    starts = [0, *level.starts]
+    found = []
+    for start, end in zip(starts, ends, strict=True):
+        part = text[start:end]
+        if part.strip():
+            left = start + len(part) - len(part.lstrip())
+            found.append((left, start + len(part.rstrip())))
+    return found
+
+
 def best(text: str) -> str:
     """The way that suits a document: 'markdown' where it looks like Markdown, else 'sentences'.
 
