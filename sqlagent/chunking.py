@@ -16,6 +16,9 @@ from typing import NamedTuple
 from sqlagent.errors import DataError, nearest
 
 SIZE_MAX = 1_000_000
+# A chunk ends with its paragraph where that fills so much of it. With .5 more chunks held parts of
+# two paragraphs: R@1 of short paragraphs was .846 instead of .866.
+FILL = 0.3
 WAYS = ("chars", "sentences", "markdown", "code", "tokens")
 
 
@@ -87,6 +90,21 @@ def each(text: str, size: int, overlap: int, by: str) -> Iterator[Chunk]:
         places = {"sentences": _prose, "markdown": _markdown, "code": _code}[by](text, size)
         return _numbered(text, _pack(text, size, overlap, places), places)
     return _numbered(text, spans, None)
+
+
+def sentences(text: str) -> list[tuple[int, int]]:
+    """The sentences of a text as half-open intervals, the white space between them left out; items
+    of lists and lines after a blank one are sentences too."""
+    level = _prose(text, SIZE_MAX).levels[1]
+    ends = [*level.ends, len(text)]
+    starts = [0, *level.starts]
+    found = []
+    for start, end in zip(starts, ends, strict=True):
+        part = text[start:end]
+        if part.strip():
+            left = start + len(part) - len(part.lstrip())
+            found.append((left, start + len(part.rstrip())))
+    return found
 
 
 def best(text: str) -> str:
@@ -304,7 +322,7 @@ def _prose(text: str, size: int) -> Places:
     sentences.update(m.span() for m in _ITEM.finditer(text))
     sentences.update(_sentence_ends(text))
     lines = [m.span() for m in _LINE.finditer(text)]
-    return Places([_level(paragraphs, 0.5), _level(sentences, 0), _level(lines, 0.5)], 1, [], [])
+    return Places([_level(paragraphs, FILL), _level(sentences, 0), _level(lines, 0.5)], 1, [], [])
 
 
 def _level(spans: list[tuple[int, int]] | set[tuple[int, int]], fill: float) -> Level:
@@ -411,7 +429,7 @@ def _markdown(text: str, size: int) -> Places:
         if fence.end - fence.start > size:
             inside = {(m.start(), m.end()) for m in _LINE.finditer(text, *fence)}
             sentences |= inside
-    return Places([_level(blocks, 0.5), _level(sentences, 0), levels[2]], 1, forced, paths)
+    return Places([_level(blocks, FILL), _level(sentences, 0), levels[2]], 1, forced, paths)
 
 
 def _before(text: str, at: int) -> int:

@@ -159,6 +159,21 @@ SETTINGS: dict[str, Setting] = {
         False, bool, "whether CALL sync() applies the policies in memory_policies to every agent"
     ),
     "search_alpha": Setting(0.5, float, "weight of meaning in search(), 0 words alone .. 1"),
+    "search_context_weight": Setting(
+        0.2, float, "weight of the words of the chunks around a chunk in search(), beside its own"
+    ),
+    "search_coverage_weight": Setting(
+        0.1, float, "weight of how many of the question's words a chunk has, counted by rarity"
+    ),
+    "rerank_model": Setting(
+        "cross-encoder/ms-marco-MiniLM-L6-v2",
+        str,
+        "the cross-encoder of search(rerank => true): a name on the Hugging Face hub, or a folder",
+    ),
+    "rerank_candidates": Setting(50, int, "how many chunks a reranker reads, at most"),
+    "search_document_weight": Setting(
+        0.3, float, "weight of the whole document's meaning in search(), for each of its chunks"
+    ),
 }
 
 

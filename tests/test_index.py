@@ -97,6 +97,19 @@ class Plain:
                 score[i] += idf * n * 2.2 / (n + 1.2 * (0.25 + 0.75 * size[i] / mean))
         return score
 
+    def coverage(self, text: str) -> dict[int, float]:
+        held = dict.fromkeys(self.rows, 0.0)
+        everything = 0.0
+        for term in query_terms(text):
+            holding = [i for i in self.rows if self.own[i][term]]
+            if holding:
+                idf = math.log((len(self.rows) - len(holding) + 0.5) / (len(holding) + 0.5))
+                idf = idf if idf > 0 else 1e-6
+                everything += idf
+                for i in holding:
+                    held[i] += idf
+        return {i: s / (everything or 1.0) for i, s in held.items()}
+
     def cosines(self, query: bytes, weight: float) -> tuple[dict[int, float], dict[int, float]]:
         q = as_array(query)
         unit = {i: as_array(r.vector) for i, r in self.rows.items() if r.vector is not None}
@@ -135,14 +148,27 @@ class Plain:
         when = 1.0 if (query.text or "").startswith("when") else 0.3
         base = dict.fromkeys(self.rows, 0.0)
         spoken = dict(base)
+        covered = self.coverage(query.text or "") if asked else dict(base)
+        whole = dict(base)
+        if smooth and query.vector is not None and w.document:
+            own = {i: s for i, s in self.cosines(query.vector, 0)[0].items() if i in inside}
+            sessions = {self.rows[i].session for i in own} - {None}
+            for session in sessions:
+                same = [s for i, s in own.items() if self.rows[i].session == session]
+                for i in inside:
+                    if self.rows[i].session == session:
+                        whole[i] = max(0.0, sum(same) / len(same))
+            best = max(whole.values()) or 1.0
+            whole = {i: s / best for i, s in whole.items()}
         for i in inside:
             row = self.rows[i]
             base[i] = on_words * lexical[i] + on_vector * max(0.0, smooth.get(i, 0.0))
+            base[i] += w.coverage * covered[i] + w.document * whole[i]
             if len(named) == 1 and row.speaker and name_key(row.speaker) in named:
                 spoken[i] = w.speaker
         out = {}
         for i in inside:
-            if not (lexical[i] > 0 or i in smooth):
+            if not (lexical[i] > 0 and (covered[i] or not w.coverage) or i in smooth):
                 continue
             row = self.rows[i]
             size = len(row.head) + len(row.text)

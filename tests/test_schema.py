@@ -50,6 +50,8 @@ SURFACE = {
     "memory_sources": "memory_id source_memory_id document_id position session_id turn",
     "memory_links": "memory_id related_id relation weight",
     "sqlagent_erasures": "erasure_id scope subject counts hash pending erased_at finished_at",
+    "document_versions": "version_id document_id uri title content_hash characters replaced_at",
+    "chunk_versions": "chunk_id version_id document_id ordinal position heading content",
     "memory_guards": "agent_id memory_id guard reason count first_at at",
     "memory_fingerprints": "memory_id agent_id level fold",
     "memory_policies": "name event action to_tier condition priority enabled",

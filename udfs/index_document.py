@@ -8,7 +8,10 @@ from sqlagent.functions import Json, scalar
 from sqlagent.migrate import sha256
 from sqlagent.sync.documents import write_chunks
 
-FIND = "SELECT document_id FROM documents WHERE collection = ? AND uri = ? ORDER BY 1 LIMIT 1"
+FIND = """
+SELECT document_id, content_hash = ?3 AND chunk_size = ?4 AND overlap = ?5 FROM documents
+WHERE collection = ?1 AND uri = ?2 ORDER BY 1 LIMIT 1
+"""
 INSERT = """
 INSERT INTO documents (content, uri, title, collection, chunk_size, overlap, metadata, content_hash)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -33,7 +36,8 @@ def index_document(
 ) -> int:
     """Keeps a document and its chunks in one transaction; the next statement finds them.
 
-    A document with the same uri in the same collection is replaced, and keeps its document_id.
+    A document with the same uri in the same collection is replaced, and keeps its document_id; the
+    chunks whose text stays keep their chunk_id, and those that go can still be read by chunk_at().
 
     Arguments:
       content: the text; Markdown is cut at its headings and paragraphs, other text at sentences.
@@ -60,7 +64,8 @@ def index_document(
         raise DataError("collection is a text that is not empty")
     handle = ctx.writer
     digest = sha256(content.encode())
-    known = handle.execute(FIND, (collection, uri)).fetchone() if uri is not None else None
+    asked = (collection, uri, digest, chunk_size, overlap)
+    known = handle.execute(FIND, asked).fetchone() if uri is not None else None
     if known is None:
         values = (content, uri, title, collection, chunk_size, overlap, metadata, digest)
         handle.execute(INSERT, values)
@@ -68,6 +73,8 @@ def index_document(
     else:
         document_id = int(known[0])
         handle.execute(UPDATE, (document_id, content, title, chunk_size, overlap, metadata, digest))
+        if known[1]:
+            return document_id  # the same text in the same pieces
     write_chunks(handle, document_id, content, chunk_size, overlap)
     handle.execute(  # a new chunk_size alone made the trigger ask for new chunks
         "UPDATE documents SET content_hash = ?2 WHERE document_id = ?1 AND content_hash IS NULL",

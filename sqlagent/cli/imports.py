@@ -34,8 +34,8 @@ noted in sqlagent_import_rejects, and does not stop the rest; the exit status is
 _KEPT = """
     agents sessions states state_versions snapshots snapshot_versions memories memory_strength
     memory_vectors memory_sources memory_links memory_policies memory_guards memory_fingerprints
-    recall_feedback recall_weights documents chunks chunk_vectors vectors collections entities
-    relations relation_sources
+    recall_feedback recall_weights documents chunks chunk_vectors document_versions chunk_versions
+    vectors collections entities relations relation_sources
 """
 
 

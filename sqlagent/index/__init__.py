@@ -4,16 +4,19 @@ Imports numpy, so it is itself imported only when something is searched. It know
 no file of the system of record: its caller feeds it rows.
 """
 
+from .links import CHUNKS, TURNS
 from .rows import DOCUMENTS, MEMORIES, Hits, Query, Row, Weights
 from .scope import ScopeIndex
 from .words import query_terms, strip_names, terms
 
 __all__ = [
+    "CHUNKS",
     "DOCUMENTS",
     "MEMORIES",
     "Hits",
     "Query",
     "Row",
+    "TURNS",
     "ScopeIndex",
     "Weights",
     "query_terms",

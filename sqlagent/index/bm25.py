@@ -23,14 +23,7 @@ def bm25(index: "ScopeIndex", text: str, weight: float) -> Floats | None:
     With neighbours and a weight, as `bm25(f, 1, weight)` over the columns text and context: both
     count for length and for how rare a term is.
     """
-    store = index.store
-    codes = map(store.vocabulary.of.get, query_terms(text))
-    found = [store.postings(code, index.used) for code in codes if code is not None]
-    dead = index.used - 1 > len(index)
-    if dead:
-        kept = [index.alive.take(slots) for slots, _ in found]
-        found = [(s[m], c[m]) for (s, c), m in zip(found, kept, strict=True)]
-    found = [(slots, counts) for slots, counts in found if len(slots)]
+    found = _postings(index, text)
     if not found:
         return None
     links = index.links if weight > 0.0 else None
@@ -42,6 +35,30 @@ def bm25(index: "ScopeIndex", text: str, weight: float) -> Floats | None:
     for start in range(0, len(found), step):
         total += _joined(found[start : start + step], links, norm, len(index), np.float32(weight))
     return total
+
+
+def coverage(index: "ScopeIndex", text: str) -> Floats | None:
+    """The share of the question's terms that each slot holds itself, each counted by how rare it
+    is; None when no term is known."""
+    found = _postings(index, text)
+    if not found:
+        return None
+    sizes = np.array([len(slots) for slots, _ in found])
+    idf = _idf(len(index), sizes)
+    slots = np.concatenate([slots for slots, _ in found])
+    total = np.bincount(slots, np.repeat(idf, sizes), minlength=index.used)
+    return (total / float(idf.sum())).astype(np.float32)
+
+
+def _postings(index: "ScopeIndex", text: str) -> "list[tuple[NDArray[np.int32], Floats]]":
+    """The living slots that hold each term of a question, and how often; only terms with any."""
+    store = index.store
+    codes = map(store.vocabulary.of.get, query_terms(text))
+    found = [store.postings(code, index.used) for code in codes if code is not None]
+    if index.used - 1 > len(index):
+        kept = [index.alive.take(slots) for slots, _ in found]
+        found = [(s[m], c[m]) for (s, c), m in zip(found, kept, strict=True)]
+    return [(slots, counts) for slots, counts in found if len(slots)]
 
 
 def _idf(rows: int, holding: "NDArray[np.int64]") -> Floats:

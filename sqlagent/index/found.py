@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from .bm25 import bm25
+from .bm25 import bm25, coverage
 from .links import smoothed, smoothed_at
 from .near import Fetch, top
 from .rows import Doubles, Floats, Mask, Query, Slots, vector_of
@@ -31,6 +31,8 @@ class Found(NamedTuple):
     cosine: Floats | None
     words: float
     vector: float
+    coverage: Floats | None = None
+    document: Floats | None = None
 
     @classmethod
     def of(cls, index: "ScopeIndex", query: Query, mask: Mask) -> "Found":
@@ -48,20 +50,29 @@ class Found(NamedTuple):
                 lexical *= mask
                 peak = float(lexical.max(initial=0.0))
                 lexical = lexical / np.float32(peak) if peak > 0.0 else None
+        share = coverage(index, query.text) if asked and weights.coverage and query.text else None
         if pair is None:
             taken = weights.vector if weights.relative else _TAKEN * weights.vector
-            return cls(lexical, None, None, 1.0 + taken / weights.words if asked else 1.0, 0.0)
+            words = 1.0 + taken / weights.words if asked else 1.0
+            return cls(lexical, None, None, words, 0.0, share)
         vector = 1.0 if asked else 1.0 + weights.words / weights.vector
         if weights.relative > 0.0:
             vector /= float(pair[1].max(initial=0.0, where=mask & has_vector)) or 1.0
-        return cls(lexical, pair[0], pair[1], 1.0, vector)
+        whole = _documents(index, pair[0], mask & has_vector) if weights.document else None
+        return cls(lexical, pair[0], pair[1], 1.0, vector, share, whole)
 
     def candidates(self, index: "ScopeIndex", mask: Mask) -> Mask | None:
-        """The rows that the query says something about; None where there is nothing to go by."""
+        """The rows that the query says something about; None where there is nothing to go by.
+
+        By its words that is a turn beside one that holds them too, but only a chunk that does.
+        """
+        said = None if self.lexical is None else self.lexical > 0.0
+        if said is not None and self.coverage is not None:
+            said &= self.coverage > 0.0
         if self.cosine is not None:
             about = index.store.columns.has_vector[: index.used] & mask
-            return about | (self.lexical > 0.0) if self.lexical is not None else about
-        return None if self.lexical is None else self.lexical > 0.0
+            return about if said is None else about | said
+        return said
 
     def base(self, index: "ScopeIndex", query: Query, mask: Mask) -> Floats:
         """Words and vector, weighed: 0 for a row that is not allowed."""
@@ -72,7 +83,11 @@ class Found(NamedTuple):
             part = np.maximum(self.cosine, np.float32(0.0))
             part *= np.float32(self.vector * query.weights.vector)
             base += part
-            base *= mask
+        for name in ("coverage", "document"):
+            share = getattr(self, name)
+            if share is not None:
+                base += np.float32(getattr(query.weights, name)) * share
+        base *= mask
         return base
 
     def values(self, slots: Slots) -> dict[str, Doubles]:
@@ -82,7 +97,12 @@ class Found(NamedTuple):
             vector = self.vector * np.maximum(self.cosine[slots].astype(np.float64), 0.0)
         if self.lexical is not None:
             words = self.words * self.lexical[slots].astype(np.float64)
-        return {"vector": vector, "words": words}
+        values = {"vector": vector, "words": words}
+        for name in ("coverage", "document"):
+            share = getattr(self, name)
+            if share is not None:
+                values[name] = share[slots].astype(np.float64)
+        return values
 
     def exact(
         self, index: "ScopeIndex", query: Query, slots: Slots, fetch: Fetch | None, score: Floats
@@ -108,6 +128,21 @@ class Found(NamedTuple):
         share = np.float32(self.vector * query.weights.vector)
         better: Floats = (score[slots] + share * gained).astype(np.float32, copy=False)
         return slots[top(better, query.k, np.ones(len(slots), np.bool_))]
+
+
+def _documents(index: "ScopeIndex", dots: Floats, counted: Mask) -> Floats | None:
+    """The mean similarity of the rows of each row's session, over the best one; None without
+    sessions. It is that of the mean of their vectors, which stands for the whole document."""
+    if index.links is None:
+        return None
+    session = index.store.columns.session[: index.used]
+    size = len(index.store.sessions.of)
+    total = np.bincount(session[counted], dots[counted], minlength=size)
+    mean = total / np.maximum(np.bincount(session[counted], minlength=size), 1)
+    mean[0] = 0.0
+    np.maximum(mean, 0.0, out=mean)
+    peak = float(mean.max(initial=0.0))
+    return (mean / peak).astype(np.float32)[session] if peak > 0.0 else None
 
 
 def _similar(index: "ScopeIndex", query: Query) -> "tuple[Floats, Floats] | None":

@@ -25,13 +25,13 @@ class Parts:
     """The parts of one query's scores among the rows of a mask; `base` is what words and vector
     give each slot.
 
-    Of an index without context (of documents) only the parts with a weight are reckoned.
+    Of an index that is not of turns (of documents) only the parts with a weight are reckoned.
     """
 
     def __init__(self, index: "ScopeIndex", query: Query, base: Floats, mask: Mask) -> None:
         weights, text = query.weights, query.text or ""
         self.index, self.weights, self.base = index, weights, base
-        every = index.context
+        every = index.turns
         self.spoken = _spoken(index, text, mask) if every or weights.speaker else None
         self.time = 1.0 if text and asks_when(text) else _UNASKED
         self.days = days_in(text) if text and (every or weights.date) else []
@@ -81,13 +81,13 @@ class Parts:
     def values(self, slots: Slots) -> dict[str, Doubles]:
         """The value of each part that there is, for these slots."""
         index, weights, values = self.index, self.weights, dict[str, Doubles]()
-        every = index.context
+        every = index.turns
         if self.spoken is not None:
             values["speaker"] = self.spoken[slots].astype(np.float64)
         if self.sessions is not None:
             values["session"] = self.sessions[_joined(index)[slots]].astype(np.float64)
         for name in _STEADY:
-            if (every or getattr(weights, name)) and (name != "opening" or index.links is not None):
+            if (every or getattr(weights, name)) and (name != "opening" or self.links is not None):
                 values[name] = _column(index, name)[slots].astype(np.float64)
         if "time" in values:
             values["time"] *= self.time

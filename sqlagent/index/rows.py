@@ -60,15 +60,28 @@ class Weights(NamedTuple):
     recency: float = 0.0  # halved with each half-life; above .05 it harms questions about history
     recency_half_life_s: float = 30 * 86400.0
     relative: float = 0.0  # 1: the vector's part is divided by the best one (max-norm)
+    coverage: float = 0.0  # times the share of the question's words that a row has, by rarity
+    document: float = 0.0  # times the mean cosine of the session's rows, over the best one
 
     @classmethod
-    def fused(cls, alpha: float = 0.5) -> "Weights":
-        """For documents: `alpha` of the vectors, the rest of the words, each over its best."""
+    def fused(
+        cls,
+        alpha: float = 0.5,
+        context: float = 0.2,
+        coverage: float = 0.1,
+        document: float = 0.3,
+    ) -> "Weights":
+        """For documents: `alpha` of the vectors, the rest of the words, each over its best.
+
+        Of chunks the context is that of the document. The weights were chosen on five sets, English
+        and Chinese (see `benchmarks search_quality`): a third more or less costs at most .01.
+        """
         if not 0.0 <= alpha <= 1.0:
             raise ValueError(f"expected alpha between 0 and 1, not {alpha!r}")
         none = dict.fromkeys(cls._fields[2:], 0.0)
         none["recency_half_life_s"] = 30 * 86400.0
-        return cls(alpha, 1.0 - alpha, **{**none, "relative": 1.0})
+        more = {"context": context, "coverage": coverage, "document": document}
+        return cls(alpha, 1.0 - alpha, **{**none, "relative": 1.0, **more})
 
 
 MEMORIES = Weights()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from . import bm25, near, rank
 from .columns import Batch, Codes, Postings, batch_of, concat
-from .links import Links, insert, link_all, refresh, unlink
+from .links import TURNS, Links, Shares, insert, link_all, refresh, unlink
 from .rows import Doubles, Floats, Hits, Ids, Mask, Query, Row, Slots
 from .store import FLOAT_ROWS, Store
 
@@ -44,7 +44,7 @@ class ScopeIndex:
         links: Links | None,
         totals: Totals,
         *,
-        context: bool,
+        context: Shares | None,
         words: bool,
     ) -> None:
         self.store, self.alive, self.links = store, alive, links
@@ -59,13 +59,14 @@ class ScopeIndex:
         *,
         dimensions: int | None,
         metric: str = "cosine",
-        context: bool = True,
+        context: bool | Shares = True,
         words: bool = True,
         float_rows: int = FLOAT_ROWS,
     ) -> "ScopeIndex":
         """An index of these rows; of rows with one id the last counts.
 
-        `context` joins the turns of a session (for memories), `words` indexes the texts at all.
+        `context` joins the rows of a session, as turns (for memories) or with shares of one's own
+        (for chunks); `words` indexes the texts at all.
         Raises ValueError for a vector of other dimensions, or with NaN or infinity in it.
         """
         if metric not in METRICS:
@@ -82,14 +83,16 @@ class ScopeIndex:
             sessions=codes[1],
             speakers=codes[2],
         )
+        if isinstance(context, bool):
+            return cls._of(store, context=TURNS if context else None, words=words)
         return cls._of(store, context=context, words=words)
 
     @classmethod
-    def _of(cls, store: Store, *, context: bool, words: bool) -> "ScopeIndex":
+    def _of(cls, store: Store, *, context: Shares | None, words: bool) -> "ScopeIndex":
         """The snapshot of a whole store that has no tail."""
         alive = np.ones(store.used, np.bool_)
         alive[0] = False
-        links = link_all(store) if context else None
+        links = link_all(store, context) if context else None
         columns = store.columns
         speakers = np.bincount(columns.speaker[1 : store.used], minlength=1)
         totals = Totals(
@@ -131,9 +134,9 @@ class ScopeIndex:
         return columns.ids[: self.used][self.alive & ~columns.has_vector[: self.used]]
 
     @property
-    def context(self) -> bool:
-        """Whether the turns of a session are joined, as those of memories are."""
-        return self._context
+    def turns(self) -> bool:
+        """Whether the rows are turns of conversations, as memories are; chunks are not."""
+        return self._context is TURNS
 
     def kept(self, key: object, make: "Callable[[], NDArray[Any]]") -> NDArray[Any]:
         """An array that only this snapshot's rows decide, made at its first use."""
@@ -228,7 +231,9 @@ class ScopeIndex:
         columns, links, touched = self.store.columns, self.links, set[int]()
         sessions = columns.session[first:end]
         if self._context and (links is not None or (sessions > 0).any()):
-            links = Links.empty(len(alive)) if links is None else links.grown(len(alive))
+            links = (
+                Links.empty(len(alive), self._context) if links is None else links.grown(len(alive))
+            )
             for slot in dead:
                 unlink(links, slot, touched)
                 touched.discard(slot)

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from sqlagent.context import Context
     from sqlagent.embedding import Model
 
-SET = tuple(f for f in Weights._fields if f not in ("recency_half_life_s", "relative"))
+_OTHERS = ("recency_half_life_s", "relative", "coverage", "document")
+SET = tuple(f for f in Weights._fields if f not in _OTHERS)
 EMBED_NOW = 64  # so many missing vectors are made while the question waits; more in the background
 
 
@@ -99,6 +100,13 @@ def memory_weights(context: Context) -> Weights:
     settings = context.settings
     known = {part: settings.get(f"recall_{part}_weight") for part in SET}
     return MEMORIES._replace(**{part: float(w) for part, w in known.items() if w is not None})
+
+
+def document_weights(context: Context, alpha: float) -> Weights:
+    """The weights of `search`, from the settings, with this share of meaning."""
+    parts = ("context", "coverage", "document")
+    known = {part: context.settings.get(f"search_{part}_weight") for part in parts}
+    return Weights.fused(alpha, **{part: float(w) for part, w in known.items() if w is not None})
 
 
 def search(asked: Asked, query: str, k: int, weights: Weights, allowed: Any, fetch: Any) -> Hits:

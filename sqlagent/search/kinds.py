@@ -43,7 +43,7 @@ LEFT JOIN memory_vectors v ON v.memory_id = m.memory_id
 WHERE {where}
 """
 CHUNKS = """
-SELECT c.chunk_id, c.content, d.title, c.heading, v.vector, v.model
+SELECT c.chunk_id, c.content, d.title, c.heading, v.vector, v.model, c.document_id, c.ordinal
 FROM {source} chunks c ON {on} LEFT JOIN chunk_vectors v ON v.chunk_id = c.chunk_id
 """
 VECTORS = "SELECT v.vector_id, v.vector FROM vectors v WHERE {where}"
@@ -134,7 +134,8 @@ def rows(handle: Handle, key: Key, now: str, ids: Iterable[int] | None = None) -
         if some:
             on += f" AND c.chunk_id {CHOSEN}"
         for r in handle.execute(CHUNKS.format(source=source, on=on), named):
-            yield Row(r[0], chunk_text(r[1], r[2], r[3]), fits(key, r[4], r[5]))
+            text = chunk_text(r[1], r[2], r[3])
+            yield Row(r[0], text, fits(key, r[4], r[5]), float(r[7]), str(r[6]))
     else:
         space = space_in(key)
         where = (

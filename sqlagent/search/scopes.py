@@ -12,7 +12,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from sqlagent.index import ScopeIndex
+from sqlagent.index import CHUNKS, TURNS, ScopeIndex
 from sqlagent.search import kinds
 from sqlagent.search.kinds import Key
 
@@ -26,6 +26,9 @@ LOG_ENDS = """
 SELECT (SELECT min(seq) FROM sqlagent_change_log), (SELECT max(seq) FROM sqlagent_change_log)
 """
 LOG_MAX = 200_000  # more changes than this at once: the indexes are built anew
+
+
+CONTEXTS = {"memories": TURNS, "chunks": CHUNKS}
 
 
 class Entry:
@@ -124,7 +127,7 @@ class Scopes:
             kinds.rows(handle, key, now),
             dimensions=key.dimensions,
             metric=metric,
-            context=key.table == "memories",
+            context=CONTEXTS.get(key.table, False),
             words=key.kind != "vectors",
         )
 

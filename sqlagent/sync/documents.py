@@ -21,31 +21,67 @@ SELECT document_id, content, chunk_size, overlap FROM documents
 WHERE content_hash IS NULL ORDER BY document_id LIMIT ?
 """
 INSERT = """
-INSERT INTO chunks (document_id, ordinal, position, content, heading, overlap_prev, overlap_next)
-VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO chunks
+  (chunk_id, document_id, ordinal, position, content, heading, overlap_prev, overlap_next)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
-KEPT = """
-SELECT c.content, c.heading, v.model, v.vector FROM chunks c
+# The document's chunks, now and before, the newest first: the last of one text counts.
+KNOWN = """
+SELECT chunk_id, content, heading FROM chunk_versions WHERE document_id = ?1
+UNION ALL SELECT chunk_id, content, heading FROM chunks WHERE document_id = ?1
+ORDER BY chunk_id
+"""
+VECTORS = """
+SELECT c.chunk_id, v.model, v.vector FROM chunks c
 JOIN chunk_vectors v ON v.chunk_id = c.chunk_id WHERE c.document_id = ?
+"""
+# No id is given twice, also not that of a chunk that was deleted: a citation may still name it.
+NEXT_ID = """
+SELECT 1 + max(ifnull((SELECT max(chunk_id) FROM chunks), 0),
+  ifnull((SELECT max(chunk_id) FROM chunk_versions), 0),
+  ifnull((SELECT CAST(value AS INTEGER) FROM sqlagent_meta WHERE name = 'last_chunk_id'), 0))
+"""
+LAST_ID = "INSERT OR REPLACE INTO sqlagent_meta (name, value) VALUES ('last_chunk_id', ?)"
+NOT_OLD = """
+DELETE FROM chunk_versions WHERE chunk_id IN (SELECT value FROM json_each(?))
 """
 
 
 def write_chunks(handle: Handle, document_id: int, content: str, size: int, overlap: int) -> int:
-    """Replace the chunks of a document; a chunk whose text stays keeps its vector. How many."""
+    """Replace the chunks of a document; one whose text stays, or comes back, keeps its id, and its
+    vector. How many.
+
+    What the document no longer has is in chunk_versions: the trigger on its text put it there.
+    """
     from sqlagent.chunking import best, chunks
 
-    vectors = {(r[0], r[1]): r[2:] for r in handle.execute(KEPT, (document_id,))}
+    vectors = {r[0]: r[1:] for r in handle.execute(VECTORS, (document_id,))}
+    known: dict[tuple[str, str | None], list[int]] = {}
+    for chunk_id, text, heading in handle.execute(KNOWN, (document_id,)):
+        ids = known.setdefault((text, heading), [])
+        if chunk_id not in ids:
+            ids.append(chunk_id)
     handle.execute("DELETE FROM chunks WHERE document_id = ?", (document_id,))
     made = chunks(content, size, overlap, best(content))
+    (next_id,) = handle.execute(NEXT_ID).fetchone()
+    rows, again = [], []
     for c in made:
-        values = (document_id, c.ordinal, c.position, c.content, c.heading)
-        handle.execute(INSERT, (*values, c.overlap_prev, c.overlap_next))
-        kept = vectors.get((c.content, c.heading))
-        if kept is not None:
-            handle.execute(
-                "INSERT INTO chunk_vectors (chunk_id, model, vector) VALUES (?, ?, ?)",
-                (handle.last_insert_rowid(), *kept),
-            )
+        ids = known.get((c.content, c.heading), [])
+        if ids:
+            chunk_id = ids.pop()
+            again.append(chunk_id)
+        else:
+            chunk_id, next_id = next_id, next_id + 1
+        values = (chunk_id, document_id, c.ordinal, c.position, c.content, c.heading)
+        rows.append((*values, c.overlap_prev, c.overlap_next))
+    handle.executemany(INSERT, rows)
+    handle.executemany(
+        "INSERT INTO chunk_vectors (chunk_id, model, vector) VALUES (?, ?, ?)",
+        [(chunk_id, *vectors[chunk_id]) for chunk_id in again if chunk_id in vectors],
+    )
+    if again:
+        handle.execute(NOT_OLD, ("[" + ",".join(map(str, again)) + "]",))
+    handle.execute(LAST_ID, (str(next_id - 1),))
     return len(made)
 
 
