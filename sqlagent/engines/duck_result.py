@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -67,12 +68,13 @@ class DuckResult:
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """The rows as tuples: naive UTC datetimes, JSON as str, lists as list."""
+        return chain.from_iterable(self.batches())
+
+    def batches(self) -> Iterator[list[tuple[Any, ...]]]:
+        """The rows in lists: what is between here and the user then costs a list, not a row."""
         try:
             while batch := self._cursor.fetchmany(BATCH_ROWS):
-                if self._lists:
-                    yield from map(self._listed, batch)
-                else:
-                    yield from batch
+                yield list(map(self._listed, batch)) if self._lists else batch
         except duckdb.Error as error:
             raise self._translated(error) from None
         finally:

@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from sqlagent.engines import duck_asked, duck_functions
+from sqlagent.engines.direct import Direct
 from sqlagent.engines.duck_errors import translate
 from sqlagent.engines.duck_result import DuckResult
 from sqlagent.engines.natives import Natives
-from sqlagent.errors import InterfaceError, NotSupportedError, ProgrammingError
+from sqlagent.errors import DataError, InterfaceError, NotSupportedError, ProgrammingError
 from sqlagent.sync.replicas import Replicas
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class DuckEngine:
         duck_asked.register(self._root)
         self.replicas = Replicas(database, self._new())
         self.natives = Natives(self.cursor)
+        self._direct = Direct()
 
     @property
     def closed(self) -> bool:
@@ -99,6 +101,12 @@ class DuckEngine:
         self._check_open()
         dropped = self.replicas.fresh(plan.tables, plan.views)
         self._check_views(plan)
+        direct = self._direct.text(plan, self.replicas.copies)
+        if direct is not None:
+            try:
+                return self._start(self._cursor(), direct, values, timeout_s, started)
+            except (DataError, ProgrammingError):
+                pass  # a copy was dropped meanwhile, or the error is to be of the plan's own text
         try:
             return self._start(self._cursor(), plan.sql, values, timeout_s, started)
         except ProgrammingError:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from operator import length_hint
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -311,6 +311,11 @@ class Choice:
 
     def timed(self, rows: Any, engine: str, spent: float, trial: bool = False) -> Iterator[Any]:
         """Rows as they come; notes the time that the engine took once they are all there."""
+        return chain.from_iterable(self.chunks(rows, engine, spent, trial))
+
+    def chunks(
+        self, rows: Any, engine: str, spent: float, trial: bool
+    ) -> Iterator[list[tuple[Any, ...]]]:
         total = 0
         while True:
             start = now_ms()
@@ -319,9 +324,9 @@ class Choice:
             total += len(chunk)
             if len(chunk) < CHUNK:
                 self.ran(engine, spent, total, trial)
-                yield from chunk
+                yield chunk
                 return
-            yield from chunk
+            yield chunk
 
     # Learning -----------------------------------------------------------------------------------
 

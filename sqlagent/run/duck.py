@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import apsw
@@ -164,11 +165,17 @@ class RunDuck:
             connection.running.pop(id(handle), None)
 
     def rows(self, connection: Connection, result: DuckResult) -> Iterator[tuple[Any, ...]]:
+        """The rows of a result, which `Connection.interrupt` reaches until the last has come."""
+        return chain.from_iterable(self.batches(connection, result))
+
+    def batches(
+        self, connection: Connection, result: DuckResult
+    ) -> Iterator[list[tuple[Any, ...]]]:
         handle = Interruptible()
         handle.started(result._cursor.interrupt)
         connection.running[id(handle)] = handle
         try:
-            yield from result.rows()
+            yield from result.batches()
         finally:
             connection.running.pop(id(handle), None)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import apsw
@@ -142,6 +142,11 @@ class Replicas:
     def loads(self) -> int:
         """How many tables came from disk."""
         return self._maker.loads
+
+    @property
+    def copies(self) -> Mapping[str, Replica]:
+        """The copies of tables by lower-case name, as they are at this moment."""
+        return self._replicas
 
     def names(self) -> list[str]:
         """The tables that have copies."""
