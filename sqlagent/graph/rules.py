@@ -85,9 +85,12 @@ _UNSURE: Final = re.compile(
 )
 # What follows a Chinese name; o2 is the other one, where it stands before the verb.
 _CHINESE: Final = (
-    (r"认识(?:了)?", "认识"), (r"(?:和|与|跟)(?P<o2>[一-鿿]{2,3}?)(?:已经|已)?结(?:了)?婚", "结婚"),
-    (r"(?:嫁给|娶)(?:了)?", "结婚"), (r"创(?:立|办)(?:了)?", "创立"), (r"(?:毕业于|就读于)", "就读于"),
-)  # fmt: skip
+    (r"认识(?:了)?", "认识"),
+    (r"(?:和|与|跟)(?P<o2>[一-鿿]{2,3}?)(?:已经|已)?结(?:了)?婚", "结婚"),
+    (r"(?:嫁给|娶)(?:了)?", "结婚"),
+    (r"创(?:立|办)(?:了)?", "创立"),
+    (r"(?:毕业于|就读于)", "就读于"),
+)
 _ROLE: Final = re.compile(r"是(?P<o>[一-鿿]{2,3}?)的(?P<r>[一-鿿]{2,4}?)(?:$|[，。！；,.])")
 _CHINESE_THING: Final = re.compile(r"[一-鿿\w]{2,12}")
 
@@ -106,7 +109,12 @@ def triples(text: str, speaker: str | None = None, user_id: str | None = None) -
         if sentence[-1:] not in ("?", "？"):
             if not _UNSURE.search(sentence):
                 said += [*_english(sentence, me), *_chinese(sentence)]
-            said += _claimed(sentence, me, speaker, user_id)
+            pairs = {(t.subject.casefold(), t.object.casefold()) for t in map(_tidy, said)}
+            said += [  # the same words read twice are one relation
+                t
+                for t in map(_tidy, _claimed(sentence, me, speaker, user_id))
+                if (t.subject.casefold(), t.object.casefold()) not in pairs
+            ]
         for triple in said:
             triple = _tidy(triple)
             key = (triple.subject.casefold(), triple.predicate, triple.object.casefold())
