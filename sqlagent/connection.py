@@ -311,6 +311,7 @@ class Connection:
         except Error:
             pass  # what could not be rolled back is rolled back by closing
         self.closed = True
+        self.database.tell()  # who waits on this connection
         self.plans = _Closed()
         for source in self.sources.values():
             source.close()

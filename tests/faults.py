@@ -35,7 +35,8 @@ BASE = "unix"
 NEVER = 1 << 60
 # What tells when and how often things were looked at, or what was derived, is not compared.
 UNCOMPARED = {"sqlagent_change_log", "sqlagent_erasures", "sqlagent_query_log", "sqlagent_sync"}
-TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?")
+# Times, and what fades with time.
+TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?|(?<=strength )\d\.\d+")
 FULL_TEXT = ("memories_fts", "chunks_fts")
 
 
@@ -259,6 +260,7 @@ def survey(
     of an operation of several transactions.
     """
     before, after = contents(prepared), after_all(prepared, statements, folder / "after.db")
+    assert before != after, f"{statements} change nothing"
     server = Server() if "kill" in kinds else None
     target = folder / "faulty.db"
     points = 0

@@ -26,6 +26,15 @@ PREPARE = [
     "SELECT index_document('A quagmarsh lies in the north. 沼泽在北方。', uri => 'z.md')",
 ]
 FORGET = "SELECT forget('ada', retention_days => 300, min_strength => 1.0)"
+FADED = [
+    f"SELECT remember('ada', 'It rained {n} times 雨', created_at => '2021-01-0{n}')"
+    for n in range(1, 6)
+]
+WORKING = [
+    f"SELECT remember('ada', 'Look at door {n}', tier => 'working', session_id => 's1', "
+    f"importance => 0.{n})"
+    for n in range(2, 9)
+]
 DOUBLES = [
     "SELECT remember('ada', 'The parcel from Kyoto came to the north gate', session_id => 's2')",
     "SELECT remember('ada', 'The parcel from Kyoto came to the north gate!', session_id => 's3')",
@@ -53,13 +62,13 @@ OPERATIONS = {
     "supersede": ([], "SELECT supersede(1, 'The zebrawort is in locker 18')"),
     "unsupersede": (["SELECT supersede(1, '龘霸在十八号柜')"], "SELECT unsupersede(1)"),
     "contradict": (POLICY, "SELECT remember('ann', 'Ann lives in Rome')"),
-    "forget": ([], FORGET),
-    "unforget": ([FORGET], "SELECT unforget('ada')"),
-    "end_session": ([], "SELECT end_session('s1')"),
+    "forget": (FADED, FORGET),
+    "unforget": ([*FADED, FORGET], "SELECT unforget('ada')"),
+    "end_session": (WORKING, "SELECT end_session('s1')"),
     "consolidate": (DOUBLES, "SELECT consolidate('ada')"),
     "unconsolidate": ([*DOUBLES, "SELECT consolidate('ada')"], "SELECT unconsolidate('ada')"),
     "fork": ([], "SELECT fork('ada', 'bea')"),
-    "merge_states": (FORKED, "SELECT * FROM merge_states('bea', 'ada')"),
+    "merge_states": (FORKED, "SELECT * FROM merge_states('ada', 'bea')"),
 }
 ERASE = {
     "agent": "SELECT erase(agent_id => 'ada')",

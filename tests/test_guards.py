@@ -167,6 +167,7 @@ def test_a_collision_does_no_harm(
         PARCEL.upper() + "!",
         f"I remember that {PARCEL.lower()}.",
         f'You told me earlier: "{PARCEL}"',
+        f"{PARCEL}, as you said before.",
         f"According to my memory: 1. {PARCEL} 2. Her favourite tea is jasmine",
         f"- {PARCEL}\n- 客户王芳喜欢喝龙井茶",
         "我记得客户王芳喜欢喝龙井茶。",
@@ -192,6 +193,10 @@ def test_what_recall_gave_is_not_kept_again(
         f"{PARCEL}, and Bob has the only key to it",
         f"I remember that {PARCEL.lower()} but it is empty",
         "The parcel is in locker 18",
+        "The parcel is in locker 170",
+        "The parcel is in locker 17.5",
+        "The parcel is in locker 17 again",
+        "In fact the parcel is in locker 17 now",
         "我记得客户王芳喜欢喝龙井茶，但是她对花生过敏",
     ],
 )
@@ -385,3 +390,11 @@ def test_a_longer_number_or_word_is_no_quotation(words: sqlagent.Connection) -> 
     ):
         assert remember(words, text) != first, text
     assert remember(words, "I remember that the code is swordfish1") == first
+
+
+def test_recall_says_what_it_gave(words: sqlagent.Connection) -> None:
+    kept = remember(words, PARCEL)
+    ((text,),) = words.execute("SELECT content FROM recall('ada', 'parcel')").fetchall()
+    assert remember(words, f"I remember that {text}", kind="semantic") == kept
+    assert words.execute("SELECT count(*), max(access_count) FROM memories").fetchall() == [(1, 0)]
+    assert guarded(words, "loop") == [(kept, 1, None)]

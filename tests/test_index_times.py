@@ -41,6 +41,8 @@ def test_tells_time(text: str, expected: bool) -> None:
         ("On which day did they meet?", True),
         ("In what month was that", True),
         ("And since when?", True),
+        ("Ada, when did you move?", True),
+        ("Do you remember when we met?", True),
         ("What time is it?", True),
         ("Who cried when the ferry left?", False),
         ("What kind of day planner does he use?", False),

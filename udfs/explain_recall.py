@@ -21,8 +21,8 @@ def explain_recall(
     ctx: Context,
     agent_id: str,
     query: str,
-    k: int = 10,
     memory_id: int | None = None,
+    k: int = 10,
     kind: str | None = None,
     user_id: str | None = None,
     session_id: str | None = None,
@@ -42,10 +42,10 @@ def explain_recall(
     its parts; or, where it is kept out before the ranking, one row for each reason.
 
     Arguments:
-      agent_id, query, k: as recall() takes them.
+      agent_id, query: as recall() takes them.
       memory_id: only this memory, whether recall() returns it or not.
-      kind, user_id, session_id, as_of, token_budget, embedding, tier, speaker, from_at, to_at,
-        filter, known_at: as recall() takes them.
+      k, kind, user_id, session_id, as_of, token_budget, embedding: as recall() takes them.
+      tier, speaker, from_at, to_at, filter, known_at: as recall() takes them.
 
     Returns: part ('vector', 'words', 'session', …; 'rank' and the reasons why not of a named
     memory); value, weight and contribution, which is what the part adds to the score: those of a

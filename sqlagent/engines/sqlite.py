@@ -211,6 +211,7 @@ class Database(Writer):
             return
         with self._returned:
             self.closed = True
+        self.tell()
         for service in list(self.services.values()):
             service.close()
         self.services.clear()

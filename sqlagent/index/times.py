@@ -39,7 +39,8 @@ _TOLD: Final = frozenset(stem(word) for word in _ENGLISH.split()) | frozenset(_A
 _NUMBERED: Final = re.compile(r"\d\s*[年月日号號년월일]")
 
 _WHEN: Final = re.compile(
-    r"^\W*(?:(?:and|but|so|since|until|till)\s+)*(?:when\b|how\s+long\b|how\s+soon\b"
+    r"^\W*(?:\w+,\s+)?(?:(?:and|but|so|since|until|till|tell\s+me|(?:can|could)\s+you\s+tell\s+me"
+    r"|do\s+you\s+(?:know|remember))\s+)*(?:when\b|how\s+long\b|how\s+soon\b"
     r"|(?:(?:on|in|at|by|during|around|since|from|until)\s+)?(?:what|which)\s+"
     r"(?:exact\s+)?(?:date|day|time|week|weekend|month|year|season)\b)",
     re.IGNORECASE,

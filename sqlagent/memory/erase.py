@@ -17,8 +17,8 @@ from sqlagent import clock, migrate
 from sqlagent.errors import ProgrammingError
 from sqlagent.memory import erasing
 from sqlagent.memory.erasing import Chosen
-from sqlagent.sync.log import quoted
 from sqlagent.sync.leftovers import copies
+from sqlagent.sync.log import quoted
 from sqlagent.sync.scrub import STEPS, scrub
 
 if TYPE_CHECKING:

@@ -225,9 +225,10 @@ def operations(handle: Handle, found: Chosen, ids: str, gone: Gone) -> None:
     handle.execute(
         f"UPDATE sqlagent_operation_rows SET reason = NULL WHERE operation_id {IN}", (these,)
     )
-    for side in ("before", "after"):
-        handle.execute(  # undoing it must not point at what is not there
-            f"UPDATE sqlagent_operation_rows SET {side} = json_set({side}, '$.superseded_by', NULL) "
+    for side in ("before", "after"):  # undoing it must not point at what is not there
+        handle.execute(
+            f"UPDATE sqlagent_operation_rows "
+            f"SET {side} = json_set({side}, '$.superseded_by', NULL) "
             f"WHERE operation_id {IN} AND json_extract({side}, '$.superseded_by') {IN}",
             (these, ids),
         )

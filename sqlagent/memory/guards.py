@@ -43,6 +43,9 @@ _INTRODUCES = (
     r"|以下|如下|相关|内容|信息|还|也|和|与|并|且|覚えて|思い出|います|ました|記憶|こと|と|を|は|が|の"
 )
 
+_HERE = "\0"
+_SAID = re.compile(r"\b(?:said|told|mentioned|remember|recall|noted|stated)|说|记得|提到").search
+
 
 class Known(NamedTuple):
     """What recall returned to an agent, as it is looked for: until when that holds, the folded
@@ -129,22 +132,6 @@ def loop(database: Database, handle: Handle, said: Said, folded: str, minutes: f
     return _source(service.recent(handle, said.agent, minutes), said, folded, handle)
 
 
-def _whole(text: str) -> str:
-    """A pattern of a text as whole words: "locker 17" is not in "locker 170". Scripts without
-    spaces have no such ends."""
-    letter = "[^\\W\u2e80-\U0003ffff]"
-    before = f"(?<!{letter})" if text[0] < "\u2e80" else ""
-    return before + re.escape(text) + (f"(?!{letter})" if text[-1] < "\u2e80" else "")
-
-
-def _quoted(text: str, rest: str) -> bool:
-    return text in rest and re.search(_whole(text), rest) is not None
-
-
-def _unquoted(text: str, rest: str) -> str:
-    return re.sub(_whole(text), " ", rest)
-
-
 def _source(known: Known, said: Said, folded: str, handle: Handle) -> int | None:
     starts = {folded[at : at + QUOTED_MIN] for at in range(max(1, len(folded) - QUOTED_MIN + 1))}
     if known.starts.isdisjoint(starts):
@@ -153,19 +140,41 @@ def _source(known: Known, said: Said, folded: str, handle: Handle) -> int | None
 
     rest, first = folded, None
     for memory_id, text in known.folds.items():
-        if text == folded or (len(text) >= QUOTED_MIN and _quoted(text, rest)):
+        found = _stands(rest, text) if len(text) >= QUOTED_MIN and text != folded else -1
+        if text == folded or found >= 0:
             content = handle.execute(
                 "SELECT content FROM memories WHERE memory_id = ?", (memory_id,)
             ).fetchone()
             if content is None or fold(content[0]) != text:
                 continue  # deleted or rewritten since recall gave it
             if text != folded:
-                rest, first = _unquoted(text, rest), first or memory_id
+                rest = rest[:found] + _HERE + rest[found + len(text) :]
+                first = first or memory_id
             elif content[0] == said.content or folded_equal(content[0], said.content):
                 return memory_id
-    if first is None or re.sub(_INTRODUCES, "", rest).strip(" ?"):
+    if first is None:
         return None
-    return first
+    *before, after = rest.split(_HERE)
+    # What follows may say whose words they were; a word alone ("again") says something new.
+    if re.sub(_INTRODUCES, "", after).strip(" ?") or (after.strip(" ?") and not _SAID(after)):
+        return None
+    return None if re.sub(_INTRODUCES, "", " ".join(before)).strip(" ?") else first
+
+
+def _stands(rest: str, text: str) -> int:
+    """Where a folded text stands within another as words of its own; -1 where it does not."""
+    at = rest.find(text)
+    while at >= 0:
+        end = at + len(text)
+        if _apart(rest[at - 1 : at], text[0]) and _apart(text[-1], rest[end : end + 1]):
+            return at
+        at = rest.find(text, at + 1)
+    return -1
+
+
+def _apart(one: str, other: str) -> bool:
+    """Whether a word ends between two characters: there is a space, an end, or no spaces at all."""
+    return one in ("", " ", _HERE) or other in ("", " ", _HERE) or max(one, other) >= "\u2e80"
 
 
 def marked(handle: Handle, said: Said, hashed: int) -> int | None:

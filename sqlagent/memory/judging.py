@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlagent.errors import Error
 from sqlagent.memory import truth
-from sqlagent.memory.claims import claims
-from sqlagent.memory.contradictions import COMPATIBLE, CONTRADICTS, Memory, Pair, pairs
 
 if TYPE_CHECKING:
     from sqlagent.context import Context
     from sqlagent.engines.sqlite import Handle
+    from sqlagent.memory.contradictions import Memory, Pair
 
 BATCH = 2000  # so many memories are read by one remember(); CALL sync() goes on to the end
 CANDIDATES = 50  # so many memories, the newest, are compared with a new one
@@ -136,6 +135,9 @@ def catch_up(context: Context, most: int, last: int | None = None) -> tuple[int,
 
 def _read(context: Context, memory_id: int, *, old: bool = False, again: bool = False) -> int:
     """Read the claims of a memory, keep their keys, and judge it; how many pairs were decided."""
+    from sqlagent.memory.claims import claims  # the rules, with many patterns to compile
+    from sqlagent.memory.contradictions import Memory
+
     handle = context.writer
     row = handle.execute(ONE, (memory_id,)).fetchone()
     if row is None:
@@ -158,6 +160,8 @@ def _hash(agent_id: str, key: tuple[str, ...]) -> int:
 
 
 def _judge(context: Context, new: New, keys: list[int]) -> int:
+    from sqlagent.memory.contradictions import Memory, pairs
+
     handle, memory_id = context.writer, new.memory.memory_id
     named = {"keys": "[" + ",".join(map(str, keys)) + "]", "id": memory_id,
              "agent": new.agent_id, "now": context.now(), "most": CANDIDATES}  # fmt: skip
@@ -212,6 +216,7 @@ def _decide(handle: Handle, pair: Pair, name: str, action: str, *, pinned: bool)
 def keep_both(handle: Handle, memory_id: int, other_id: int) -> int:
     """Decide that two memories both hold; how many links say so now: 1."""
     from sqlagent.memory import links
+    from sqlagent.memory.contradictions import COMPATIBLE, CONTRADICTS
 
     handle.execute(
         "DELETE FROM memory_links WHERE relation = ?3 "

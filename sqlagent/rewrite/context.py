@@ -144,7 +144,7 @@ class Names:
         if found is None:
             return None
         alias = node.args.get("alias")
-        given = [c.name for c in alias.columns] if alias is not None else []
+        given = [c.name for c in alias.columns] if isinstance(alias, exp.TableAlias) else []
         names = given + [name for name, _ in found[len(given) :]]
         return tuple(Column(n, k) for n, (_, k) in zip(names, found, strict=False))
 

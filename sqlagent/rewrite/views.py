@@ -64,10 +64,21 @@ def _state_versions(tree: exp.Expr) -> exp.Expr:
     """The view's SELECT for DuckDB; nothing is put together for a statement that reads no data."""
     from sqlglot import parse_one
 
-    wanted = any(i.name.lower() == "data" for i in tree.find_all(exp.Identifier)) or any(
-        not isinstance(star.parent, exp.Count) for star in tree.find_all(exp.Star)
+    return parse_one(STATE_VERSIONS if _reads_data(tree) else WITHOUT_DATA, dialect="duckdb")
+
+
+def _reads_data(tree: exp.Expr) -> bool:
+    """Whether a statement may read a column `data`: by name, by *, as a whole row, by a join."""
+    if any(not isinstance(star.parent, exp.Count) for star in tree.find_all(exp.Star)):
+        return True
+    if any(join.method == "NATURAL" for join in tree.find_all(exp.Join)):
+        return True
+    if tree.find(exp.Columns, exp.Pivot) is not None:
+        return True
+    rows = {t.alias_or_name.lower() for t in tree.find_all(exp.Table, exp.Subquery, exp.CTE)}
+    return any(c.name.lower() in rows for c in tree.find_all(exp.Column) if not c.table) or any(
+        i.name.lower() == "data" for i in tree.find_all(exp.Identifier)
     )
-    return parse_one(STATE_VERSIONS if wanted else WITHOUT_DATA, dialect="duckdb")
 
 
 def _select(name: str, context: Context) -> exp.Expr | None:

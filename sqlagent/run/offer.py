@@ -34,7 +34,7 @@ def offer(connection: Connection, planned: Plan, runner: Any) -> Runner:
     if (lite := on_sqlite(connection, planned)) is not None:
         from sqlagent.run import _make
 
-        return runner if lite is run else cast("Runner", _make(database, Plan(planned.sql, lite)))
+        return runner if lite is run else _make(database, Plan(planned.sql, lite))
     if connection.txn is not None:  # sizes cannot be asked for, and everything runs as is ruled
         return runner if isinstance(runner, LiteWrite) else Later(planned, runner)
     known = experience(database).known(planned.sql, run.tables)

@@ -29,12 +29,14 @@ def on_sqlite(connection: Connection, planned: Plan) -> Lite | None:
 
 def reads(connection: Connection, tables: tuple[str, ...]) -> bool:
     """Whether the view is among some tables and views, or under one of them."""
+    database = connection.database
+    catalog = database.known_catalog or schema.catalog(database)  # the plan was just made by it
     waiting, seen = [t.lower() for t in tables], set[str]()
     while waiting:
         name = waiting.pop()
         if name == VIEW:
             return True
-        found = schema.catalog(connection.database).tables.get(name)
+        found = catalog.tables.get(name)
         if name not in seen and found is not None and found.kind == "view" and found.sql:
             waiting += re.findall(r"\w+", found.sql.lower())
         seen.add(name)

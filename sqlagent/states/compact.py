@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlagent.states import read, store
-from sqlagent.states.store import Tree
+from sqlagent.states.tree import Tree
 
 if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Handle

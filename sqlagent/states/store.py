@@ -6,20 +6,17 @@ client which is not ours wrote whole. Everything runs with the writer, inside it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import isqrt
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlagent import clock
 from sqlagent.states import read
 from sqlagent.states.read import Key, Version
+from sqlagent.states.tree import EMPTY, Piece, Tree, grouped, listed
 
 if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Handle
-    from sqlagent.states.cut import Kept
 
 WHOLE_MAX = 4096  # bytes: what is not longer is kept whole, as in the index of the migration
-BLOCK_MIN = 16  # parts of a block, about the square root of all
 
 # Two statements rather than an upsert, which would check the JSON twice.
 NEXT = """
@@ -71,18 +68,6 @@ SAVING = "INSERT OR REPLACE INTO sqlagent_meta VALUES ('saving', '1')"
 SAVED = "DELETE FROM sqlagent_meta WHERE name = 'saving'"
 
 
-class Tree(NamedTuple):
-    """The parts of a text in order, with their sizes in bytes, by blocks of `counts` parts."""
-
-    blocks: list[int]
-    counts: list[int]
-    parts: list[int]
-    sizes: list[int]
-
-
-EMPTY = Tree([], [], [], [])
-
-
 def save(
     handle: Handle, key: Key, data: str, metadata: str | None, blocks: str | None = None
 ) -> int:
@@ -115,9 +100,7 @@ def save(
     return number
 
 
-def save_whole(
-    handle: Handle, key: Key, data: str, metadata: str | None, checksum: str
-) -> int:
+def save_whole(handle: Handle, key: Key, data: str, metadata: str | None, checksum: str) -> int:
     """As `save`, by the triggers of `states` alone."""
     values = (*key, data, metadata, checksum)
     saved = handle.execute(NEXT, values).fetchall()
@@ -206,72 +189,26 @@ def grown(handle: Handle, known: Tree, old: bytes, new: bytes) -> str:
         known, old = EMPTY, b""
     next_part = handle.execute(LAST_PART).fetchone()[0] + 1
     fresh: list[tuple[int, str]] = []
-    pieces: list[tuple[list[int], list[int], Kept | None]] = []
+    pieces: list[Piece] = []
     for piece in matching(old, known.sizes, new):
         if isinstance(piece, Kept):
             span = slice(piece.first, piece.last)
-            pieces.append((known.parts[span], known.sizes[span], piece))
+            pieces.append(Piece(known.parts[span], known.sizes[span], piece.first))
             continue
         texts = cut(new[piece.start : piece.end])
         numbers = list(range(next_part + len(fresh), next_part + len(fresh) + len(texts)))
         fresh += zip(numbers, (t.decode("utf-8", "surrogatepass") for t in texts), strict=True)
-        pieces.append((numbers, list(map(len, texts)), None))
+        pieces.append(Piece(numbers, list(map(len, texts)), None))
     handle.executemany(NEW_PART, fresh)
-    return "[" + ",".join(map(str, _blocks(handle, known, pieces))) + "]"
-
-
-def _blocks(
-    handle: Handle, known: Tree, pieces: Sequence[tuple[list[int], list[int], Kept | None]]
-) -> list[int]:
-    """The blocks that hold these parts: those of `known` that are kept whole, and new ones."""
-    size = max(BLOCK_MIN, isqrt(sum(len(numbers) for numbers, _, _ in pieces)))
-    places: dict[int, int] = {}  # the first part of each old block → its place in the list
-    place = 0
-    for number, count in enumerate(known.counts):
-        places[place] = number
-        place += count
-    groups: list[Any] = []  # an old block's place, or a list of (part, size) for new ones
-    for numbers, sizes, kept in pieces:
-        at = 0
-        while at < len(numbers):
-            block = None if kept is None else places.get(kept.first + at)
-            if block is not None and at + known.counts[block] <= len(numbers):
-                groups.append(block)
-                at += known.counts[block]
-                continue
-            if not groups or isinstance(groups[-1], int):
-                groups.append([])
-            groups[-1].append((numbers[at], sizes[at]))
-            at += 1
-    # A few new parts between old blocks join the block before them, so that no short ones pile up.
-    starts = {number: first for first, number in places.items()}
-    joined: list[Any] = []
-    for group in groups:
-        if isinstance(group, list) and len(group) < size // 4 and joined and isinstance(joined[-1], int):
-            number = joined.pop()
-            span = slice(starts[number], starts[number] + known.counts[number])
-            group = [*zip(known.parts[span], known.sizes[span], strict=True), *group]
-            if joined and isinstance(joined[-1], list):
-                group = joined.pop() + group
-        joined.append(group)
     next_block = handle.execute(LAST_BLOCK).fetchone()[0] + 1
-    found: list[int] = []
-    rows = []
-    for group in joined:
-        if isinstance(group, int):
-            found.append(known.blocks[group])
+    found, rows = [], []
+    for block in grouped(known, pieces):
+        if isinstance(block, int):
+            found.append(known.blocks[block])
             continue
-        pieces_of = max(1, -(-len(group) // (2 * size)) if len(group) <= 2 * size else len(group) // size)
-        step = -(-len(group) // pieces_of)
-        for first in range(0, len(group), step):
-            some = group[first : first + step]
-            numbers, sizes = [p for p, _ in some], [s for _, s in some]
-            rows.append((next_block, sum(sizes), _list(numbers), _list(sizes)))
-            found.append(next_block)
-            next_block += 1
+        sizes = [size for _, size in block]
+        rows.append((next_block, sum(sizes), listed(part for part, _ in block), listed(sizes)))
+        found.append(next_block)
+        next_block += 1
     handle.executemany(NEW_BLOCK, rows)
-    return found
-
-
-def _list(numbers: Sequence[int]) -> str:
-    return "[" + ",".join(map(str, numbers)) + "]"
+    return listed(found)

@@ -1,4 +1,4 @@
-"""What is beside a file and may hold rows that it has no more: derived files, spills, old copies."""
+"""What is beside a file and may hold rows that it has no more: derived files, spills, copies."""
 
 from __future__ import annotations
 

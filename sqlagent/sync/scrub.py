@@ -242,7 +242,7 @@ def scrub(
 
 def erased_since(handle: Any, seq: int) -> bool:
     """Whether rows were erased after a place in the change log: what was derived then may hold
-    them."""
-    return bool(
-        handle.execute("SELECT 1 FROM sqlagent_erasures WHERE log_seq > ?", (seq,)).fetchone()
-    )
+    them. Never in a file that is not ours."""
+    ours = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'sqlagent_erasures'"
+    later = "SELECT 1 FROM sqlagent_erasures WHERE log_seq > ?"
+    return bool(handle.execute(ours).fetchone() and handle.execute(later, (seq,)).fetchone())
