@@ -66,8 +66,8 @@ def extract_graph(
     again, a text that has not changed changes nothing, and one that has takes back what it no
     longer says.
 
-    Arguments: one of
-      memory_id: a memory.
+    Arguments:
+      memory_id: a memory; one of the three is named.
       document_id: the chunks of a document.
       agent_id: all memories of an agent that were not forgotten.
 
