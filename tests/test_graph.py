@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -378,3 +379,46 @@ def test_within_a_transaction_no_model_is_asked(fresh_db: Path) -> None:
     con.execute("COMMIT")
     assert requests == [] and told(con) == {("Bob", "lives_in", "Essen", 1)}
     con.close()
+
+
+def test_a_document_that_is_removed_takes_its_relations(words: sqlagent.Connection) -> None:
+    text = "Delta is based in Essen. Paris is the capital of France."
+    words.execute("SELECT index_document(?, uri => 'd')", (text,))
+    assert words.execute("SELECT extract_graph(document_id => 1)").fetchall() == [(2,)]
+    rows = words.execute("SELECT DISTINCT chunk_id IS NULL FROM relations").fetchall()
+    assert rows == [(False,)]
+    words.execute("SELECT relate('Delta', 'located_in', 'Essen')")  # stated, too
+    words.execute("SELECT erase(document_id => 1)")
+    assert told(words) == {("Delta", "located_in", "Essen", None)}
+
+
+def test_an_error_in_the_middle_leaves_nothing(
+    words: sqlagent.Connection, fresh_db: Path, shell: Callable[[object, str], str]
+) -> None:
+    words.execute("SELECT remember('ada', 'Bob lives in Essen'), remember('ada', 'Eve met Dai')")
+    shell(fresh_db, "CREATE TRIGGER full BEFORE INSERT ON relations "
+          "WHEN (SELECT count(*) FROM relations) > 0 BEGIN SELECT RAISE(ABORT, 'full'); END;")  # fmt: skip
+    with pytest.raises(sqlagent.Error, match="full"):
+        words.execute("SELECT extract_graph(agent_id => 'ada')")
+    assert words.execute("SELECT count(*) FROM entities").fetchone() == (0,)
+    assert words.execute("SELECT count(*) FROM relations").fetchone() == (0,)
+
+
+def test_what_was_true_at_no_time_tells_nothing(words: sqlagent.Connection) -> None:
+    words.execute("INSERT INTO memories (agent_id, content, valid_from, valid_to) "
+                  "VALUES ('ada', 'Eve lives in Rome', '2020-01-01', '2020-01-01')")  # fmt: skip
+    assert words.execute("SELECT extract_graph(agent_id => 'ada')").fetchall() == [(0,)]
+
+
+def test_a_walk_can_be_interrupted(words: sqlagent.Connection) -> None:
+    words.execute("BEGIN")
+    for a, b in itertools.combinations(range(14), 2):
+        words.execute("SELECT relate(?, 'p', ?)", (f"n{a}", f"n{b}"))
+    words.execute("SELECT relate('s', 'p', 'n0'), relate('s', 'p', 't')")
+    words.execute("COMMIT")
+    timer = threading.Timer(0.05, words.interrupt)
+    timer.start()
+    with pytest.raises((sqlagent.errors.InterruptedError, OperationalError)):
+        words.execute("SELECT * FROM paths('n0', 't', max_depth => 12)").fetchall()
+    timer.join()
+    assert len(words.execute("SELECT * FROM neighbors('s')").fetchall()) == 2

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlagent.errors import ProgrammingError
 from sqlagent.graph.entities import checked
-from sqlagent.graph.relate import entity, ordered
+from sqlagent.graph.relate import entity
 from sqlagent.graph.rules import TOGETHER, Triple, triples
 from sqlagent.memory.truth import missing
 
@@ -78,6 +78,12 @@ class Text(NamedTuple):
     valid_to: str | None
 
     @property
+    def never(self) -> bool:
+        """Whether it was true at no time: it ends before it begins."""
+        start, end = self.valid_from, self.valid_to
+        return start is not None and end is not None and end <= start
+
+    @property
     def key(self) -> tuple[int | None, int | None, str]:
         """What a reply of a model is kept under: it is of no use once the text is another."""
         return self.memory_id, self.chunk_id, self.content
@@ -117,7 +123,9 @@ def extract(
         if told is None and once and (known := read_before(handle, text)):
             resting |= known
             continue
-        if told is None:
+        if text.never:
+            told = []
+        elif told is None:
             told = triples(text.content, text.speaker, text.user_id)
         resting |= learn(handle, text, told)
     return len(resting)
@@ -151,7 +159,6 @@ def learn(handle: Handle, text: Text, told: Iterable[Triple]) -> set[int]:
 def write(handle: Handle, text: Text, triple: Triple) -> int:
     """One relation that a text tells, where it is not there, and that it rests on the text."""
     checked(triple.predicate, "predicate")
-    ordered(text.valid_from, text.valid_to)
     subject = named(handle, triple.subject, triple.subject_kind)
     object = named(handle, triple.object, triple.object_kind)
     row = handle.execute(KNOWN, (subject, triple.predicate, object)).fetchone()
