@@ -396,8 +396,11 @@ def test_an_error_in_the_middle_leaves_nothing(
     words: sqlagent.Connection, fresh_db: Path, shell: Callable[[object, str], str]
 ) -> None:
     words.execute("SELECT remember('ada', 'Bob lives in Essen'), remember('ada', 'Eve met Dai')")
-    shell(fresh_db, "CREATE TRIGGER full BEFORE INSERT ON relations "
-          "WHEN (SELECT count(*) FROM relations) > 0 BEGIN SELECT RAISE(ABORT, 'full'); END;")  # fmt: skip
+    shell(
+        fresh_db,
+        "CREATE TRIGGER full BEFORE INSERT ON relations WHEN (SELECT count(*) FROM relations) > 0 "
+        "BEGIN SELECT RAISE(ABORT, 'full'); END;",
+    )
     with pytest.raises(sqlagent.Error, match="full"):
         words.execute("SELECT extract_graph(agent_id => 'ada')")
     assert words.execute("SELECT count(*) FROM entities").fetchone() == (0,)
