@@ -24,6 +24,7 @@ FIGURES = (
     "crowd", "nearest", "resident", "freshness", "aggregate", "tpch", "imports", "routing",
     "cross_join", "sqllogic", "columns_table", "materialized", "planning", "consolidate",
     "retrieval", "near_duplicate", "bulk_add", "forgetting", "feedback", "states",
+    "graph",
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parent.parent
 

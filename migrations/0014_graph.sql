@@ -48,6 +48,14 @@ BEGIN
   DELETE FROM relation_sources WHERE memory_id = OLD.memory_id;
 END;
 
+-- What was read from a text that is now another one is no longer said.
+CREATE TRIGGER sqlagent_relation_sources_changed AFTER UPDATE OF content ON memories
+WHEN NEW.content <> OLD.content
+BEGIN
+  DELETE FROM relation_sources WHERE memory_id = OLD.memory_id AND relation_id IN
+    (SELECT r.relation_id FROM relations r WHERE r.source = 'extract_graph');
+END;
+
 CREATE TRIGGER sqlagent_relation_sources_chunk AFTER DELETE ON chunks
 BEGIN
   DELETE FROM relation_sources WHERE chunk_id = OLD.chunk_id;

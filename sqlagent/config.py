@@ -37,8 +37,8 @@ SETTINGS: dict[str, Setting] = {
     "language_model": Setting(
         "",
         str,
-        "what phrases the memories that consolidate() distils: '' for none, 'command:PROGRAM "
-        "ARGUMENT ...' for a program that is given JSON on its input, or, from Python, a function; "
+        "what phrases the memories that consolidate() distils and reads relations for "
+        "extract_graph(): '' for none, 'command:PROGRAM ARGUMENT ...' for a program that is given JSON on its input, or, from Python, a function; "
         "only connect() sets one, since it runs code",
     ),
     "language_model_timeout_ms": Setting(

@@ -35,11 +35,11 @@ def _prepare(
     scope = _scope(memory_id, document_id, agent_id)
     if not ctx.settings.get("language_model"):
         return {}
-    from sqlagent.graph.extract import texts
+    from sqlagent.graph.extract import read_before, texts
     from sqlagent.graph.model import replies
 
     with ctx.database.snapshot() as handle:
-        found = texts(handle, *scope)
+        found = [t for t in texts(handle, *scope) if not read_before(handle, t)]
     return replies(found, ctx.settings)
 
 
@@ -53,12 +53,12 @@ def extract_graph(
     """Reads relations from a memory, a document or all memories of an agent, into the graph.
 
     Without a model, rules read what English and Chinese sentences say of names ("Ada works at Delta
-    and lives in Essen", 王芳住在上海): the relation is called works_at, lives_in, likes, 住在 …
-    Guesses, questions and denials are left out. Names that a sentence tells together and no rule ties are
-    'mentioned_with' each other, weight 1/2 for one text, 2/3 for two, 3/4 for three. With a
-    language_model, which connect() sets, the model is asked instead; of its reply counts only what
-    the text bears out, and where it is bad the rules stand. It is not asked in a transaction of the
-    user's.
+    and lives in Essen", 王芳住在上海): the relation is called works_at, lives_in, likes, 住在, and
+    so on. Guesses, questions and denials are left out. Names that a sentence tells together and no
+    rule ties are 'mentioned_with' each other, weight 1/2 for one text, 2/3 for two, 3/4 for three.
+    With a language_model, which connect() sets, the model is asked instead; of its reply counts
+    only what the text bears out, and where it is bad the rules stand. It is asked once about a text
+    that tells something, and not in a transaction of the user's.
 
     Each relation rests on the memory or chunk that says it (relation_sources), and is true for as
     long as a single memory that it rests on. One that rests on nothing else goes when that is
@@ -66,8 +66,8 @@ def extract_graph(
     again, a text that has not changed changes nothing, and one that has takes back what it no
     longer says.
 
-    Arguments: one of
-      memory_id: a memory.
+    Arguments:
+      memory_id: a memory; one of the three is named.
       document_id: the chunks of a document.
       agent_id: all memories of an agent that were not forgotten.
 
@@ -86,4 +86,5 @@ def extract_graph(
     from sqlagent.graph.extract import extract
 
     scope = _scope(memory_id, document_id, agent_id)
-    return extract(ctx.writer, *scope, ctx.prepared)
+    once = bool(ctx.settings.get("language_model"))
+    return extract(ctx.writer, *scope, ctx.prepared, once)

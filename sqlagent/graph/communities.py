@@ -3,7 +3,7 @@ networks, 2008. Entities are visited in the order of their ids, so the same grap
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from typing import TYPE_CHECKING, Any
 
 from sqlagent.errors import DataError
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Handle
     from sqlagent.graph.edges import Choice
 
-ROUNDS_MAX = 50  # over all entities of a level
+VISITS_MAX = 50  # of an entity on a level, on average
 LEAST = 1e-12  # a gain that is one, and no rounding
 Ties = list[dict[int, float]]
 
@@ -62,32 +62,41 @@ def louvain(handle: Handle, graph: Graph, resolution: float) -> list[int]:
 
 
 def level(handle: Handle, ties: Ties, resolution: float) -> tuple[list[int], bool]:
-    """Move each to the community of a neighbour that gains most; communities, and if any moved."""
+    """Move each to the community of a neighbour that gains most; communities, and if any moved.
+
+    Only who has a neighbour that moved is looked at again (V. Traag and others, From Louvain to
+    Leiden, 2019).
+    """
     degree = [sum(near.values()) + near.get(a, 0.0) for a, near in enumerate(ties)]
     total = sum(degree)
     group = list(range(len(ties)))
     inside = degree[:]  # the degrees of a community's members
-    ever = False
-    for _ in range(ROUNDS_MAX):
-        go_on(handle)
-        moved = False
-        for a, near in enumerate(ties):
-            own, k = group[a], degree[a]
-            links: dict[int, float] = defaultdict(float)
-            for b, weight in near.items():
-                if b != a:
-                    links[group[b]] += weight
-            inside[own] -= k
-            scale = resolution * k / total
-            best, gain = own, links.get(own, 0.0) - scale * inside[own]
-            for other, weight in links.items():
-                more = weight - scale * inside[other]
-                if more > gain + LEAST:
-                    best, gain = other, more
-            inside[best] += k
-            if best != own:
-                group[a], moved = best, True
-        ever = ever or moved
-        if not moved:
-            break
+    waiting, waits = deque(range(len(ties))), bytearray(b"\1" * len(ties))
+    left, ever = VISITS_MAX * len(ties), False
+    while waiting and left:
+        left -= 1
+        if not left % 1000:
+            go_on(handle)
+        a = waiting.popleft()
+        waits[a] = 0
+        near, own, k = ties[a], group[a], degree[a]
+        links: dict[int, float] = {own: 0.0}
+        for b, weight in near.items():
+            if b != a:
+                other = group[b]
+                links[other] = links.get(other, 0.0) + weight
+        inside[own] -= k
+        scale = resolution * k / total
+        best, gain = own, links[own] - scale * inside[own]
+        for other, weight in links.items():
+            more = weight - scale * inside[other]
+            if more > gain + LEAST:
+                best, gain = other, more
+        inside[best] += k
+        if best != own:
+            group[a], ever = best, True
+            for b in near:
+                if not waits[b] and group[b] != best:
+                    waits[b] = 1
+                    waiting.append(b)
     return group, ever

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlagent.errors import ProgrammingError
 from sqlagent.graph.entities import checked
-from sqlagent.graph.relate import entity, ordered
+from sqlagent.graph.relate import entity
 from sqlagent.graph.rules import TOGETHER, Triple, triples
 from sqlagent.memory.truth import missing
 
@@ -31,7 +31,7 @@ WHERE document_id = :value ORDER BY ordinal
 """
 RESTING = """
 SELECT s.relation_id FROM relation_sources s JOIN relations r ON r.relation_id = s.relation_id
-WHERE s.{column} = ? AND r.source = 'extract_graph'
+WHERE (s.memory_id = ?1 OR s.chunk_id = ?2) AND r.source = 'extract_graph'
 """
 KNOWN = """
 SELECT relation_id, source FROM relations WHERE subject_id = ? AND predicate = ? AND object_id = ?
@@ -78,6 +78,12 @@ class Text(NamedTuple):
     valid_to: str | None
 
     @property
+    def never(self) -> bool:
+        """Whether it was true at no time: it ends before it begins."""
+        start, end = self.valid_from, self.valid_to
+        return start is not None and end is not None and end <= start
+
+    @property
     def key(self) -> tuple[int | None, int | None, str]:
         """What a reply of a model is kept under: it is of no use once the text is another."""
         return self.memory_id, self.chunk_id, self.content
@@ -100,24 +106,39 @@ def texts(handle: Handle, scope: str, value: Any) -> list[Text]:
 
 
 def extract(
-    handle: Handle, scope: str, value: Any, replies: dict[Any, list[Triple]] | None = None
+    handle: Handle,
+    scope: str,
+    value: Any,
+    replies: dict[Any, list[Triple]] | None = None,
+    once: bool = False,
 ) -> int:
-    """Fill the graph; how many relations rest on what was read. `replies` are a model's."""
+    """Fill the graph; how many relations rest on what was read.
+
+    `replies` are a model's. Where one is set, a text is read `once`: a model may say it otherwise
+    the next time, and the rules less than it.
+    """
     resting = set[int]()
     for text in texts(handle, scope, value):
         told = (replies or {}).get(text.key)
-        if told is None:
+        if told is None and once and (known := read_before(handle, text)):
+            resting |= known
+            continue
+        if text.never:
+            told = []
+        elif told is None:
             told = triples(text.content, text.speaker, text.user_id)
         resting |= learn(handle, text, told)
     return len(resting)
 
 
+def read_before(handle: Handle, text: Text) -> set[int]:
+    """The relations that were read from a text; none once it is another."""
+    return {row[0] for row in handle.execute(RESTING, (text.memory_id, text.chunk_id))}
+
+
 def learn(handle: Handle, text: Text, told: Iterable[Triple]) -> set[int]:
     """Make the relations that rest on a text to be these; their ids."""
-    column, one = (
-        ("memory_id", text.memory_id) if text.memory_id is not None else ("chunk_id", text.chunk_id)
-    )
-    before = {row[0] for row in handle.execute(RESTING.format(column=column), (one,))}
+    before = read_before(handle, text)
     now, together = set[int](), list[int]()
     for triple in told:
         relation_id = write(handle, text, triple)
@@ -126,8 +147,9 @@ def learn(handle: Handle, text: Text, told: Iterable[Triple]) -> set[int]:
             together.append(relation_id)
     for relation_id in sorted(before - now):
         handle.execute(
-            f"DELETE FROM relation_sources WHERE relation_id = ? AND {column} = ?",
-            (relation_id, one),
+            "DELETE FROM relation_sources "
+            "WHERE relation_id = ? AND memory_id IS ? AND chunk_id IS ?",
+            (relation_id, text.memory_id, text.chunk_id),
         )
     if together:
         handle.execute(WEIGHT, (_listed([*together, *(before - now)]),))
@@ -137,7 +159,6 @@ def learn(handle: Handle, text: Text, told: Iterable[Triple]) -> set[int]:
 def write(handle: Handle, text: Text, triple: Triple) -> int:
     """One relation that a text tells, where it is not there, and that it rests on the text."""
     checked(triple.predicate, "predicate")
-    ordered(text.valid_from, text.valid_to)
     subject = named(handle, triple.subject, triple.subject_kind)
     object = named(handle, triple.object, triple.object_kind)
     row = handle.execute(KNOWN, (subject, triple.predicate, object)).fetchone()

@@ -25,7 +25,8 @@ monday tuesday wednesday thursday friday saturday sunday january february march 
 august september october november december am pm only even still never always often sometimes
 i'm i've i'd i'll it's that's there's he's she's we're they're you're don't didn't can't
 """)
-_PART: Final = r"[A-Z][\w’'-]*(?<!['’]s)"
+_LETTERS: Final = "A-Za-z0-9À-ɏ"
+_PART: Final = rf"[A-ZÀ-Þ](?:[{_LETTERS}]|['’-](?=[{_LETTERS}]))*(?<!['’]s)"
 NAME: Final = rf"{_PART}(?:\s+(?:(?:of|de|da|di|van|von|der|la|le|bin|al)\s+)?{_PART}){{0,3}}"
 _NAME: Final = re.compile(rf"\b{NAME}")
 _QUOTED: Final = re.compile(
@@ -96,7 +97,7 @@ def _capitals(sentence: str, known: frozenset[str]) -> Iterator[Name]:
             rest = text[len(text.split()[0]) :].lstrip()
             start += len(text) - len(rest)
             text = rest
-        if not text or (len(text) < 2 and text not in known):
+        if len(text) < 2 or text.startswith(("I'", "I’")):
             continue
         # A first word has its capital anyway.
         if start == opening and " " not in text and text not in known:

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from sqlagent.graph.names import CHINESE, NAME, Name, found, inner
 from sqlagent.memory.claims import claims
 from sqlagent.memory.consolidate.texts import sentences
+from sqlagent.parse.words import names as words
 
 TOGETHER: Final = "mentioned_with"
 NAMES_MAX: Final = 6  # of a sentence that are paired
@@ -39,8 +40,8 @@ _VERBS: Final = (
     (r"likes?|loves?|enjoys?", "likes", None, None),
     (r"dislikes?|hates?", "dislikes", None, None),
     (r"owns?", "owns", None, None),
-    (r"(?:co-)?founded|started", "founded", "person", None),
-    (r"manages?|managed", "manages", "person", None),
+    (r"(?:co-)?founded", "founded", "person", None),
+    (r"manages?(?! to\b)", "manages", "person", None),
     (r"leads?|led", "leads", "person", None),
     (r"reports? to", "reports_to", "person", "person"),
     (r"stud(?:y|ies|ied) at|graduated from", "studies_at", "person", "organisation"),
@@ -74,9 +75,15 @@ _STOP: Final = re.compile(
     r"\b(?:and|but|or|because|since|when|while|with|in|on|at|for|to|of|from|by|every|very|so|as|"
     r"after|before|now|again|too|much|a lot|most|who|that|which|where|more|than|is|was|are|if)\b.*"
 )
+_IS_NAME: Final = re.compile(rf"(?!(?:Looks|Sounds|Feels|Seems|Tastes|Would|I['’]))(?:{NAME})")
+_BARE: Final = words(
+    "like love enjoy know own play speak use visit manage live work hate dislike reside study "
+    "report lead come"
+)
 _NO_THING: Final = re.compile(
     r"(?:it|him|her|them|you|me|us|this|these|those|that|what|how|when|not|being|going|the|one|all|"
-    r"each|everyone|everything|something|someone|nothing|anything)\b"
+    r"each|everyone|everything|something|someone|nothing|anything|also|really|just|\w+'s|\w+'re|check|"
+    r"see|hear|know|get|makes?)\b"
 )
 _UNSURE: Final = re.compile(
     r"\b(?:if|might|could|would|maybe|perhaps|whether|wants?|hopes?|unless|pretends?|not|never"
@@ -85,9 +92,12 @@ _UNSURE: Final = re.compile(
 )
 # What follows a Chinese name; o2 is the other one, where it stands before the verb.
 _CHINESE: Final = (
-    (r"认识(?:了)?", "认识"), (r"(?:和|与|跟)(?P<o2>[一-鿿]{2,3}?)(?:已经|已)?结(?:了)?婚", "结婚"),
-    (r"(?:嫁给|娶)(?:了)?", "结婚"), (r"创(?:立|办)(?:了)?", "创立"), (r"(?:毕业于|就读于)", "就读于"),
-)  # fmt: skip
+    (r"认识(?:了)?", "认识"),
+    (r"(?:和|与|跟)(?P<o2>[一-鿿]{2,3}?)(?:已经|已)?结(?:了)?婚", "结婚"),
+    (r"(?:嫁给|娶)(?:了)?", "结婚"),
+    (r"创(?:立|办)(?:了)?", "创立"),
+    (r"(?:毕业于|就读于)", "就读于"),
+)
 _ROLE: Final = re.compile(r"是(?P<o>[一-鿿]{2,3}?)的(?P<r>[一-鿿]{2,4}?)(?:$|[，。！；,.])")
 _CHINESE_THING: Final = re.compile(r"[一-鿿\w]{2,12}")
 
@@ -106,7 +116,12 @@ def triples(text: str, speaker: str | None = None, user_id: str | None = None) -
         if sentence[-1:] not in ("?", "？"):
             if not _UNSURE.search(sentence):
                 said += [*_english(sentence, me), *_chinese(sentence)]
-            said += _claimed(sentence, me, speaker, user_id)
+            pairs = {(t.subject.casefold(), t.object.casefold()) for t in map(_tidy, said)}
+            said += [  # the same words read twice are one relation
+                t
+                for t in map(_tidy, _claimed(sentence, me, speaker, user_id))
+                if (t.subject.casefold(), t.object.casefold()) not in pairs
+            ]
         for triple in said:
             triple = _tidy(triple)
             key = (triple.subject.casefold(), triple.predicate, triple.object.casefold())
@@ -134,14 +149,18 @@ def _english(sentence: str, me: str) -> Iterator[Triple]:
         if before is None:
             continue
         if before["name"]:
-            subject = _named(before["name"])
+            subject = None if _bare(verb[0]) else _named(before["name"])
         elif before["me"]:
             subject = me
         thing = _OBJECT.match(sentence, verb.end())
         if subject is None or thing is None:
             continue
         name = thing["name"]
-        if name is None:
+        if name is not None:
+            name = _named(name)
+            if name is None:
+                continue
+        else:
             name = _STOP.sub("", thing["thing"] or "").strip()
             if not name or _NO_THING.match(name):
                 continue
@@ -154,6 +173,12 @@ def _english(sentence: str, me: str) -> Iterator[Triple]:
         if second == "place" and not thing["name"]:
             continue
         yield Triple(subject, predicate, name, first, second)
+
+
+def _bare(verb: str) -> bool:
+    """Whether a verb is not in its third person: "Sounds like", "Looks like fun"."""
+    first = verb.split()[0]
+    return first in _BARE
 
 
 def _named(text: str) -> str | None:
@@ -205,6 +230,8 @@ def _claimed(sentence: str, me: str, speaker: str | None, user_id: str | None) -
             continue
         object = _as_written(sentence, value) if value else None
         if not subject or not object or subject == claim.attribute:
+            continue
+        if english and subject != me and not _IS_NAME.fullmatch(subject):
             continue
         if english and (" and " in object or len(object.split()) > 5):
             continue

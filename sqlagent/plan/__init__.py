@@ -45,7 +45,11 @@ def plan(sql: str, catalog: Catalog, settings: Mapping[str, Any], protected: Pro
 
         written = graph_tables(sql)
         if written != sql:
-            return plan(written, catalog, settings, protected)._replace(sql=sql)
+            try:
+                return plan(written, catalog, settings, protected)._replace(sql=sql)
+            except Error as error:  # it speaks of a text that the user did not write
+                error.sql, error.position = sql, None
+                raise
     if not parts:
         raise ProgrammingError("the statement is empty", sql=sql, position=0)
     if len(parts) > 1 and settings.get("dialect") == "sqlite":

@@ -33,7 +33,10 @@ def graph_tables(sql: str) -> str:
     found = [
         i
         for i, t in enumerate(tokens[:-1])
-        if t.upper == "GRAPH_TABLE" and tokens[i + 1].text == "("
+        if t.upper == "GRAPH_TABLE"
+        and tokens[i + 1].text == "("
+        and i
+        and (tokens[i - 1].upper in ("FROM", "JOIN", "LATERAL") or tokens[i - 1].text in (",", "("))
     ]
     if not found:
         return sql
