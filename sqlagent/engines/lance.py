@@ -42,6 +42,7 @@ from sqlagent.errors import OperationalError
 from sqlagent.index.near import distances
 from sqlagent.search import codes
 from sqlagent.elements import Space
+from sqlagent.search.indexes import defined
 from sqlagent.search.kinds import Key, key_of, space_in
 from sqlagent.search.scopes import LOG_ENDS, LOG_MAX
 from sqlagent.sync.log import fingerprint
@@ -336,8 +337,12 @@ class Lance:
                 "SELECT collection, dimensions, metric, element_type FROM collections"
             ).fetchall()
         for collection, *space in rows:
-            if file_name(collection) in there:
-                self.using(key_of(collection, Space(*space)), lambda name, token: token)
+            with self.database.read() as handle:
+                own = defined(handle, collection)
+            trained = own is not None and own.kind in ("ivf_pq", "hnsw_sq")
+            if trained or file_name(collection) in there:
+                index = Index(own.kind, **own.options) if own is not None and trained else None
+                self.using(key_of(collection, Space(*space)), lambda name, token: token, index)
         for name in there - {file_name(row[0]) for row in rows}:
             with self.locked(name, fcntl.LOCK_EX):
                 self.drop(name)

@@ -77,7 +77,9 @@ def nearest_ids(
         allowed = passing(context, collection, condition)
     key = key_of(collection, space)
     fetch = fetcher(context, space)
-    reach = math.sqrt(max(radius, 0.0)) if radius and space.metric == "hamming" else radius
+    reach = radius
+    if radius is not None and radius > 0 and space.metric == "hamming":
+        reach = math.sqrt(math.floor(radius) + 0.5)  # of whole numbers, and roots are rounded
     ids, distances = found(context, key, vector, space.measure, allowed, fetch, k, reach)
     if space.metric == "hamming":
         distances = [float(round(d * d)) for d in distances]
