@@ -39,9 +39,7 @@ def stored(kind: str, blobs: list[bytes], n: int) -> Any:
 
 
 @pytest.mark.parametrize(("kind", "metric"), KINDS)
-def test_every_kind_equals_brute_force(
-    words: sqlagent.Connection, kind: str, metric: str
-) -> None:
+def test_every_kind_equals_brute_force(words: sqlagent.Connection, kind: str, metric: str) -> None:
     rng = random.Random(f"{kind}{metric}")
     n = 21
     words.execute("SELECT create_collection('c', ?, ?, ?)", (n, metric, kind))
@@ -120,7 +118,9 @@ def test_one_vector_is_encoded_as_many_are(data: Any, kind: Any, n: int) -> None
 
 
 def test_what_a_collection_cannot_become(words: sqlagent.Connection) -> None:
-    insert = "INSERT INTO collections (collection, dimensions, metric, element_type) VALUES (?, 8, ?, ?)"
+    insert = (
+        "INSERT INTO collections (collection, dimensions, metric, element_type) VALUES (?, 8, ?, ?)"
+    )
     words.execute(insert, ("bits", "cosine", "binary"))
     assert words.execute("SELECT metric FROM collections").fetchone() == ("hamming",)
     for metric, kind in (("l2", "binary"), ("hamming", "float32"), ("l3", "float32"), ("l2", "f")):
@@ -158,5 +158,7 @@ def test_analytics_beside_bits(words: sqlagent.Connection) -> None:
     words.execute("SELECT put_vector('b', 'a', [1, 0, 0, 0, 0, 0, 0, 0, 1])")
     words.execute("SELECT put_vector('p', 'a', [1.0, 0.5])")
     words.execute("SET route = 'duckdb'")
-    sql = "SELECT collection, count(*), max(list_sum(vector)) FROM vectors GROUP BY ALL ORDER BY ALL"
+    sql = (
+        "SELECT collection, count(*), max(list_sum(vector)) FROM vectors GROUP BY ALL ORDER BY ALL"
+    )
     assert words.execute(sql).fetchall() == [("b", 1, None), ("p", 1, 1.5)]

@@ -32,7 +32,7 @@ def matrix() -> Any:
 def test_every_way_in_keeps_the_same(
     words: sqlagent.Connection, tmp_path: Path, matrix: Any, form: str
 ) -> None:
-    given = table(matrix, metadata=['{"名": %d}' % i for i in range(500)])
+    given = table(matrix, metadata=[f'{{"名": {i}}}' for i in range(500)])
     path = tmp_path / f"x.{'arrow' if form == 'arrow' else 'parquet'}"
     if form == "lists":
         column = pa.array([row.tolist() for row in matrix], pa.list_(pa.float32()))
@@ -57,7 +57,7 @@ def test_every_way_in_keeps_the_same(
     with words.database.read() as handle:
         rows = handle.execute("SELECT vector_id, id, metadata, vector FROM vectors").fetchall()
         log = handle.execute(LOG).fetchall()
-    assert [(r[1], r[2]) for r in rows] == [(f"v{i}", '{"名": %d}' % i) for i in range(500)]
+    assert [(r[1], r[2]) for r in rows] == [(f"v{i}", f'{{"名": {i}}}') for i in range(500)]
     assert b"".join(r[3] for r in rows) == matrix.tobytes()
     assert log == [("i", r[0], "c") for r in rows]
     assert words.execute("SELECT collection, dimensions FROM collections").fetchall() == [("c", 12)]
@@ -130,11 +130,10 @@ def test_several_collections_and_kinds_at_once(words: sqlagent.Connection, matri
 
 def test_the_users_own_triggers_see_every_row(words: sqlagent.Connection, matrix: Any) -> None:
     words.execute("CREATE TABLE seen (id TEXT)")
-    with words.database.read() as handle:
-        del handle
     words.database.write(
         lambda h: h.execute(
-            "CREATE TRIGGER mine AFTER INSERT ON vectors BEGIN INSERT INTO seen VALUES (NEW.id); END"
+            "CREATE TRIGGER mine AFTER INSERT ON vectors "
+            "BEGIN INSERT INTO seen VALUES (NEW.id); END"
         ).fetchall()
     )
     words.execute("COPY vectors FROM ? (COLLECTION 'c')", (table(matrix),))

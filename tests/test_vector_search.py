@@ -82,7 +82,9 @@ def test_codes_find_what_a_filter_leaves(
     con = sqlagent.connect(tmp_path / "a.db", embedding_model="none")
     rng = np.random.default_rng(8)
     centres = rng.standard_normal((40, 64))
-    matrix = (centres[rng.integers(0, 40, 6000)] + 0.6 * rng.standard_normal((6000, 64))).astype("f4")
+    matrix = (centres[rng.integers(0, 40, 6000)] + 0.6 * rng.standard_normal((6000, 64))).astype(
+        "f4"
+    )
     import pyarrow as pa
 
     step = round(1 / kept)
@@ -115,7 +117,8 @@ ORDERS = {
 }
 SHAPES = [
     "SELECT id FROM vectors WHERE collection = 'c' ORDER BY {order} LIMIT 7",
-    "SELECT v.id, v.metadata FROM vectors AS v WHERE v.collection = 'c' ORDER BY {order}, id LIMIT 7",
+    "SELECT v.id, v.metadata FROM vectors AS v WHERE v.collection = 'c' "
+    "ORDER BY {order}, id LIMIT 7",
     "SELECT id FROM vectors WHERE (metadata->>'$.of') = '第3' AND collection = 'c' "
     "ORDER BY {order} LIMIT 7",
     "SELECT id FROM vectors WHERE collection = 'c' AND id <> 'v3' ORDER BY {order} LIMIT 299",
@@ -153,8 +156,10 @@ def test_order_by_a_distance_is_a_search(
     "sql",
     [
         "SELECT id FROM vectors ORDER BY cosine_similarity(vector, ?) DESC LIMIT 3",
-        "SELECT id FROM vectors WHERE collection = 'c' ORDER BY cosine_similarity(vector, ?) LIMIT 3",
-        "SELECT id FROM vectors WHERE collection = 'c' ORDER BY l2_distance(vector, ?) DESC LIMIT 3",
+        "SELECT id FROM vectors WHERE collection = 'c' "
+        "ORDER BY cosine_similarity(vector, ?) LIMIT 3",
+        "SELECT id FROM vectors WHERE collection = 'c' "
+        "ORDER BY l2_distance(vector, ?) DESC LIMIT 3",
         "SELECT id FROM vectors WHERE collection = 'c' OR id = 'v1' "
         "ORDER BY l2_distance(vector, ?) LIMIT 3",
         "SELECT id FROM vectors WHERE collection <> 'd' ORDER BY l2_distance(vector, ?) LIMIT 3",
@@ -162,7 +167,8 @@ def test_order_by_a_distance_is_a_search(
         "SELECT id FROM vectors WHERE collection = 'c' ORDER BY id, l2_distance(vector, ?) LIMIT 3",
         "SELECT max(id) FROM vectors WHERE collection = 'c' GROUP BY metadata->>'$.of' "
         "ORDER BY min(l2_distance(vector, ?)) LIMIT 3",
-        "SELECT count(*) FROM vectors WHERE collection = 'c' ORDER BY l2_distance(max(vector), ?) LIMIT 3",
+        "SELECT count(*) FROM vectors WHERE collection = 'c' "
+        "ORDER BY l2_distance(max(vector), ?) LIMIT 3",
         "SELECT id FROM vectors WHERE collection = 'c' ORDER BY -l2_distance(vector, ?) LIMIT 3",
     ],
 )
@@ -210,7 +216,10 @@ def test_an_index_says_how_it_is_searched(words: sqlagent.Connection, kind: str)
         ("CREATE INDEX i ON vectors USING ivf WITH (collection = 'c')", 'unknown index kind "ivf"'),
         ("CREATE INDEX i ON vectors USING exact WITH (collection = 'd')", 'unknown collection "d"'),
         ("CREATE INDEX i ON vectors USING exact", "the index is of one collection"),
-        ("CREATE INDEX i ON vectors USING exact WITH (collection = 'c', probes = 2)", "unknown option"),
+        (
+            "CREATE INDEX i ON vectors USING exact WITH (collection = 'c', probes = 2)",
+            "unknown option",
+        ),
         ("CREATE INDEX i ON vectors USING ivf_pq WITH (collection = 'c', probes = 0)", "probes is"),
         ("CREATE INDEX vectors ON vectors USING exact WITH (collection = 'c')", "already"),
         ("CREATE INDEX i ON vectors USING exact WITH collection", "WITH|\\("),
@@ -233,7 +242,9 @@ def test_an_index_of_lance_is_fresh(tmp_path: Path, kind: str) -> None:
     rng = np.random.default_rng(2)
     matrix = rng.standard_normal((6000, 32)).astype(np.float32)
     ids = [f"v{i}" for i in range(6000)]
-    con.execute("COPY vectors FROM ? (COLLECTION 'c')", (pa.table({"id": ids, "vector": list(matrix)}),))
+    con.execute(
+        "COPY vectors FROM ? (COLLECTION 'c')", (pa.table({"id": ids, "vector": list(matrix)}),)
+    )
     con.execute(f"CREATE INDEX mine ON vectors USING {kind} WITH (collection = 'c', probes = 50)")
     con.execute("CALL sync()")
     sql = "SELECT id FROM knn('c', ?, k => 10)"

@@ -24,10 +24,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from sqlagent.elements import Space
 from sqlagent.engines.lance_data import (
     Damaged,
-    batches,
     Index,
+    batches,
     candidates,
     file_name,
     lances,
@@ -41,7 +42,6 @@ from sqlagent.engines.lance_lock import locked
 from sqlagent.errors import OperationalError
 from sqlagent.index.near import distances
 from sqlagent.search import codes
-from sqlagent.elements import Space
 from sqlagent.search.indexes import defined
 from sqlagent.search.kinds import Key, key_of, space_in
 from sqlagent.search.scopes import LOG_ENDS, LOG_MAX
@@ -73,7 +73,7 @@ class Token(NamedTuple):
     born: str  # tells a dataset from another that was built in its place
     changes: int  # since it was compacted
     odd: list[int]  # vectors that Lance's float32 sums cannot compare: always compared by us
-    index: str = ""  # what is built over the vectors: its kind and options
+    built: str = ""  # what is built over the vectors: its kind and options
 
 
 class Lance:
@@ -116,7 +116,7 @@ class Lance:
             if len(token.odd) > ODD_MAX:
                 return None
             ids = candidates(
-                self.table(name, token), query, metric, k, allowed, index if token.index else None
+                self.table(name, token), query, metric, k, allowed, index if token.built else None
             )
             ids += token.odd if allowed is None else [i for i in token.odd if i in allowed]
             return ids
@@ -145,14 +145,14 @@ class Lance:
                     with self.locked(name, fcntl.LOCK_SH):
                         with self.database.snapshot() as handle:
                             token = self.fresh(handle, name, key)
-                        if token is not None and (not index or token.index == str(index)):
+                        if token is not None and (not index or token.built == str(index)):
                             return work(name, token)
                 if self.database.read_only:
                     return None
                 with self.locked(name, fcntl.LOCK_EX):
                     with self.database.snapshot() as handle:
                         token = self.follow(handle, name, key, anew)
-                    if index and token.index != str(index):
+                    if index and token.built != str(index):
                         token = self.indexed(name, key, token, index)
                     return work(name, token)
             except Damaged as error:
@@ -242,7 +242,7 @@ class Lance:
         with lances():
             train(table, space_in(key).measure, index)
             version = int(table.version)
-        token = token._replace(version=version, index=str(index))
+        token = token._replace(version=version, built=str(index))
         self.write(name, token)
         self.keep(name, token, table)
         return token

@@ -1,4 +1,4 @@
-"""`CREATE INDEX name ON vectors [(vector)] USING kind WITH (collection = 'c', …)`, from its tokens."""
+"""`CREATE INDEX name ON vectors [(vector)] USING kind WITH (collection = 'c', …)`, by tokens."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """CREATE INDEX … ON vectors USING …: how a collection is to be searched.
 
-The definition is a row of `sqlagent_vector_indexes`, beside an index of SQLite's own of that name that
-holds no row: so names are unique, any client sees it, and a plain DROP INDEX takes it back.
+The definition is a row of `sqlagent_vector_indexes`, beside an index of SQLite's own of that name
+that holds no row: so names are unique, any client sees it, and a plain DROP INDEX takes it back.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ ORPHANS = """
 DELETE FROM sqlagent_vector_indexes WHERE name NOT IN (
   SELECT name FROM sqlite_schema WHERE type = 'index')
 """
+TAKEN = "SELECT 1 FROM sqlite_schema WHERE lower(name) = lower(?)"
 INSERT = "INSERT INTO sqlagent_vector_indexes (name, collection, kind, options) VALUES (?, ?, ?, ?)"
 
 
@@ -47,9 +48,7 @@ def defined(handle: Handle, collection: str) -> Defined | None:
     return None if row is None else Defined(row[0], row[1], json.loads(row[2]))
 
 
-def create(
-    context: Context, name: str, collection: str, kind: str, options: str | None
-) -> str:
+def create(context: Context, name: str, collection: str, kind: str, options: str | None) -> str:
     """Write a definition down. Raises ProgrammingError, DataError."""
     handle = context.writer
     if kind not in KINDS:
@@ -75,7 +74,9 @@ def create(
             f'collection "{collection}" has the index "{known.name}"', sqlstate="42P07",
             hint=f"DROP INDEX {known.name}",
         )  # fmt: skip
-    if handle.execute("SELECT 1 FROM sqlite_schema WHERE lower(name) = lower(?)", (name,)).fetchone():
+    if handle.execute(
+        "SELECT 1 FROM sqlite_schema WHERE lower(name) = lower(?)", (name,)
+    ).fetchone():
         raise ProgrammingError(f'there is a "{name}" already', sqlstate="42P07")
     handle.execute(f"CREATE INDEX {quoted(name)} ON vectors (vector_id) WHERE vector_id IS NULL")
     handle.execute(INSERT, (name, collection, kind, json.dumps(given)))
@@ -90,7 +91,8 @@ def checked(kind: str, options: Any) -> dict[str, int]:
         if name not in OPTIONS[kind]:
             raise DataError(
                 f"unknown option {name!r:.60} of {kind}",
-                hint=nearest(name, OPTIONS[kind]) or f"There are {', '.join(OPTIONS[kind]) or 'none'}.",
+                hint=nearest(name, OPTIONS[kind])
+                or f"There are {', '.join(OPTIONS[kind]) or 'none'}.",
             )
         if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 100_000:
             raise DataError(f"{name} is a whole number from 1 to 100000, not {value!r:.60}")

@@ -130,7 +130,8 @@ def found(
             said["way"] = "exact"
             return exact(context, key, vector, k, allowed, fetch)
         if trained or (kind == "auto" and context.settings.get("vector_engine") == "lance"):
-            from sqlagent.engines.lance import Index, lance
+            from sqlagent.engines.lance import lance
+            from sqlagent.engines.lance_data import Index
 
             wanted = Index(kind, **index.options) if index is not None and trained else None
             few = None if allowed is None else frozenset(allowed.tolist())
