@@ -24,8 +24,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from sqlagent.elements import Space
 from sqlagent.engines.lance_data import (
     Damaged,
+    Index,
     batches,
     candidates,
     file_name,
@@ -34,13 +36,14 @@ from sqlagent.engines.lance_data import (
     odd,
     rows_at_once,
     schema,
+    train,
 )
 from sqlagent.engines.lance_lock import locked
 from sqlagent.errors import OperationalError
 from sqlagent.index.near import distances
 from sqlagent.search import codes
-from sqlagent.elements import Space
-from sqlagent.search.kinds import Key, key_of
+from sqlagent.search.indexes import defined
+from sqlagent.search.kinds import Key, key_of, space_in
 from sqlagent.search.scopes import LOG_ENDS, LOG_MAX
 from sqlagent.sync.log import fingerprint
 from sqlagent.sync.snapshot import file_id
@@ -70,6 +73,7 @@ class Token(NamedTuple):
     born: str  # tells a dataset from another that was built in its place
     changes: int  # since it was compacted
     odd: list[int]  # vectors that Lance's float32 sums cannot compare: always compared by us
+    built: str = ""  # what is built over the vectors: its kind and options
 
 
 class Lance:
@@ -90,6 +94,7 @@ class Lance:
         k: int,
         allowed: frozenset[int] | None,
         fetch: Callable[[Any], Any],
+        index: Index | None = None,
     ) -> tuple[list[int], list[float]] | None:
         """Ids and exact distances of the k nearest; None where this engine cannot answer: no
         folder can be written, the file is read-only and its dataset not up to date, or lengths
@@ -110,12 +115,14 @@ class Lance:
         def work(name: str, token: Token) -> list[int] | None:
             if len(token.odd) > ODD_MAX:
                 return None
-            ids = candidates(self.table(name, token), query, metric, k, allowed)
+            ids = candidates(
+                self.table(name, token), query, metric, k, allowed, index if token.built else None
+            )
             ids += token.odd if allowed is None else [i for i in token.odd if i in allowed]
             return ids
 
         try:
-            found = self.using(key, work)
+            found = self.using(key, work, index)
         except OSError:
             return None
         if found is None:
@@ -123,7 +130,9 @@ class Lance:
         ids = np.unique(np.array(found, np.int64))
         return best(ids, distances(fetch(ids), query, metric), k)
 
-    def using(self, key: Key, work: Callable[[str, Token], T]) -> T | None:
+    def using(
+        self, key: Key, work: Callable[[str, Token], T], index: Index | None = None
+    ) -> T | None:
         """What `work(name, token)` gives while the dataset is up to date and stays as it is.
 
         None where it would have to be written and cannot be. A damaged one is built anew, once.
@@ -136,13 +145,15 @@ class Lance:
                     with self.locked(name, fcntl.LOCK_SH):
                         with self.database.snapshot() as handle:
                             token = self.fresh(handle, name, key)
-                        if token is not None:
+                        if token is not None and (not index or token.built == str(index)):
                             return work(name, token)
                 if self.database.read_only:
                     return None
                 with self.locked(name, fcntl.LOCK_EX):
                     with self.database.snapshot() as handle:
                         token = self.follow(handle, name, key, anew)
+                    if index and token.built != str(index):
+                        token = self.indexed(name, key, token, index)
                     return work(name, token)
             except Damaged as error:
                 problem = error
@@ -223,6 +234,18 @@ class Lance:
                 changes = 0
             version = int(table.version)
         return token._replace(version=version, changes=changes, odd=sorted(strange))
+
+    def indexed(self, name: str, key: Key, token: Token, index: Index) -> Token:
+        """The dataset with an index of this kind, where it has rows enough to train one."""
+        table = self.table(name, token)
+        self.write(name, token._replace(version=None))
+        with lances():
+            train(table, space_in(key).measure, index)
+            version = int(table.version)
+        token = token._replace(version=version, built=str(index))
+        self.write(name, token)
+        self.keep(name, token, table)
+        return token
 
     def build(self, handle: Handle, name: str, key: Key, high: int) -> Token:
         """A new dataset, of all vectors of the collection."""
@@ -314,8 +337,12 @@ class Lance:
                 "SELECT collection, dimensions, metric, element_type FROM collections"
             ).fetchall()
         for collection, *space in rows:
-            if file_name(collection) in there:
-                self.using(key_of(collection, Space(*space)), lambda name, token: token)
+            with self.database.read() as handle:
+                own = defined(handle, collection)
+            trained = own is not None and own.kind in ("ivf_pq", "hnsw_sq")
+            if trained or file_name(collection) in there:
+                index = Index(own.kind, **own.options) if own is not None and trained else None
+                self.using(key_of(collection, Space(*space)), lambda name, token: token, index)
         for name in there - {file_name(row[0]) for row in rows}:
             with self.locked(name, fcntl.LOCK_EX):
                 self.drop(name)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -22,8 +22,20 @@ if TYPE_CHECKING:
 
 BATCH_BYTES = 64 << 20  # of vectors that are on their way to Lance at once
 SPARE = 16  # candidates beyond k: float32 sums order the nearest only roughly
+TRAINED = 5_000  # rows from which an index is built
+PARTITION_ROOTS = 4
 LISTED = 10_000  # ids of a filter that Lance is given as a list at least: it takes 10 us for each,
 LISTED_SHARE = 0.05  # and 1.2 us for each row of a scan
+
+
+class Index(NamedTuple):
+    """CREATE INDEX … USING kind WITH (…): what is built over a dataset, and how it is searched."""
+
+    kind: str  # ivf_pq or hnsw_sq
+    partitions: int | None = None  # as many as the square root of the rows tells
+    sub_vectors: int | None = None  # of ivf_pq: bytes of a code; one for eight dimensions
+    probes: int = 20  # partitions that a search looks into
+    candidates: int = 20  # times k rows that are compared by their vectors
 
 
 class Damaged(Exception):
@@ -116,16 +128,43 @@ def odd(matrix: Any) -> Any:
     return ~((square > 1e-20) & (square < 1e20))
 
 
+def train(table: Any, metric: str, index: Index) -> None:
+    """Build an index; of fewer rows than a codebook has entries, nothing: they are scanned."""
+    rows = int(table.count_rows())
+    if rows < TRAINED:
+        return
+    width = table.schema.field("vector").type.list_size
+    given: dict[str, Any] = {
+        "metric": "dot" if metric == "ip" else metric,
+        "vector_column_name": "vector",
+        "index_type": {"ivf_pq": "IVF_PQ", "hnsw_sq": "IVF_HNSW_SQ"}[index.kind],
+        "num_partitions": index.partitions or max(1, round(rows**0.5 / PARTITION_ROOTS)),
+        "replace": True,
+    }
+    if index.kind == "ivf_pq":
+        most = next(n for n in range(max(1, width // 8), 0, -1) if width % n == 0)
+        given["num_sub_vectors"] = index.sub_vectors or most
+    table.create_index(**given)
+
+
 def listed(ids: Any) -> str:
     """The condition that a row is one of these."""
     return f"vector_id IN ({','.join(map(str, sorted(ids)))})"
 
 
 def candidates(
-    table: Any, query: Any, metric: str, k: int, allowed: frozenset[int] | None
+    table: Any,
+    query: Any,
+    metric: str,
+    k: int,
+    allowed: frozenset[int] | None,
+    index: Index | None = None,
 ) -> list[int]:
-    """The ids of some more than the k nearest (of those that are allowed), by a scan of all."""
+    """The ids of some more than the k nearest (of those that are allowed), by a scan of all or an
+    index; rows that came after the index are always scanned."""
     want, where = k + SPARE, None
+    if index is not None:
+        want = max(want, index.candidates * k)
     with lances():
         rows = int(table.count_rows())
         if allowed is not None and len(allowed) <= max(LISTED, LISTED_SHARE * rows):
@@ -135,6 +174,10 @@ def candidates(
         while rows:
             search = table.search(query, vector_column_name="vector")
             search = search.distance_type("dot" if metric == "ip" else metric)
+            if index is not None:
+                search = search.nprobes(index.probes)
+                if index.kind == "hnsw_sq":
+                    search = search.ef(max(2 * want, 100))
             search = search.select(["vector_id", "_distance"]).limit(min(want, rows))
             if where is not None:
                 search = search.where(where, prefilter=True)

@@ -1,9 +1,9 @@
 """COPY vectors FROM …: many vectors at once, checked and written without a Python object a number.
 
 Arrow's numbers are the bytes that the file keeps, so a batch is one matrix: checked by numpy, cut
-into rows, handed to SQLite. While a batch is loaded the triggers of `vectors` stand back on this one
-connection: what they would look up for each row is done once, and the change log is written in one
-go.
+into rows, handed to SQLite. While a batch is loaded the triggers of `vectors` stand back on this
+one connection: what they would look up for each row is done once, and the change log is written
+in one go.
 """
 
 from __future__ import annotations
@@ -62,16 +62,17 @@ class Loader:
         import pyarrow as pa
 
         ids = batch.column("id").cast(pa.string()).to_pylist()
+        whose: list[Any]
         if self.collection is not None:
-            whose: list[Any] = [self.collection] * len(ids)
+            whose = [self.collection] * len(ids)
         else:
             whose = batch.column("collection").cast(pa.string()).to_pylist()
         others = [batch.column(n).to_pylist() for n in self.others]
         bad: dict[int, tuple[str, str | None]] = {}
         for place, (name, own) in enumerate(zip(whose, ids, strict=True)):
             if not name or not own:
-                column = "id" if name else "collection"
-                bad[place] = (f"{column} is NULL or empty", column)
+                missing = "id" if name else "collection"
+                bad[place] = (f"{missing} is NULL or empty", missing)
         lists = Lists(batch.column("vector"))
         for place in lists.empty.tolist():
             bad.setdefault(place, ("vector is NULL or empty", "vector"))
@@ -122,7 +123,7 @@ class Loader:
                 (collection, space.dimensions),
             )
         self.spaces[collection] = space
-        flat, size = memoryview(np.ascontiguousarray(rows)).cast("B"), space.size
+        flat, size = np.ascontiguousarray(rows).data.cast("B"), space.size
         chosen = [
             (
                 place,

@@ -62,7 +62,7 @@ class RunVectors(RunImport):
         arrow = given is not None or files[0].endswith((".arrow", ".feather"))
         if arrow and set(_STAGED) & set(self.plan.options):
             raise ProgrammingError(
-                f"{', '.join(o.upper() for o in _STAGED)} are for files of other formats than Arrow",
+                f"{', '.join(o.upper() for o in _STAGED)} are for files that are not Arrow",
                 sqlstate="22023",
             )
         if arrow:

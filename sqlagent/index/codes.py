@@ -324,31 +324,41 @@ class BinaryCodes:
         return self._best(target, differ, at, want)
 
     def _near_of(self, target: Floats, want: int, allowed: Ids) -> Slots:
+        """What is near of so few rows lies further out, where bits tell less: more of them are
+        looked at by the query's own numbers."""
+        wide = _WIDER * want
         if len(allowed) * 16 > len(self.alive):
             ok = self._mask(allowed)
-            inside = np.flatnonzero(ok) if len(allowed) <= want else None
-            return self._near(target, want, ok) if inside is None else inside
-        inside = np.sort(self._positions(allowed))
-        if len(inside) <= want:
-            return inside
-        # What is near of so few rows lies far out, where bits tell less.
-        wide = min(_WIDER * want, len(inside))
-        code = self._code(target)
-        at = self._best(target, self._differ(code, inside, range(len(code))), inside, wide)
-        return self._finer(target, at, 2 * want) if self.metric == "cosine" else at
+            inside = np.flatnonzero(ok) if len(allowed) <= wide else None
+            at = self._near(target, wide, ok) if inside is None else inside
+        else:
+            at = np.sort(self._positions(allowed))
+            if len(at) > wide:
+                code = self._code(target)
+                at = self._best(target, self._differ(code, at, range(len(code))), at, wide)
+        return self._finer(target, at, 2 * want)
 
     def _finer(self, target: Floats, at: Slots, want: int) -> Slots:
-        """The best of some positions by the query's own numbers at their bits."""
+        """The best of some positions by the query's own numbers at their bits.
+
+        A row is its mean and a step of its length: to one side or the other in each dimension.
+        """
         if len(at) <= want:
             return at
         width = width_of(self.dimensions)
         words = np.stack([self._gather(word, at) for word in range(width)])
         dealt = words.view(np.uint8).reshape(width, len(at), 8)
         packed = dealt.transpose(1, 2, 0).reshape(len(at), 8 * width)
+        side = target - self.mean if self.metric == "l2" else target
         near = np.empty(len(at), np.float32)
         for start in range(0, len(at), 256):  # so that numpy's work stays in the cache
             bits = np.unpackbits(packed[start : start + 256], axis=1, count=self.dimensions)
-            near[start : start + 256] = bits.astype(np.float32) @ target
+            near[start : start + 256] = bits.astype(np.float32) @ side
+        if self.metric != "cosine":
+            lengths = self._gather_lengths(at)
+            near = (2.0 * near - side.sum()) * lengths / np.float32(np.sqrt(self.dimensions))
+            if self.metric == "l2":
+                near = 2.0 * near - lengths * lengths
         return at[np.argpartition(-near, want)[:want]]
 
     def _mask(self, allowed: Ids) -> Mask:

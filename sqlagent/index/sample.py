@@ -85,6 +85,7 @@ def products(targets: Floats, rows: Floats) -> Floats:
     block = max(1, _PRODUCT // max(1, targets.size))
     whole = len(rows) // block * block
     near = np.empty((len(rows), len(targets)), np.float32)
-    near[:whole] = (rows[:whole].reshape(-1, block, rows.shape[1]) @ turned).reshape(whole, -1)
+    if whole:
+        near[:whole] = (rows[:whole].reshape(-1, block, rows.shape[1]) @ turned).reshape(whole, -1)
     near[whole:] = rows[whole:] @ turned
     return np.ascontiguousarray(near.T)

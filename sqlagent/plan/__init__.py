@@ -103,6 +103,11 @@ def planned(
         from sqlagent.plan.native import native
 
         found = write_table(sql, tokens) or native(sql, tokens, catalog, settings)
+    if found is None and word == "CREATE":
+        from sqlagent.plan.vector_index import vector_index
+
+        call = vector_index(sql, tokens)
+        found = call and planned(call, lex(call), catalog, settings, protected)
     found = found or ddl(sql, tokens, catalog)
     if tokens[0].upper == "COPY":
         from sqlagent.plan.importing import copy_from

@@ -1,5 +1,5 @@
-"""`SELECT … FROM vectors WHERE collection = … ORDER BY cosine_similarity(vector, …) DESC LIMIT k`: the
-same rows by a search.
+"""`SELECT … FROM vectors WHERE collection = … ORDER BY cosine_similarity(vector, …) DESC LIMIT k`:
+the same rows by a search.
 
 The statement stays as it is, but for a condition more: the row is one of those that
 nearest_vectors() names, which are all that can be among the first k, and all of the collection
@@ -9,6 +9,7 @@ where that cannot be told. What is not exactly of this shape stays a scan.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from sqlagent.parse.lexer import Token, is_name
@@ -22,8 +23,8 @@ _CALLS = (*MEASURES, "round", "length", "lower", "upper", "abs", "coalesce", "js
           "json_extract_string", "substr")  # fmt: skip
 # Words that make of the SELECT, or of its WHERE, something else than rows that are filtered.
 _OTHER = names(
-    "SELECT DISTINCT GROUP HAVING UNION EXCEPT INTERSECT WINDOW OVER QUALIFY OFFSET JOIN FETCH WITH "
-    "BETWEEN CASE EXISTS SAMPLE TABLESAMPLE FOR LATERAL NULLS COLLATE"
+    "SELECT DISTINCT GROUP HAVING UNION EXCEPT INTERSECT WINDOW OVER QUALIFY OFFSET JOIN FETCH "
+    "WITH BETWEEN CASE EXISTS SAMPLE TABLESAMPLE FOR LATERAL NULLS COLLATE"
 )
 VALUES_MAX = 2  # parameters in the other conditions
 
@@ -82,9 +83,8 @@ class _Shape:
         given = [self.shown(collection), self.shown(query), self.shown(bound), f"'{measure}'"]
         given += ["'" + filter.replace("'", "''") + "'" if filter else "NULL", *values]
         column = f"{self.alias}.vector_id" if self.alias else "vector_id"
-        condition = (
-            f"{column} IN (SELECT near.vector_id FROM nearest_vectors({', '.join(given)}) near) AND ("
-        )
+        near = f"SELECT near.vector_id FROM nearest_vectors({', '.join(given)}) near"
+        condition = f"{column} IN ({near}) AND ("
         first, last = tokens[where + 1].start, tokens[order].start
         # Nothing of the collection's index, whose rows would be gone through for those ids.
         whole = _end(self.column)
@@ -107,10 +107,13 @@ class _Shape:
 
     def calls(self, tokens: list[Token]) -> None:
         """Only functions of a row's own values: an aggregate would be of all rows."""
-        for token, after in zip(tokens, tokens[1:], strict=False):
-            if after.text == "(" and is_name(token) and token.upper not in ("IN", "AND", "OR", "NOT"):
-                if token.name.lower() not in _CALLS:
-                    raise _Odd
+        for token, after in pairwise(tokens):
+            if (
+                after.text == "("
+                and is_name(token)
+                and token.upper not in ("IN", "AND", "OR", "NOT")
+            ) and token.name.lower() not in _CALLS:
+                raise _Odd
 
     def plain(self, tokens: list[Token]) -> list[Token]:
         """The tokens without the alias of the table before a column."""
@@ -138,7 +141,7 @@ class _Shape:
         elif len(parts) == 1:
             tail = f", {self.alias}.id " if self.alias else ", id "
             if any(t.kind != "op" and t.upper == "AS" and n.name.lower() == "id"
-                   for t, n in zip(items, items[1:], strict=False)):  # fmt: skip
+                   for t, n in pairwise(items)):  # fmt: skip
                 raise _Odd
         else:
             raise _Odd
@@ -155,7 +158,9 @@ class _Shape:
         arguments = [self.plain(a) for a in _parts(key[2:-1], ",")]
         if direction != wanted or len(arguments) != 2:
             raise _Odd
-        columns = [len(a) == 1 and is_name(a[0]) and a[0].name.lower() == "vector" for a in arguments]
+        columns = [
+            len(a) == 1 and is_name(a[0]) and a[0].name.lower() == "vector" for a in arguments
+        ]
         if columns.count(True) != 1:
             raise _Odd
         query = arguments[columns.index(False)]
@@ -195,7 +200,8 @@ class _Shape:
         raise _Odd
 
     def filter(self, tokens: list[Token]) -> tuple[str, list[str]]:
-        """The other conditions as knn()'s filter; parameters become {0}, {1}, whose values follow."""
+        """The other conditions as knn()'s filter; parameters become {0}, {1}, whose values come
+        too."""
         values: list[str] = []
         words = []
         for token in self.plain(tokens):

@@ -298,11 +298,12 @@ class RunFill:
                     handle.executemany(insert, batch)
                 return done + len(batch)
 
+            bulk = None
             if target is None and not made:
                 from sqlagent.run.fill_vectors import vectors_work
 
-                work = vectors_work(insert, result, connection) or work
-            cursor.rowcount = writing_to(connection, target, work, self.text, several=True)
+                bulk = vectors_work(insert, result, connection)
+            cursor.rowcount = writing_to(connection, target, bulk or work, self.text, several=True)
         finally:
             result.close()
         if plan.create is not None:

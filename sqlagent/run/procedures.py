@@ -225,7 +225,13 @@ def applied(connection: Connection, most: int | None) -> Rows:
 
 def lances(database: Database) -> Lance | None:
     """The file's Lance datasets, where it has a folder of them; lancedb is not imported yet."""
-    if database.folder is None or not os.path.isdir(os.path.join(database.folder, "lance")):
+    if database.folder is None:
+        return None
+    with database.read() as handle:
+        wanted = handle.execute(
+            "SELECT 1 FROM sqlagent_vector_indexes WHERE kind IN ('ivf_pq', 'hnsw_sq')"
+        ).fetchone()
+    if wanted is None and not os.path.isdir(os.path.join(database.folder, "lance")):
         return None
     from sqlagent.engines.lance import lance
 

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from sqlagent.index.bits import ranked
+from sqlagent.index.codes import BinaryCodes
 from sqlagent.index.near import distances
 from sqlagent.index.sample import RUNGS, Sample, products
-from sqlagent.search.codes import GROWTH, SAMPLED, BinaryCodes, batches, coded
+from sqlagent.search.codes import GROWTH, SAMPLED, batches, coded
 from sqlagent.search.kinds import Key, space_in
 
 if TYPE_CHECKING:

@@ -34,5 +34,5 @@ def rows(context: Context, collection: str, k: int, queries: int) -> Iterator[tu
         else:
             other = recall(told, way, k)
             yield way.name, round(other[0], 4), round(other[1], 3), count, False
-    if used == "lance":
+    if used in ("lance", "ivf_pq", "hnsw_sq"):
         yield used, round(share, 4), round(took, 3), count, True

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlagent.elements import Space, asked, space_of
 from sqlagent.errors import ProgrammingError, nearest
+from sqlagent.search.indexes import defined
 from sqlagent.search.kinds import CHOSEN, Key, key_of, listed
 from sqlagent.search.scopes import scopes
 
 if TYPE_CHECKING:
     from sqlagent.context import Context
 
+LARGE = "SELECT 1 FROM vectors WHERE collection = ? LIMIT 1 OFFSET ?"
 ROWS = """
 SELECT vector_id, id, metadata FROM vectors
 WHERE vector_id IN (SELECT value FROM json_each(?))
@@ -75,7 +77,9 @@ def nearest_ids(
         allowed = passing(context, collection, condition)
     key = key_of(collection, space)
     fetch = fetcher(context, space)
-    reach = math.sqrt(max(radius, 0.0)) if radius and space.metric == "hamming" else radius
+    reach = radius
+    if radius is not None and radius > 0 and space.metric == "hamming":
+        reach = math.sqrt(math.floor(radius) + 0.5)  # of whole numbers, and roots are rounded
     ids, distances = found(context, key, vector, space.measure, allowed, fetch, k, reach)
     if space.metric == "hamming":
         distances = [float(round(d * d)) for d in distances]
@@ -118,13 +122,24 @@ def found(
     own = context.handle
     private = own is not None and own is context.database._writer and own.in_transaction
     if radius is None and not private and not context.database.memory:
-        if context.settings.get("vector_engine") == "lance":
+        with context.reading() as handle:
+            index = defined(handle, key.scope or "")
+        kind = index.kind if index is not None else "auto"
+        trained = kind in ("ivf_pq", "hnsw_sq")
+        if kind == "exact":
+            said["way"] = "exact"
+            return exact(context, key, vector, k, allowed, fetch)
+        if trained or (kind == "auto" and context.settings.get("vector_engine") == "lance"):
             from sqlagent.engines.lance import lance
+            from sqlagent.engines.lance_data import Index
 
+            wanted = Index(kind, **index.options) if index is not None and trained else None
             few = None if allowed is None else frozenset(allowed.tolist())
-            answer = lance(context.database).nearest(context, key, vector, metric, k, few, fetch)
+            answer = lance(context.database).nearest(
+                context, key, vector, metric, k, few, fetch, wanted
+            )
             if answer is not None:
-                said["way"] = "lance"
+                said["way"] = kind if trained else "lance"
                 return answer
         codes = coded(context, key, metric)
         if codes is not None:
@@ -141,6 +156,33 @@ def found(
             said["way"] = "codes"
             return ids.tolist(), far.tolist()
     said["way"] = "memory"
+    return in_memory(context, key, vector, allowed, fetch, k, radius)
+
+
+def exact(
+    context: Context, key: Key, vector: bytes, k: int, allowed: Any, fetch: Any
+) -> tuple[list[int], list[float]]:
+    """By comparing all rows: those in memory while they are few, else those of the file."""
+    from sqlagent.search.codes import CODES_FROM
+    from sqlagent.search.measured import scanned
+
+    with context.reading() as handle:
+        large = handle.execute(LARGE, (key.scope, CODES_FROM)).fetchone() is not None
+    if large:
+        return scanned(context, key, vector, k, allowed)
+    return in_memory(context, key, vector, allowed, fetch, k, None)
+
+
+def in_memory(
+    context: Context,
+    key: Key,
+    vector: bytes,
+    allowed: Any,
+    fetch: Any,
+    k: int,
+    radius: float | None,
+) -> tuple[list[int], list[float]]:
+    """By the index that holds all vectors of a collection."""
     index = scopes(context.database).index(context, key)
     if not len(index):
         return [], []

@@ -139,11 +139,14 @@ def on_duckdb(context: Context, source: str, condition: str, values: Any) -> lis
     from sqlagent.catalog import Column, Table
     from sqlagent.engines import schema
     from sqlagent.errors import ProgrammingError
+    from sqlagent.parse.lexer import lex
     from sqlagent.plan import plan
     from sqlagent.plan.plans import Duck
     from sqlagent.run.duck import engine
 
-    columns = tuple(Column(name, kind) for name, kind in TYPES.items())
+    named = {token.name.lower() for token in lex(condition)}
+    types = {n: kind for n, kind in TYPES.items() if n == "vector_id" or n in named}
+    columns = tuple(Column(name, kind) for name, kind in types.items())
     database = context.database
     catalog = schema.catalog(database)
     tables = {**catalog.tables, STAGE: Table(STAGE, "table", columns, None)}
@@ -152,14 +155,14 @@ def on_duckdb(context: Context, source: str, condition: str, values: Any) -> lis
     run = plan(text, catalog._replace(tables=tables), settings, database.protected).run
     if not isinstance(run, Duck) or run.parameters or set(run.tables) - {STAGE}:
         raise ProgrammingError("filter is one condition", sql=condition, position=0)
-    shown = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in TYPES.items())
+    shown = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in types.items())
     found: list[Any] = []
     with context.reading() as handle, engine(database).session() as duck:
-        cursor = handle.execute(source, values)
+        cursor = handle.execute(f"SELECT {', '.join(types)} FROM ({source})", values)
         while rows := list(islice(cursor, BATCH)):
             numbers, *texts = zip(*rows, strict=True)
             arrays = [pa.array(numbers, pa.int64()), *(pa.array(t, pa.string()) for t in texts)]
-            duck.register("sqlagent batch", pa.table(arrays, names=list(TYPES)))
+            duck.register("sqlagent batch", pa.table(arrays, names=list(types)))
             duck.execute(
                 f'CREATE OR REPLACE TEMP VIEW "{STAGE}" AS SELECT {shown} FROM "sqlagent batch"'
             )

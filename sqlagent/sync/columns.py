@@ -35,7 +35,7 @@ class NotColumnar(NotSupportedError):
         self.reason = reason
 
 
-# Vectors that are not float32 are no lists of FLOAT: as columns they are NULL, and the file has them.
+# Vectors that are not float32 are no lists of FLOAT: as columns they are NULL; the file has them.
 NUMBERS = """CASE WHEN length(vector) % 4 = 0 AND collection NOT IN (
   SELECT c.collection FROM collections c WHERE c.element_type <> 'float32') THEN vector END"""
 

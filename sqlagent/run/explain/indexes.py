@@ -101,7 +101,15 @@ def said(database: Database, connection: Connection, name: str, scope: Any) -> s
 
 def outside(database: Database, connection: Connection, collection: str) -> str | None:
     """Of a collection of vectors that no index in memory holds: codes, or a Lance dataset."""
-    if connection.settings.get("vector_engine") == "lance":
+    from sqlagent.search.indexes import defined
+
+    with database.read() as handle:
+        index = defined(handle, collection)
+    if index is not None and index.kind in ("ivf_pq", "hnsw_sq"):
+        return f"the index {index.name}, {index.kind} of Lance on disk, and an exact rerank"
+    if index is not None and index.kind == "exact":
+        return f"the index {index.name}, exact: every row is compared"
+    if index is None and connection.settings.get("vector_engine") == "lance":
         return "a Lance dataset on disk"
     codes: Any = database.services.get("codes")
     for key, coded in list(codes.known.items()) if codes is not None else ():
