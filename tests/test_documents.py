@@ -184,7 +184,7 @@ def test_encodings_are_told(text: str, encoding: str) -> None:
 def test_what_is_no_text_is_refused() -> None:
     noise = random.Random(1).randbytes(5000)
     for raw in (b"\x81\x8d\x8f", noise, bytes(100), b"\x01\x02" * 200):
-        with pytest.raises(Unreadable, match="not .*text"):
+        with pytest.raises(Unreadable, match=r"not .*text"):
             decode(raw)
     with pytest.raises(Unreadable, match='unknown encoding "klingon"'):
         decode(b"x", "klingon")
