@@ -25,11 +25,38 @@ BEFORE = [
     "SELECT put_vector('points', 'a', [1.0, 0.0, 0.0])",
     "SELECT index_document('To install it, press reset for five seconds.', uri => 'boiler.md')",
 ]
+SAID = "INSERT INTO memories (agent_id, content, session_id, user_id, created_at, pinned) VALUES "
+AGAIN = f"{SAID} ('ada', 'the parcel is in locker 17!', NULL, NULL, '2024-01-01', 0)"
+TWO = f"{SAID} ('ada', 'Ada lives in Paris', 's1', 'bob', '2024-01-01', 1), "
+TWO += "('ada', 'Ada lives in Rome', 's1', 'bob', '2024-01-02', 1)"
+ASKED = [
+    "INSERT INTO memory_policies (name, event, action) VALUES ('ask', 'contradiction', 'ask')",
+    "SELECT remember('ada', 'Ada lives in Paris')",
+    "SELECT remember('ada', 'Ada lives in Rome')",
+]
+OPERATION = "INSERT INTO sqlagent_operations (agent_id, operation) VALUES ('ada', 'forget')"
 BEFORE_ONE = {
-    "merge_states": "SELECT fork('ada', 'eve'), save_state('ada', '1'), save_state('eve', '2')",
-    "state_diff": "SELECT save_state('ada', '{\"step\": 1}')",
-    "restore": "SELECT snapshot('ada', 'before the trip')",
-    "undo": "INSERT INTO sqlagent_operations (agent_id, operation) VALUES ('ada', 'forget')",
+    "consolidation_plan": [AGAIN],
+    "contradictions": [TWO],
+    "end_session": ["INSERT INTO sessions (session_id, agent_id) VALUES ('s1', 'ada')"],
+    "erase": [TWO],
+    "keep_both": ASKED,
+    "link": [TWO],
+    "memories_as_of": [TWO],
+    "merge_states": [
+        "SELECT fork('ada', 'eve')",
+        "SELECT save_state('ada', '{\"plan\": 1}')",
+        "SELECT save_state('eve', '{\"plan\": 2}')",
+    ],
+    "related": [TWO, "SELECT link(1, 2)"],
+    "restore": ["SELECT snapshot('ada', 'before the trip')"],
+    "review_due": [TWO],
+    "state_diff": ["SELECT save_state('ada', '[1]')"],
+    "supersede_by": ASKED,
+    "undo": [OPERATION],
+    "unlink": [TWO, "SELECT link(1, 2, 'causes')"],
+    "unpin": [TWO],
+    "unsupersede": [TWO, "SELECT supersede(1, 'The parcel is in locker 18')"],
 }
 
 
@@ -83,18 +110,19 @@ def test_every_function_says_what_it_is(function: Function):
     assert told == [p.name for p in function.parameters], "Arguments has each of them, in order"
     if function.parameters:
         assert parts.get("Returns"), "it says what it returns"
-    assert reference.examples(function), "it has an example"
+    assert any(function.name in sql for sql in reference.examples(function)), "it has an example"
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=NAMED)
 def test_every_example_runs(function: Function, fresh_db):
     con = sqlagent.connect(fresh_db)
     try:
-        for sql in [*BEFORE, *filter(None, [BEFORE_ONE.get(function.name)])]:
+        for sql in [*BEFORE, *BEFORE_ONE.get(function.name, [])]:
             con.execute(sql)
         for sql in reference.examples(function):
-            assert function.name in sql
-            assert con.execute(sql).fetchall()
+            cursor = con.execute(sql)
+            if function.name in sql:  # the others make what it needs
+                assert cursor.fetchall()
     finally:
         con.close()
 

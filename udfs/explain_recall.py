@@ -44,8 +44,8 @@ def explain_recall(
     Arguments:
       agent_id, query: as recall() takes them.
       memory_id: only this memory, whether recall() returns it or not.
-      k, kind, user_id, session_id, as_of, token_budget, embedding, tier, speaker, from_at, to_at,
-        filter, known_at: as recall() takes them.
+      k, kind, user_id, session_id, as_of, token_budget, embedding: as recall() takes them.
+      tier, speaker, from_at, to_at, filter, known_at: as recall() takes them.
 
     Returns: part ('vector', 'words', 'session', …; 'rank' and the reasons why not of a named
     memory); value, weight and contribution, which is what the part adds to the score: those of a

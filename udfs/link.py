@@ -23,7 +23,8 @@ def link(
     one of the same agent, 'ada', not 'bob'"; "relation is a word of your own, not 'similar'".
 
     Examples:
-      SELECT link(a.memory_id, b.memory_id) FROM memories a JOIN memories b USING (session_id);
+      SELECT link(a.memory_id, b.memory_id) FROM memories a JOIN memories b USING (session_id)
+      WHERE a.memory_id < b.memory_id;
     """
     from sqlagent.memory import links
 

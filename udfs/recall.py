@@ -51,17 +51,18 @@ def recall(
       agent_id: whose memories; an unknown agent has none.
       query: a question or some words, in any language.
       k: at most so many rows; 0 gives none.
-      kind, tier, user_id, session_id, speaker: only the memories that have this value, exactly;
-        every filter is applied before the ranking.
-      from_at, to_at: only what was created from from_at on, and before to_at.
-      filter: an SQL condition over the columns of memories, such as metadata->>'$.topic' = 'tea'.
+      kind, user_id, session_id: only the memories that have this value, exactly; every filter is
+        applied before the ranking.
       as_of: what was valid at that time, rather than now.
-      known_at: as it was known at that time; now by default (see memories_as_of).
       token_budget: the best set that fits into so many tokens together (see token_count), of at
         most k memories: best first, a smaller one further down may use the rest, near-duplicates
         are left out. The rows then come in the order of created_at and memory_id, so that a prompt
         made of them keeps its beginning as the set grows.
       embedding: the vector of the query, where the memories have vectors of your own.
+      tier, speaker: only the memories that have this value, exactly.
+      from_at, to_at: only what was created from from_at on, and before to_at.
+      filter: an SQL condition over the columns of memories, such as metadata->>'$.topic' = 'tea'.
+      known_at: with as_of, as it was known at that later or earlier time; now by default.
 
     Returns: score (higher is better, comparable within one call), similarity (cosine of the memory
     and the query, NULL without vectors), lexical (BM25 over the best BM25, 0..1), strength (0..1).

@@ -36,8 +36,8 @@ def recall_parts(
     Arguments:
       agent_id, query: as recall() takes them.
       k: at most so many candidates; 0 gives none.
-      kind, user_id, session_id, as_of, embedding, tier, speaker, from_at, to_at, filter, known_at:
-        as recall() takes them.
+      kind, user_id, session_id, as_of, embedding: as recall() takes them.
+      tier, speaker, from_at, to_at, filter, known_at: as recall() takes them.
 
     Returns: score, recall()'s own; and one column a part, its value for a weight of 1. No rows
     where agent_id or query is NULL.

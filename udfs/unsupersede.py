@@ -23,7 +23,8 @@ def unsupersede(ctx: Context, memory_id: int) -> int:
     operation 3 (consolidate)", which is undone by undo(3).
 
     Examples:
-      SELECT unsupersede(memory_id) FROM memories WHERE superseded_by = 17;
+      SELECT unsupersede(memory_id) FROM memories
+      WHERE agent_id = 'ada' AND superseded_by IS NOT NULL;
     """
     from sqlagent.memory import truth
 

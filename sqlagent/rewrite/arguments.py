@@ -17,7 +17,7 @@ from sqlagent.parse.lexer import quote
 from sqlagent.rewrite.context import Context
 
 # Functions of the engines whose names are near ones of ours: no typos.
-_THEIRS: frozenset[str] = frozenset()
+_THEIRS = frozenset(("date_diff", "match", "unbin"))
 
 
 def arguments(tree: exp.Expr, context: Context) -> exp.Expr:
