@@ -24,7 +24,7 @@ FIGURES = (
     "crowd", "nearest", "filtered", "vectors_load", "resident", "freshness", "aggregate", "tpch", "imports", "routing",
     "cross_join", "sqllogic", "columns_table", "materialized", "planning", "consolidate",
     "retrieval", "near_duplicate", "bulk_add", "forgetting", "feedback", "states",
-    "graph",
+    "graph", "documents", "search_quality",
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -40,9 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--folder", type=Path, metavar="DIR", help="make the temporary folder there"
     )
-    parser.add_argument(
-        "--data", type=Path, metavar="DIR", help="retrieval, feedback: sets of questions"
-    )
+    parser.add_argument("--data", type=Path, metavar="DIR", help="retrieval, search_quality: sets")
     parser.add_argument("--set", metavar="NAME", help="retrieval: only this set of --data")
     parser.add_argument("--rows", type=Path, metavar="FILE", help="retrieval: a line each question")
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)

@@ -20,9 +20,9 @@ must book two weeks ahead by telephone.
 The last keeper, Anton Rell, retired in 1994. He now runs the small museum in the village and
 repairs clocks in the winter.
 """,
-    "pump.txt": """The P40 pump moves up to 40 litres a minute at a pressure of 3 bar. It must not run dry:
-without water the seal fails within ninety seconds. Clean the inlet filter every month and replace
-the seal once a year. The warranty covers two years of normal use, but not damage by frost.
+    "pump.txt": """The P40 pump moves up to 40 litres a minute at a pressure of 3 bar. It must not
+run dry: without water the seal fails within ninety seconds. Clean the inlet filter every month and
+replace the seal once a year. The warranty covers two years of normal use, but not damage by frost.
 
 If the red light blinks three times, the motor is too hot; switch the pump off and let it cool for
 half an hour. A steady red light means that the filter is blocked. The pump increases its speed
@@ -105,4 +105,17 @@ CASES = (
     ("新鲜的茶叶先在阳光下晒两天。", False),
     ("王建国在这里工作了二十八年。", False),
     ("六岁以下儿童收费。", False),
+)
+# (question, document, the words that answer it)
+QUESTIONS = (
+    ("When was the lighthouse built?", "lighthouse.md", "was built in 1871"),
+    ("How far can the lamp be seen?", "lighthouse.md", "22 nautical miles"),
+    ("What does a ticket for the tower cost?", "lighthouse.md", "costs 6 euros"),
+    ("Who was the last keeper?", "lighthouse.md", "Anton Rell"),
+    ("How often should I clean the filter of the pump?", "pump.txt", "every month"),
+    ("What does a steady red light mean?", "pump.txt", "the filter is blocked"),
+    ("What happens when the pump runs without water?", "pump.txt", "the seal fails"),
+    ("茶园占地多少亩?", "茶园.md", "占地120亩"),
+    ("成人票多少钱?", "茶园.md", "成人票价为30元"),
+    ("炒茶师傅工作了多少年?", "茶园.md", "二十八年"),
 )

@@ -25,8 +25,11 @@ from sqlagent.cli.output import refuse_database
 from sqlagent.cli.script import bind
 from sqlagent.cli.split import Splitter, is_complete, lines_of, parameters, split_statements
 from sqlagent.cli.table import Look, write_table
-from sqlagent.cli.text_files import Unreadable, html_text, read_text, walk
 from sqlagent.cli.width import cut, pad, width_of
+from sqlagent.documents.folder import walk
+from sqlagent.documents.formats import read_file
+from sqlagent.documents.html import html_text
+from sqlagent.documents.text import Unreadable
 
 # Splitting ----------------------------------------------------------------------------------------
 
@@ -305,7 +308,7 @@ def test_html_gives_its_visible_text():
     )
     title, content = html_text(page)
     assert title == "Tea & more"
-    assert content == "Tea\n\nGreen tea\n\na\nb\n\nx\n  y\n"
+    assert content == "# Tea\n\nGreen tea\n\na\nb\n\nx\n  y\n"
 
 
 def test_text_files_are_read_or_refused(tmp_path):
@@ -313,14 +316,14 @@ def test_text_files_are_read_or_refused(tmp_path):
         (tmp_path / name).write_bytes(raw)
         return tmp_path / name
 
-    assert read_text(made("a.md", b"intro\n\n# The title #\r\nText")).title == "The title"
-    assert read_text(made("b.txt", "\ufeff茶".encode("utf-16"))).content.endswith("茶")
-    assert read_text(made("g.txt", "喝茶".encode("gb18030")), "gb18030").content == "喝茶"
-    for raw, reason in ((b"\xff\xfa", "not utf-8"), (b"a\x00b", "zero bytes"), (b" \n", "no text")):
+    assert read_file(made("a.md", b"intro\n\n# The title #\r\nText")).title == "The title"
+    assert read_file(made("b.txt", "\ufeff茶".encode("utf-16"))).content.endswith("茶")
+    assert read_file(made("g.txt", "喝茶".encode("gb18030")), "gb18030").content == "喝茶"
+    for raw, reason in ((b"\x81\xfa", "not utf-8"), (b"a\x00b", "zero bytes"), (b" \n", "no text")):
         with pytest.raises(Unreadable, match=reason):
-            read_text(made("c.txt", raw))
+            read_file(made("c.txt", raw))
     with pytest.raises(Unreadable, match="no such file"):
-        read_text(tmp_path / "none.txt")
+        read_file(tmp_path / "none.txt")
     (tmp_path / ".git").mkdir()
     made(".git/x.md", b"hidden")
     made("d.png", b"picture")
@@ -552,19 +555,20 @@ def test_import_documents(db, run, docs):
 
 
 def test_an_interrupted_import_keeps_whole_batches(db, run, tmp_path, monkeypatch):
-    from sqlagent.cli.import_documents import BATCH_FILES, Indexer
+    from sqlagent.cli.import_documents import Indexer
+    from sqlagent.documents.load import BATCH_FILES
 
     (tmp_path / "many").mkdir()
     for number in range(BATCH_FILES + 6):
         (tmp_path / "many" / f"{number:03}.txt").write_text(f"document {number}")
-    index = Indexer._index
+    index = Indexer.put
 
-    def interrupted(self, uri, text, reject):
-        if uri == f"{BATCH_FILES + 3:03}.txt":
+    def interrupted(self, file, reject):
+        if file.uri == f"{BATCH_FILES + 3:03}.txt":
             raise KeyboardInterrupt
-        return index(self, uri, text, reject)
+        return index(self, file, reject)
 
-    monkeypatch.setattr(Indexer, "_index", interrupted)
+    monkeypatch.setattr(Indexer, "put", interrupted)
     status, _, err = run("import", "many", db, "--into", "documents")
     assert status == 130 and f"imported {BATCH_FILES} documents" in err
     found = rows(run, db, "SELECT count(*) AS n FROM documents")

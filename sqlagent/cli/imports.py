@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from .import_documents import Indexer, documents_of
+from sqlagent.documents.folder import source_of
+
+from .import_documents import Indexer
 from .import_rows import Rules, load_rows, reader_of, table_exists
 from .options import Parser, UsageError, check_file
 from .progress import Progress
@@ -24,8 +26,10 @@ A table that does not exist is made with the file's columns; else columns are ma
 Records are checked as by COPY … FROM: values must be of their columns' types, and meet --check and
 --key. The first that does not keeps its file out; under --on-error reject only it is kept out, with
 the reason: SELECT record, column_name, value, reason, content FROM sqlagent_import_rejects.
-A folder or pattern of text files goes into documents, each under its path in the folder as uri;
-one that is there already is skipped, unless --replace or --append says otherwise.
+A folder or pattern of files goes into documents, each under its path in the folder as uri: text,
+Markdown, HTML, source code, CSV, JSON, e-mail; with the extra [documents] PDF, DOCX, PPTX, XLSX.
+What is there already and has not changed is skipped, what has changed replaced (--replace: all of
+it; --append: added once more); documents whose files are gone are told.
 Each data file, and each batch of documents, is one transaction. What cannot be read is reported,
 noted in sqlagent_import_rejects, and does not stop the rest; the exit status is then 1.
 """
@@ -37,6 +41,9 @@ _KEPT = """
     recall_feedback recall_weights documents chunks chunk_vectors document_versions chunk_versions
     vectors collections entities relations relation_sources
 """
+
+
+GONE_SHOWN = 10
 
 
 class Import(NamedTuple):
@@ -89,7 +96,7 @@ def main(argv: Sequence[str]) -> int:
     how.add_argument("--replace", action="store_true", help="in place of what is there")
     how.add_argument("--append", action="store_true", help="besides what is there")
     add("--collection", metavar="NAME", help="of the documents")
-    add("--encoding", metavar="NAME", help="of text files (default: UTF-8)")
+    add("--encoding", metavar="NAME", help="of text files (default: as they look)")
     add("--check", metavar="SQL", action="append", default=[],
         help="a condition that each record must meet; several may be given")  # fmt: skip
     add("--key", metavar="COLUMNS", help="columns that no two records may share")
@@ -211,23 +218,31 @@ def _load_tables(session: Session, wanted: Import, paths: list[Path], done: _Don
 def _load_documents(
     session: Session, wanted: Import, found: list[tuple[str, list[Path]]], done: _Done
 ) -> None:
-    files = [entry for source, paths in found for entry in documents_of(source, paths)]
-    if not files:
-        raise UsageError(f'no text files in "{wanted.sources[0]}"')
-    existing = wanted.existing or "skip"
-    indexer = Indexer(session, wanted.collection, existing, wanted.encoding)
+    sources = [source_of(source) for source, _ in found]
+    count = sum(len(source.files) for source in sources)
+    if not count:
+        raise UsageError(f'no files that can be read as documents in "{wanted.sources[0]}"')
+    indexer = Indexer(session, wanted.collection, wanted.existing, wanted.encoding)
+    gone: list[str] = []
     try:
-        with Progress(len(files), "documents") as progress:
+        with Progress(count, "documents") as progress:
 
             def step(uri: str) -> None:
                 progress.begin(uri)
                 progress.step()
 
-            indexer.add(files, done.reject, step)
+            gone = indexer.add_all(sources, done.reject, step)
     finally:
         _tell(session, indexer.indexed, "document", None, f"collection {indexer.collection}")
-        if indexer.skipped:
-            session.say(f"{indexer.skipped:,} were there already (--replace indexes them afresh)")
+        if indexer.unchanged:
+            session.say(
+                f"{indexer.unchanged:,} were there already, unchanged "
+                "(--replace indexes them afresh)"
+            )
+    for uri in gone[:GONE_SHOWN]:
+        session.say(f"no longer there, but in documents: {uri}")
+    if len(gone) > GONE_SHOWN:
+        session.say(f"… and {len(gone) - GONE_SHOWN:,} more")
 
 
 def _tell(session: Session, count: int, what: str, files: int | None, into: str) -> None:

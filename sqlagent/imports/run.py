@@ -14,7 +14,7 @@ from sqlagent.engines import schema
 from sqlagent.engines.duck_errors import translate
 from sqlagent.engines.sqlite import Database, Handle
 from sqlagent.errors import DataError, NotSupportedError, ProgrammingError, nearest
-from sqlagent.imports import grow, match, rules, source
+from sqlagent.imports import documents, grow, match, rules, source
 from sqlagent.imports.fit import kept
 from sqlagent.imports.load import Row, load
 from sqlagent.imports.match import Pair
@@ -48,7 +48,15 @@ class RunImport:
 
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
         start = time.perf_counter()
-        files = self.files(connection, parameters)
+        path = self.path(parameters)
+        if documents.meant(self.plan, path):
+            return documents.bring(connection, cursor, self.plan, path)
+        if "collection" in self.plan.options:
+            raise ProgrammingError(
+                "COLLECTION is for files that become documents", sql=self.text,
+                hint="COPY documents FROM 'folder/**/*.md' (COLLECTION 'handbook')",
+            )  # fmt: skip
+        files = self.files(path)
         catalog = self.catalog(connection)
         table = self.table(catalog)
         duck = engine(self.database, connection.settings["memory_limit_mb"])
@@ -69,8 +77,8 @@ class RunImport:
 
     # Before anything is read --------------------------------------------------------------------
 
-    def files(self, connection: Connection, parameters: Any) -> list[str]:
-        """The files, none of which is live here."""
+    def path(self, parameters: Any) -> str:
+        """The path or pattern, of the statement or of a parameter."""
         path: Any = self.plan.path
         if self.plan.slot is not None:
             (path,) = pick((self.plan.slot,), parameters)
@@ -78,6 +86,10 @@ class RunImport:
             pick((), parameters)
         if not isinstance(path, str) or not path:
             raise DataError(f"a path is text, not {path!r:.60}")
+        return path
+
+    def files(self, path: str) -> list[str]:
+        """The files, none of which is live here."""
         live = self.database.protected(path)
         found = [] if live else source.files_of(path)
         live = live or next(filter(None, map(self.database.protected, found)), None)

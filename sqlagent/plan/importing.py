@@ -144,6 +144,8 @@ def _checked(sql: str, token: Token, name: str, value: Any, before: dict[str, An
         names: Sequence[Any] = value if isinstance(value, list) else str(value).split(",")
         value = [str(n).strip() for n in names]
         wanted = None if all(value) and value != ["True"] else "names of columns"
+    elif name == "collection":
+        wanted = None if isinstance(value, str) and value else "the name of a collection, in quotes"
     elif name in _FLAGS:
         truth = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
         wanted = None if str(value).lower() in truth else "on or off"

@@ -49,7 +49,7 @@ DELETE FROM chunk_versions WHERE chunk_id IN (SELECT value FROM json_each(?))
 
 def write_chunks(handle: Handle, document_id: int, content: str, size: int, overlap: int) -> int:
     """Replace the chunks of a document; one whose text stays, or comes back, keeps its id, and its
-    vector. How many.
+    vector, whatever white space is around it. How many.
 
     What the document no longer has is in chunk_versions: the trigger on its text put it there.
     """
@@ -58,7 +58,7 @@ def write_chunks(handle: Handle, document_id: int, content: str, size: int, over
     vectors = {r[0]: r[1:] for r in handle.execute(VECTORS, (document_id,))}
     known: dict[tuple[str, str | None], list[int]] = {}
     for chunk_id, text, heading in handle.execute(KNOWN, (document_id,)):
-        ids = known.setdefault((text, heading), [])
+        ids = known.setdefault((text.strip(), heading), [])
         if chunk_id not in ids:
             ids.append(chunk_id)
     handle.execute("DELETE FROM chunks WHERE document_id = ?", (document_id,))
@@ -66,7 +66,7 @@ def write_chunks(handle: Handle, document_id: int, content: str, size: int, over
     (next_id,) = handle.execute(NEXT_ID).fetchone()
     rows, again = [], []
     for c in made:
-        ids = known.get((c.content, c.heading), [])
+        ids = known.get((c.content.strip(), c.heading), [])
         if ids:
             chunk_id = ids.pop()
             again.append(chunk_id)

@@ -1,0 +1,80 @@
+"""Prose: paragraphs, then sentences, then lines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from sqlagent.chunking.places import FILL, LINE, SPACE, Places, is_cjk, level_of
+
+_PARAGRAPH = re.compile(r"(?<!\n)(?:\r?\n)[ \t\r]*\n\s*")
+_ITEM = re.compile(r"\r?\n(?=[ \t]*(?:[-*+•>|]|\d{1,3}[.)])[ \t]?\S)")
+_END = re.compile(r"[.!?…]+[\"'”’»)\]*_]*|[。！？｡．।॥؟۔།]+[\"'”’」』）》】)\]]*")
+_WORD = re.compile(r"[^\s(\[\"'“‘«*_]*\Z")
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_NO_END = _words("""
+    mr mrs ms dr prof rev hon gen col capt lt sgt st sr jr mt ft no nos nr fig figs eq eqs ref refs
+    vs cf al ed eds vol vols pp ch sec art approx ca viz resp dept univ inc ltd co corp bros etc
+    e.g i.e u.s u.k a.m p.m ph.d jan feb mar apr jun jul aug sep sept oct nov dec
+""")
+# Of these, those that end a sentence as often: the word after them tells.
+_ENDS_OFTEN = _words("inc ltd co corp bros etc jr sr a.m p.m u.s u.k ph.d no al dec st")
+_STARTERS = _words("""
+    the a an it he she they we you this that these those there in on at but and however when
+""")
+
+
+def prose(text: str, size: int) -> Places:
+    paragraphs = [m.span() for m in _PARAGRAPH.finditer(text)]
+    sentences = set(paragraphs)
+    sentences.update(m.span() for m in _ITEM.finditer(text))
+    sentences.update(_sentence_ends(text))
+    lines = [m.span() for m in LINE.finditer(text)]
+    return Places(
+        [level_of(paragraphs, FILL), level_of(sentences, 0), level_of(lines, 0.5)], 1, [], []
+    )
+
+
+def _sentence_ends(text: str) -> Iterator[tuple[int, int]]:
+    """Where sentences end, and where the next ones begin."""
+    for match in _END.finditer(text):
+        end = match.end()
+        mark = match[0][0]
+        gap = SPACE.match(text, end)
+        start = gap.end() if gap else end
+        if mark in ".!?…":
+            if end < len(text) and start == end:
+                # Without a space after it, only a Chinese or Japanese sentence ends in ! or ?.
+                if not (mark in "!?" and match.start() and is_cjk(text[match.start() - 1])):
+                    continue
+            elif mark in ".…" and not _ends_sentence(text, match, start):
+                continue
+        elif mark == "．" and text[end : end + 1].isdigit():
+            continue
+        yield end, start
+
+
+def _ends_sentence(text: str, match: re.Match[str], start: int) -> bool:
+    """Whether a full stop with white space after it ends a sentence of English."""
+    after = text[start : start + 1]
+    if len(match[0].rstrip("\"'”’»)]*_")) > 1 or match[0][0] == "…":
+        return not after.islower()
+    found = _WORD.search(text, max(0, match.start() - 20), match.start())
+    raw = found[0] if found else ""
+    word = raw.lower()
+    if after.islower():
+        return len(word) > 3 and word not in _NO_END and "." not in word
+    first = match.start() - len(raw)
+    if word.isdigit() and len(word) <= 3 and (first == 0 or text[first - 1] == "\n"):
+        return False  # the number of a list's item
+    initial = len(raw) == 1 and raw.isupper() and raw != "I"
+    if initial or word in _NO_END or re.fullmatch(r"(\w\.)+\w", word):
+        following = re.match(r"[A-Za-z]+", text[start : start + 12])
+        often = initial or word in _ENDS_OFTEN or "." in word
+        return often and following is not None and following[0].lower() in _STARTERS
+    return True
