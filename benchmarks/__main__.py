@@ -20,10 +20,10 @@ from benchmarks.bench import Bench, Line
 from benchmarks.table import show
 
 FIGURES = (
-    "startup", "point_read", "save", "clients", "remember", "recall",
-    "crowd", "nearest", "filtered", "vectors_load", "resident", "freshness", "aggregate", "tpch", "imports", "routing",
-    "cross_join", "sqllogic", "columns_table", "materialized", "planning", "consolidate",
-    "retrieval", "near_duplicate", "bulk_add", "forgetting", "feedback", "states",
+    "startup", "point_read", "save", "clients", "remember", "recall", "crowd", "nearest",
+    "filtered", "vectors_load", "resident", "freshness", "aggregate", "tpch", "imports",
+    "routing", "cross_join", "sqllogic", "columns_table", "materialized", "planning",
+    "consolidate", "retrieval", "near_duplicate", "bulk_add", "forgetting", "feedback", "states",
     "graph", "documents", "search_quality",
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parent.parent

@@ -88,7 +88,7 @@ class DuckResult:
                 values[i] = list(values[i])
         return tuple(values)
 
-    def batches(self, rows: int) -> Iterator[pyarrow.RecordBatch]:
+    def record_batches(self, rows: int) -> Iterator[pyarrow.RecordBatch]:
         """The rows as Arrow's batches of about so many."""
         try:
             yield from self._cursor.to_arrow_reader(rows)

@@ -38,14 +38,18 @@ class RunVectors(RunImport):
 
     table_given: Any = None  # a table of Arrow that is a parameter
 
-    def files(self, connection: Connection, parameters: Any) -> list[str]:
-        """The files; none where a parameter is the table itself, of Arrow."""
+    def path(self, parameters: Any) -> str:
+        """The path or pattern; GIVEN where a parameter is the table itself, of Arrow."""
         if self.plan.slot is not None:
             (given,) = pick((self.plan.slot,), parameters)
             if type(given).__module__.startswith("pyarrow"):
                 self.table_given = given
-                return [GIVEN]
-        return super().files(connection, parameters)
+                return GIVEN
+        return super().path(parameters)
+
+    def files(self, path: str) -> list[str]:
+        """The files, none of which is live here."""
+        return [GIVEN] if path == GIVEN else super().files(path)
 
     def bring(
         self,

@@ -45,7 +45,7 @@ def vectors_work(
         from sqlagent.imports.vectors import Loader, split
 
         loader, first = Loader(handle, names, None, refuse), 1
-        for batch in split(result.batches(BATCH), BATCH):
+        for batch in split(result.record_batches(BATCH), BATCH):
             loader.load(batch.rename_columns(names), range(first, first + batch.num_rows))
             first += batch.num_rows
             connection.report("vectors", loader.done)
