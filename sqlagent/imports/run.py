@@ -40,6 +40,8 @@ HINT = "ON_ERROR reject keeps such records, with the reason, in sqlagent_import_
 class RunImport:
     """COPY … FROM: one file or pattern into one table, in one transaction."""
 
+    collects = False  # whether the option COLLECTION is for this table
+
     def __init__(self, database: Database, plan: Import, text: str) -> None:
         self.database = database
         self.plan = plan
@@ -51,9 +53,9 @@ class RunImport:
         path = self.path(parameters)
         if documents.meant(self.plan, path):
             return documents.bring(connection, cursor, self.plan, path)
-        if "collection" in self.plan.options:
+        if "collection" in self.plan.options and not self.collects:
             raise ProgrammingError(
-                "COLLECTION is for files that become documents", sql=self.text,
+                "COLLECTION is for vectors, and for files that become documents", sql=self.text,
                 hint="COPY documents FROM 'folder/**/*.md' (COLLECTION 'handbook')",
             )  # fmt: skip
         files = self.files(path)

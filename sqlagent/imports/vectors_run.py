@@ -36,6 +36,7 @@ _NUMBERS = re.compile(r"(FLOAT|DOUBLE|U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|BOOLEAN
 class RunVectors(RunImport):
     """COPY into `vectors`. A record is refused for the reasons that put_vector() has."""
 
+    collects = True
     table_given: Any = None  # a table of Arrow that is a parameter
 
     def path(self, parameters: Any) -> str:
