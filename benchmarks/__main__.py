@@ -23,11 +23,7 @@ FIGURES = (
     "startup", "point_read", "save", "clients", "remember", "recall",
     "crowd", "nearest", "resident", "freshness", "aggregate", "tpch", "imports", "routing",
     "cross_join", "sqllogic", "columns_table", "materialized", "planning", "consolidate",
-    "retrieval",
-    "near_duplicate",
-    "bulk_add",
-    "forgetting",
-    "feedback", "states",
+    "retrieval", "near_duplicate", "bulk_add", "forgetting", "feedback", "states",
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parent.parent
 

