@@ -38,8 +38,9 @@ SETTINGS: dict[str, Setting] = {
         "",
         str,
         "what phrases the memories that consolidate() distils and reads relations for "
-        "extract_graph(): '' for none, 'command:PROGRAM ARGUMENT ...' for a program that is given JSON on its input, or, from Python, a function; "
-        "only connect() sets one, since it runs code",
+        "extract_graph(): '' for none, 'command:PROGRAM ARGUMENT ...' for a program that is given "
+        "JSON on its input, or, from Python, a function; only connect() sets one, since it runs "
+        "code",
     ),
     "language_model_timeout_ms": Setting(
         30_000, int, "how long a language model may take for one reply, in ms"
