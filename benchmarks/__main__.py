@@ -21,7 +21,8 @@ from benchmarks.table import show
 
 FIGURES = (
     "startup", "point_read", "save", "clients", "remember", "recall",
-    "crowd", "nearest", "filtered", "vectors_load", "resident", "freshness", "aggregate", "tpch", "imports", "routing",
+    "crowd", "nearest", "filtered", "vectors_load", "resident", "freshness", "aggregate", "tpch",
+    "imports", "routing",
     "cross_join", "sqllogic", "columns_table", "materialized", "planning", "consolidate",
     "retrieval", "near_duplicate", "bulk_add", "forgetting", "feedback", "states",
 )  # fmt: skip
