@@ -134,10 +134,12 @@ def on_duckdb(context: Context, source: str, condition: str, values: Any) -> lis
 
     The rows are handed over without their vectors, which as columns would take as long as all else.
     """
+    import duckdb
     import pyarrow as pa
 
     from sqlagent.catalog import Column, Table
     from sqlagent.engines import schema
+    from sqlagent.engines.duck_errors import translate
     from sqlagent.errors import ProgrammingError
     from sqlagent.parse.lexer import lex
     from sqlagent.plan import plan
@@ -166,7 +168,10 @@ def on_duckdb(context: Context, source: str, condition: str, values: Any) -> lis
             duck.execute(
                 f'CREATE OR REPLACE TEMP VIEW "{STAGE}" AS SELECT {shown} FROM "sqlagent batch"'
             )
-            found += duck.execute(run.sql).fetchall()
+            try:
+                found += duck.execute(run.sql).fetchall()
+            except duckdb.Error as error:
+                raise translate(error, condition) from None
     return found
 
 
