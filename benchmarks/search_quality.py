@@ -68,6 +68,7 @@ def evaluate(bench: Bench, evaluation: Evaluation) -> None:
             for question in evaluation.questions:
                 values = (question.text, 20 if spans else 50)
                 found = [chunks[i] for (i,) in con.execute(FIND.format(more), values).fetchall()]
+                bench.check("each chunk once", len({c[0] for c in found}) == len(found), found)
                 rows.append(scored(question, places([c[1:4] for c in found], question)))
                 if way == "fused":
                     sizes.append(sum(c[3] - c[2] for c in found[:5]))

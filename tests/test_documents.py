@@ -272,6 +272,22 @@ def test_within_a_transaction_all_or_nothing(
     assert copy(folder)["imported"] == 2
 
 
+def test_without_autocommit_nothing_is_in_before_the_commit(fresh_db: Path, folder: Path) -> None:
+    con = sqlagent.connect(fresh_db, autocommit=False, embedding_model="none")
+    assert (con.execute("COPY documents FROM ?", (str(folder),)).fetchone() or ())[0] == 2
+    con.rollback()
+    assert uris(con) == []
+    con.close()
+
+
+def test_a_reader_brings_nothing_in(fresh_db: Path, folder: Path) -> None:
+    sqlagent.connect(fresh_db).close()
+    reader = sqlagent.connect(fresh_db, read_only=True)
+    with pytest.raises(sqlagent.OperationalError, match="read-?only"):
+        reader.execute("COPY documents FROM ?", (str(folder),))
+    reader.close()
+
+
 def test_a_long_line_and_a_large_file(
     words: sqlagent.Connection, copy: Copy, tmp_path: Path
 ) -> None:

@@ -168,7 +168,7 @@ class Plain:
                 spoken[i] = w.speaker
         out = {}
         for i in inside:
-            if not (lexical[i] > 0 and (covered[i] or not w.coverage) or i in smooth):
+            if not ((lexical[i] > 0 and (covered[i] or not w.coverage)) or i in smooth):
                 continue
             row = self.rows[i]
             size = len(row.head) + len(row.text)

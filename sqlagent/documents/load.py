@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from sqlagent.documents.folder import Source
 from sqlagent.documents.formats import read_file
 from sqlagent.documents.text import Text, Unreadable
-from sqlagent.errors import Error
+from sqlagent.errors import DataError, IntegrityError
 
 DEFAULT_COLLECTION = "default"
 BATCH_FILES = 64
@@ -94,9 +94,7 @@ class Load:
         values = [file.text.content, file.uri, file.text.title, self.collection, file.metadata]
         try:
             self._execute(sql, values)
-        except Error as error:
-            if type(error).__name__ == "InterruptedError":
-                raise
+        except (DataError, IntegrityError) as error:
             self._reject(file.uri, error.message, reject)
             return False
         return True

@@ -64,7 +64,7 @@ def bring(connection: Connection, cursor: Cursor, plan: Import, path: str) -> No
 
     load = Load(
         execute,
-        lambda: bool(connection.in_transaction),
+        lambda: bool(connection.in_transaction or not connection.autocommit),
         plan.options.get("collection"),
         encoding=plan.options.get("encoding"),
     )
