@@ -258,7 +258,7 @@ def test_patterns_files_and_rows(words: sqlagent.Connection, copy: Copy, folder:
         copy(folder / "none")
     with pytest.raises(sqlagent.OperationalError, match="no file matches"):
         copy(folder / "*.none")
-    with pytest.raises(sqlagent.ProgrammingError, match="COLLECTION is for files that become"):
+    with pytest.raises(sqlagent.ProgrammingError, match="COLLECTION is for vectors, and for files that become"):
         copy(rows, "(COLLECTION 'x', HEADER)")
 
 
@@ -283,7 +283,7 @@ def test_without_autocommit_nothing_is_in_before_the_commit(fresh_db: Path, fold
 def test_a_reader_brings_nothing_in(fresh_db: Path, folder: Path) -> None:
     sqlagent.connect(fresh_db).close()
     reader = sqlagent.connect(fresh_db, read_only=True)
-    with pytest.raises(sqlagent.OperationalError, match="read-?only"):
+    with pytest.raises(sqlagent.OperationalError, match=r"read-?only"):
         reader.execute("COPY documents FROM ?", (str(folder),))
     reader.close()
 

@@ -289,13 +289,9 @@ def _json(text: str) -> str:
 
 
 def runner(database: Database, plan: Import, text: str) -> RunImport:
-    """The runner for the table; ProgrammingError for an option that is another's."""
+    """The runner for the table."""
     if plan.table.lower() == "vectors":
         from sqlagent.imports.vectors_run import RunVectors
 
         return RunVectors(database, plan, text)
-    if "collection" in plan.options:
-        raise ProgrammingError(
-            f"COLLECTION is an option of COPY vectors, not of {plan.table}", sqlstate="22023"
-        )
     return RunImport(database, plan, text)

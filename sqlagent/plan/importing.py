@@ -138,8 +138,6 @@ def _checked(sql: str, token: Token, name: str, value: Any, before: dict[str, An
     elif name == "check":
         wanted = None if isinstance(value, str) and value.strip() else "a condition, in quotes"
         value = [*before.get("check", ()), value]
-    elif name == "collection":
-        wanted = None if isinstance(value, str) and value else "the name of a collection"
     elif name == "key":
         names: Sequence[Any] = value if isinstance(value, list) else str(value).split(",")
         value = [str(n).strip() for n in names]
