@@ -40,6 +40,7 @@ def nearest_vectors(
     Examples:
       SELECT id FROM vectors WHERE collection = 'points'
       ORDER BY cosine_similarity(vector, [0.9, 0.1, 0.0]) DESC LIMIT 2;
+      SELECT vector_id FROM nearest_vectors('points', [0.9, 0.1, 0.0], 2, 'cosine');
     """
     from sqlagent.search.ordered import ordered
 
