@@ -258,7 +258,11 @@ def check(name: str, value: Any) -> tuple[str, Any]:
         if value == "" or callable(value) or _is_command(value):
             return key, value
         wanted = "'', 'command:PROGRAM ARGUMENT ...' or, from Python, a function"
-    elif kind is str:  # the one that is not a choice of words
+    elif key == "rerank_model":
+        if isinstance(value, str) and value:
+            return key, value
+        wanted = "the name of a cross-encoder, or a folder"
+    elif kind is str:  # the embedding model
         if value in ("minilm", "none") or str(value).startswith("sentence-transformers:"):
             return key, value
         wanted = "'minilm', 'none' or 'sentence-transformers:NAME'"

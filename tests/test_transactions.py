@@ -41,7 +41,8 @@ def tuned(words: sqlagent.Connection) -> sqlagent.Connection:
 def write(con: sqlagent.Connection) -> None:
     """One more of everything."""
     con.execute("INSERT INTO memories (agent_id, content) VALUES ('ada', 'The violin is tuned')")
-    con.execute("SELECT index_document('The violin needs new strings.')")
+    number = random.randrange(10**9)  # what nearly repeats another is found once
+    con.execute("SELECT index_document(?)", (f"Violin number {number} needs new strings.",))
     con.execute("SELECT put_vector('p', ?, [1.0, 0.0])", (str(random.random()),))
     con.execute("SELECT save_state('ada', '{}', session_id => ?)", (str(random.random()),))
 
