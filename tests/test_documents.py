@@ -258,7 +258,9 @@ def test_patterns_files_and_rows(words: sqlagent.Connection, copy: Copy, folder:
         copy(folder / "none")
     with pytest.raises(sqlagent.OperationalError, match="no file matches"):
         copy(folder / "*.none")
-    with pytest.raises(sqlagent.ProgrammingError, match="COLLECTION is for vectors, and for files that become"):
+    with pytest.raises(
+        sqlagent.ProgrammingError, match="COLLECTION is for vectors, and for files that become"
+    ):
         copy(rows, "(COLLECTION 'x', HEADER)")
 
 
