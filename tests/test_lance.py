@@ -138,7 +138,9 @@ def test_answers_are_those_of_the_exact_path(
     fill(con, "c", rows)
     for k in (0, 1, 10, 500, 1_999, 1 << 29):
         assert len(same(con, k)) == min(k, 2_000)
-    vectors = [v.tobytes() for v in draw(5, 3)] + [bytes(4 * WIDTH), rows[5].tobytes()]
+    vectors = [v.tobytes() for v in draw(5, 3)] + [rows[5].tobytes()]
+    if metric != "cosine":  # under which zeros have no direction, and asking for them is an error
+        vectors.append(bytes(4 * WIDTH))
     conditions = ["vector_id % 7 = 0", "vector_id < 4", "vector_id > 9999", "id <> '17'", None]
     for vector in vectors:
         for condition in conditions:
