@@ -160,7 +160,7 @@ def test_in_a_transaction_that_is_undone(words: sqlagent.Connection, matrix: Any
     [
         ("COPY vectors FROM '{p}'", 'no column "collection"'),
         ("COPY vectors FROM '{p}' (COLLECTION '')", "the name of a collection"),
-        ("COPY memories FROM '{p}' (COLLECTION 'c')", "option of COPY vectors"),
+        ("COPY memories FROM '{p}' (COLLECTION 'c')", "COLLECTION is for vectors"),
         ("COPY vectors (id, id) FROM '{p}' (COLLECTION 'c')", 'no column "vector"'),
     ],
 )
