@@ -1,0 +1,1 @@
+"""The ways in from other processes. Nothing below this room imports it."""
