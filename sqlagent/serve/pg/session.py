@@ -123,6 +123,7 @@ class Session:
                 self.ready()
             else:
                 self.skipping = True
+                self.wire.flush()  # a client that sent Flush, not Sync, waits for it
             return
         raise Fatal(ProtocolError(f"invalid frontend message type {kind}"))
 
