@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .options import UsageError
-from .quote import quote_name, quote_text
+from sqlagent.formats.quote import quote_name, quote_text
 from .session import Session
 from .transaction import transaction
 
