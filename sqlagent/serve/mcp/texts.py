@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlagent.connection import Connection
 from sqlagent.formats.cells import text
+from sqlagent.formats.quote import quote_name
 from sqlagent.serve.mcp import tools
 
 INSTRUCTIONS = """\
@@ -29,7 +30,8 @@ DESCRIBE_TABLE = (
 )
 REMEMBER = """\
 Remember one thing for an agent: a fact, a preference, an event, a way of doing. A repeat
-strengthens the older memory. kind: episodic (default), semantic, procedural or working; importance 0..1."""
+strengthens the older memory. kind: episodic (default), semantic, procedural or working;
+importance is 0 to 1."""
 RECALL = """\
 The memories of an agent that matter to a question, best first, by meaning, words, time and
 strength. With token_budget, only as much as fits, in the order of time."""
@@ -54,7 +56,7 @@ def schema(con: Connection) -> str:
     """Tables with their columns, and the functions, one a line."""
     lines = ["# Tables"]
     for table in tools.list_tables(con):
-        found = con.execute(f"DESCRIBE {tools.quote_name(table['name'])}").fetchall()
+        found = con.execute(f"DESCRIBE {quote_name(table['name'])}").fetchall()
         columns = ", ".join(f"{name} {kind}".rstrip() for name, kind, *_ in found)
         lines.append(f"{table['name']} ({columns})")
     lines += ["", "# Functions"]
