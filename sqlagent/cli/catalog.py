@@ -4,6 +4,7 @@ import fnmatch
 from typing import Any
 
 from sqlagent.formats.quote import quote_name
+
 from .session import Session
 
 # A full-text table keeps its own data in tables of these names beside it.

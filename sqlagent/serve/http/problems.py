@@ -34,12 +34,13 @@ def status_of(error: Error) -> int:
 
 def body_of(error: Error) -> dict[str, Any]:
     """The parts of an error; `position` counts characters from 1."""
+    place = error.position
     return {
         "error": {
             "message": error.message,
             "detail": error.detail,
             "hint": error.hint,
-            "position": error.position,
+            "position": None if place is None else place + 1,
             "sqlstate": error.sqlstate,
         }
     }
