@@ -45,7 +45,7 @@ class App:
     """An ASGI application over one server."""
 
     def __init__(self, server: Server) -> None:
-        from sqlagent.serve.http import mcp
+        from sqlagent.serve.http.mcp import Mounted
 
         self.server = server
         self.ready = threading.Event()
@@ -53,7 +53,7 @@ class App:
         self.metrics = Metrics(server)
         self.pool = Pool(self._connect)
         self._running: set[Connection] = set()
-        self._mcp = mcp.mounted(self)
+        self._mcp = Mounted(self)
         self._threads: anyio.CapacityLimiter | None = None
         self.listeners: anyio.CapacityLimiter
         self._starlette = Starlette(
@@ -208,6 +208,11 @@ class App:
             return JSONResponse({"status": "failing"}, 503)
         return JSONResponse({"status": "ok", "version": sqlagent.__version__})
 
+    @property
+    def busy(self) -> int:
+        """How many requests hold a connection."""
+        return len(self._running)
+
     def interrupt(self) -> None:
         """End every statement that runs."""
         for connection in tuple(self._running):
@@ -221,7 +226,10 @@ class App:
 def _credentials(header: str) -> tuple[str, str]:
     """Name and password of an Authorization header (RFC 7617, RFC 6750)."""
     scheme, _, given = header.partition(" ")
-    text = given.strip()
+    try:  # a header's bytes come as Latin-1's characters
+        text = given.strip().encode("latin-1").decode()
+    except UnicodeError:
+        text = given.strip()
     if scheme.lower() == "basic":
         try:
             text = base64.b64decode(text, validate=True).decode()

@@ -23,11 +23,12 @@ PRINCIPAL = "sqlagent.principal"  # in the scope of a request
 class Mounted:
     """The MCP server within the application."""
 
-    def __init__(self, app: App, agent: str | None, may_write: bool, limits: Limits) -> None:
+    def __init__(self, app: App) -> None:
         from mcp.server.transport_security import TransportSecuritySettings
 
-        desk = Desk(app.pool, lambda scope: scope[PRINCIPAL], limits)
-        server = build(desk, version=sqlagent.__version__, may_write=may_write, agent=agent)
+        desk = Desk(app.pool, lambda scope: scope[PRINCIPAL], Limits())
+        # All the tools: what their user may do, the gate judges.
+        server = build(desk, version=sqlagent.__version__, access="write")
         self._app = app
         # Each request says who it is, so a page that rebinds a name has nothing to send.
         security = TransportSecuritySettings(enable_dns_rebinding_protection=False)
@@ -65,8 +66,3 @@ class _Endpoint:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await self._mounted.answer(scope, receive, send)
-
-
-def mounted(app: App) -> Mounted:
-    """The tools, those that write included: what a user may do, the gate judges."""
-    return Mounted(app, None, True, Limits())

@@ -89,8 +89,10 @@ def _told(error: BaseException) -> BaseException:
     return ToolError(str(error)) if isinstance(error, Error) else error
 
 
-def build(desk: Desk, *, version: str, may_write: bool, agent: str | None = None) -> MCPServer[Any]:
-    """The server with its tools; `agent` is whose memories and states they are about by default."""
+def build(desk: Desk, *, version: str, access: str, agent: str | None = None) -> MCPServer[Any]:
+    """The server with its tools: those that read, those that add where `access` is 'add' or
+    'write', and `execute` where it is 'write'. `agent` is whose memories they are by default.
+    """
     server: MCPServer[Any] = MCPServer(
         "sqlagent",
         title="sqlagent",
@@ -101,8 +103,9 @@ def build(desk: Desk, *, version: str, may_write: bool, agent: str | None = None
     )
     server.middleware.append(_remember_scope)
     _reading(server, desk, agent)
-    _adding(server, desk, agent)
-    if may_write:
+    if access != "read":
+        _adding(server, desk, agent)
+    if access == "write":
         _writing(server, desk)
     _resources(server, desk)
     return server
