@@ -55,6 +55,8 @@ SURFACE = {
     "chunk_versions": "chunk_id version_id document_id ordinal position heading content",
     "memory_guards": "agent_id memory_id guard reason count first_at at",
     "memory_fingerprints": "memory_id agent_id level fold",
+    "sqlagent_users": "name verifier role can_log_in every_table every_agent",
+    "sqlagent_grants": "user_name kind object privilege",
     "memory_policies": "name event action to_tier condition priority enabled",
 }
 
