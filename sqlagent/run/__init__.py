@@ -56,7 +56,10 @@ NOT_KEPT = (Setting, Define, Attach, Detach, Databases)
 def runner_for(connection: Connection, sql: str) -> tuple[Runner, bool]:
     """What runs a text, and whether it may be kept for the next time."""
     planned = plan_of(connection, sql)
-    return make(connection.database, planned, connection), not isinstance(planned.run, NOT_KEPT)
+    runner = make(connection.database, planned, connection)
+    if connection.gate is not None:
+        runner = connection.gate.runner(sql, runner)
+    return runner, not isinstance(planned.run, NOT_KEPT)
 
 
 def plan_of(connection: Connection, sql: str, **settings: str) -> Plan:
