@@ -201,5 +201,3 @@ def start(server: Any, host: str, port: int) -> Listener:
         return Listener(server, host, port)
     except OSError as error:
         raise OperationalError(f"cannot listen on {host}:{port}: {error.strerror}") from None
-
-

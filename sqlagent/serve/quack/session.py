@@ -11,11 +11,11 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from sqlagent.arrow import table_of
+from sqlagent.arrow import arrow_type, table_of
 from sqlagent.errors import Error, NotSupportedError, ProgrammingError
 from sqlagent.serve.quack import vectors, wire
 from sqlagent.serve.quack.kinds import BIGINT, BOOLEAN, Kind, kind_of
@@ -119,7 +119,11 @@ class Session:
             )  # fmt: skip
         chosen = [columns[p] for p in places]
         listed = ", ".join(quoted(n) for n, _ in chosen)
-        return [n for n, _ in chosen], [k for _, k in chosen], f"SELECT {listed} FROM {quoted(name)}"
+        return (
+            [n for n, _ in chosen],
+            [k for _, k in chosen],
+            f"SELECT {listed} FROM {quoted(name)}",
+        )
 
     def _fetch(self, result: int) -> bytes:
         own = self._result
@@ -158,7 +162,7 @@ def result_of(
         kinds = []
         for array, (_, declared) in zip(first.columns, columns, strict=True):
             kind = kind_of(declared) if declared else vectors.kind_of_arrow(array.type)
-            fits = pa.types.is_null(array.type) or vectors.arrow_type(declared) in (
+            fits = pa.types.is_null(array.type) or arrow_type(declared) in (
                 None, array.type,
             )  # fmt: skip
             kinds.append(kind if fits else vectors.kind_of_arrow(array.type))

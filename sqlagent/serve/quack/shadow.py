@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlagent.errors import NotSupportedError
 from sqlagent.serve.quack.kinds import Kind, kind_of
-from sqlagent.sync.log import literal, quoted
+from sqlagent.sync.log import quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -26,11 +26,14 @@ if TYPE_CHECKING:
 Columns = list[tuple[str, Kind]]
 ASKS = re.compile(r"\bduckdb_\w+\s*\(|\binformation_schema\s*\.", re.IGNORECASE)
 FUNCTIONS = frozenset(
-    "duckdb_tables duckdb_views duckdb_columns duckdb_schemas duckdb_databases duckdb_constraints "
-    "duckdb_indexes duckdb_types duckdb_functions duckdb_sequences duckdb_keywords".split()
-)
+    f"duckdb_{name}"
+    for name in (
+        "tables", "views", "columns", "schemas", "databases", "constraints", "indexes", "types",
+        "functions", "sequences", "keywords",
+    )
+)  # fmt: skip
 # What may be called beside them that sqlglot has no class of its own for.
-HARMLESS = frozenset("current_schema current_database current_schemas version".split())
+HARMLESS = frozenset(["current_schema", "current_database", "current_schemas", "version"])
 MEMORY_MB = 256
 
 
@@ -56,10 +59,8 @@ class Shadow:
             found = self._tables.get(table.lower())
             return None if found is None else found[1]
 
-    def run(
-        self, connection: Connection, text: str
-    ) -> tuple[list[str], list[Kind], pyarrow.Table]:
-        """A statement that asks for nothing but the catalog. Raises NotSupportedError for others."""
+    def run(self, connection: Connection, text: str) -> tuple[list[str], list[Kind], pyarrow.Table]:
+        """A statement on the catalog. Raises NotSupportedError where it asks for more."""
         _check(text)
         import duckdb
 
@@ -157,4 +158,4 @@ def _check(text: str) -> None:
             raise NotSupportedError(f"{more} cannot be part of a statement on the catalog")
 
 
-__all__ = ["Shadow", "literal", "visible", "wants"]
+__all__ = ["Shadow", "visible", "wants"]

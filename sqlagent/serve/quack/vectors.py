@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -114,7 +115,9 @@ def vector(array: pa.Array, kind: Kind) -> bytes:
         return out + _list(array, kind) + END
     if kind.id == ARRAY:
         values = array.values.slice(array.offset * kind.size, len(array) * kind.size)
-        return out + put(103, unsigned(kind.size)) + put(104, vector(values, kind.parts[0][1])) + END
+        return (
+            out + put(103, unsigned(kind.size)) + put(104, vector(values, kind.parts[0][1])) + END
+        )
     if kind.stored:
         return out + put(102, blob(_fixed(array, kind))) + END
     return out + put(102, _texts(array)) + END
@@ -126,7 +129,7 @@ def _list(array: Any, kind: Kind) -> bytes:
     first, last = int(offsets[0]), int(offsets[-1])
     entries = (
         put(100, unsigned(int(a) - first)) + put(101, unsigned(int(b) - int(a))) + END
-        for a, b in zip(offsets[:-1], offsets[1:], strict=True)
+        for a, b in itertools.pairwise(offsets)
     )
     if kind.id == MAP:
         values = pa.StructArray.from_arrays(
