@@ -128,6 +128,11 @@ SETTINGS: dict[str, Setting] = {
     "recall_recency_weight": Setting(
         0.0, float, "weight of being new: halved with each 30 days; harms questions about history"
     ),
+    "recall_graph_weight": Setting(
+        0.0,
+        float,
+        "what recall() adds, at most, to what a link or the graph ties to the best memories",
+    ),
     "recall_learning": Setting(
         "on",
         ("on", "off"),
@@ -174,6 +179,9 @@ SETTINGS: dict[str, Setting] = {
     ),
     "search_coverage_weight": Setting(
         0.1, float, "weight of how many of the question's words a chunk has, counted by rarity"
+    ),
+    "search_graph_weight": Setting(
+        0.0, float, "what search() adds, at most, to what the graph ties to the best chunks"
     ),
     "rerank_model": Setting(
         "cross-encoder/ms-marco-MiniLM-L6-v2",

@@ -83,6 +83,11 @@ def plan_of(connection: Connection, sql: str, **settings: str) -> Plan:
         sources=ChainMap({"": FileSource(connection)}, connection.sources),
         scanned=lambda path: scanned(connection, path),
     )
+    if connection.gate is not None:  # a user from outside: what he may not do has no plan
+        gated: Plan = connection.gate.plan(
+            connection, sql, catalog, {**connection.settings, **settings}, database.protected
+        )
+        return gated
     return plan(sql, catalog, {**connection.settings, **settings}, database.protected)
 
 
