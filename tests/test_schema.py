@@ -53,6 +53,8 @@ SURFACE = {
     "sqlagent_erasures": "erasure_id scope subject counts hash pending erased_at finished_at",
     "document_versions": "version_id document_id uri title content_hash characters replaced_at",
     "chunk_versions": "chunk_id version_id document_id ordinal position heading content",
+    "current_facts": "memory_id agent_id kind content valid_from valid_to created_at",
+    "chunk_texts": "chunk_id document_id collection uri title ordinal content own_content",
     "memory_guards": "agent_id memory_id guard reason count first_at at",
     "memory_fingerprints": "memory_id agent_id level fold",
     "sqlagent_users": "name verifier role can_log_in every_table every_agent",
