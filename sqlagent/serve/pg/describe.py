@@ -66,9 +66,7 @@ def writes(run: Any) -> bool:
     return not isinstance(run, (Duck, *_READS))
 
 
-def parameter_oids(
-    connection: Connection, sql: str, declared: tuple[int, ...]
-) -> tuple[int, ...]:
+def parameter_oids(connection: Connection, sql: str, declared: tuple[int, ...]) -> tuple[int, ...]:
     """A type for each parameter: as declared, as its place says, else text."""
     from sqlagent.parse.lexer import lex, statements
 
