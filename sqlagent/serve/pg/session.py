@@ -61,7 +61,6 @@ class Session:
         own = principal.rows_max if principal is not None else 0
         bounds = [n for n in (own, server.limits.rows) if n]
         self.rows_max = min(bounds, default=0)
-        connection.session = self
 
     # Starting ---------------------------------------------------------------------------------
 
