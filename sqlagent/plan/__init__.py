@@ -94,6 +94,11 @@ def planned(
         return found
     found = simple(sql, tokens, catalog)
     word = tokens[0].upper
+    if found is None and word in ("CREATE", "ALTER", "DROP", "GRANT", "REVOKE"):
+        from sqlagent.plan.users import user_statement
+
+        call = user_statement(sql, tokens)
+        found = call and _silent(planned(call, lex(call), catalog, settings, protected))
     if found is None and (word in DEFINING or (catalog.definitions and word in WRITING)):
         from sqlagent.plan.materialized import statement
 
@@ -122,6 +127,11 @@ def planned(
 
         found = route(sql, tokens, catalog, settings, protected)
     return found
+
+
+def _silent(made: Any) -> Any:
+    """A statement that calls functions which write, and gives no rows of them."""
+    return made._replace(silent=True) if isinstance(made, Calls) else made
 
 
 def _nearest(

@@ -215,6 +215,8 @@ class Gate:
             if not principal.writes:
                 raise self._reader()
         elif kind == "define":
+            if word == "ALTER" and _alters_user(sql):
+                return  # the call that it becomes is judged: a password of one's own
             if principal.role != "admin" or self.rights.limited:
                 raise PrivilegeError(
                     f'user "{principal.name}" may not change the schema',
@@ -290,7 +292,8 @@ class Gate:
             raise self._reader()
         if run.ddl:
             self._define()
-        self._text(connection, whole, run.sql, native=run.native, ddl=run.ddl)
+        ddl = run.ddl or lex(run.sql)[0].upper in DEFINES
+        self._text(connection, whole, run.sql, native=run.native, ddl=ddl)
 
     def _text(
         self, connection: Connection, whole: Catalog, sql: str, *, native: bool, ddl: bool = False
@@ -336,7 +339,7 @@ class Gate:
         from sqlagent.functions import functions
 
         function = functions()[name]
-        if function.writes and not self.principal.writes:
+        if function.writes and not (self.principal.writes or self.rights.calls(function)):
             raise self._reader()
         if not self.rights.calls(function):
             raise PrivilegeError(f"permission denied for function {name}()")
@@ -438,6 +441,11 @@ def _at_most(rows: Any, most: int) -> Any:
         raise LimitError(
             f"the result has more than {most} rows", hint="Add a LIMIT, or ask for fewer."
         )
+
+
+def _alters_user(sql: str) -> bool:
+    """Whether a statement is ALTER USER."""
+    return [t.upper for t in lex(sql)[:2]] in (["ALTER", "USER"], ["ALTER", "ROLE"])
 
 
 def _names(seen: Catalog) -> Lite:
