@@ -105,6 +105,9 @@ class Connection:
         self.other: Any = None  # the attached database that the transaction writes
         self.wrote: str | None = None  # what the transaction wrote: '' the file, or an alias
         self.savepoints: list[str] = []  # quoted, the outermost first
+        self.session: Any = None  # of the protocol that serves it
+        # Asked first of a text: gives what runs it where it is of another system's catalog.
+        self.foreign: Callable[[Connection, str], Runner | None] | None = None
         self.database = live.attach(path, read_only=read_only, timeout=timeout)
         self.database.connections.add(self)
         try:

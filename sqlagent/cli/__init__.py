@@ -18,6 +18,8 @@ COMMANDS = {
     "demo": "demo",
     "serve": "serve",
     "users": "users",
+    "mcp": "mcp",
+    "extension": "extension",
 }
 
 

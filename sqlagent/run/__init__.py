@@ -55,6 +55,8 @@ NOT_KEPT = (Setting, Define, Attach, Detach, Databases)
 
 def runner_for(connection: Connection, sql: str) -> tuple[Runner, bool]:
     """What runs a text, and whether it may be kept for the next time."""
+    if connection.foreign is not None and (runner := connection.foreign(connection, sql)):
+        return runner, False
     planned = plan_of(connection, sql)
     runner = make(connection.database, planned, connection)
     if connection.gate is not None:
