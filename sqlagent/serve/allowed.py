@@ -109,10 +109,12 @@ SQLITE = names(
     "substring sum tan tanh time timediff total total_changes trim trunc typeof unhex unicode "
     "unistr unistr_quote unixepoch unlikely upper"
 )
-SQLITE_TABLES = names(
-    "json_each json_tree jsonb_each jsonb_tree generate_series table_info table_xinfo table_list "
-    "index_list index_info index_xinfo foreign_key_list foreign_key_check collation_list encoding "
-    "user_version application_id data_version schema_version"
+SQLITE_TABLES = names("json_each json_tree jsonb_each jsonb_tree generate_series")
+# Pragmas that say how the schema is; of one table, where they name one.
+PRAGMAS = names(
+    "table_info table_xinfo table_list index_list index_info index_xinfo foreign_key_list "
+    "foreign_key_check collation_list encoding user_version application_id data_version "
+    "schema_version"
 )
 # What a user may set for the session: how statements are read and how results are weighed.
 SETTABLE = names(
