@@ -316,6 +316,8 @@ class Connection:
         except Error:
             pass  # what could not be rolled back is rolled back by closing
         self.closed = True
+        if self.gate is not None:
+            self.gate.ended()
         self.database.tell()  # who waits on this connection
         self.plans = _Closed()
         for source in self.sources.values():

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import sqlagent
-from sqlagent.errors import Error, NotSupportedError
+from sqlagent.errors import Error, NotSupportedError, OperationalError
 from sqlagent.parse.lexer import Token, lex, quote, statements
 from sqlagent.parse.parameters import edited
 from sqlagent.plan.plans import (
@@ -45,7 +45,8 @@ if TYPE_CHECKING:
     from sqlagent.connection import Connection, Runner
     from sqlagent.cursor import Cursor
     from sqlagent.functions import Function
-    from sqlagent.serve.users import Authenticator, Principal
+    from sqlagent.serve.limits import Visit
+    from sqlagent.serve.users import Principal
 
 __all__ = ["Gate", "PrivilegeError", "connect"]
 Protected = Callable[[str], str | None]
@@ -86,10 +87,38 @@ class Gate:
     def __init__(self, principal: Principal) -> None:
         self.principal = principal
         self.rights = Rights(principal)
-        self.timeout_ms_max = principal.statement_timeout_ms
-        self.rows_max = principal.rows_max
-        self.users: Authenticator | None = None
+        self.timeout_ms_most = 0  # the server's own limits, beside the user's
+        self.rows_most = 0
+        self.trusted = principal.trusted
+        self.visit: Visit | None = None  # the place that the connection takes, where it is to end
+        self._shut = False
         self._checks: dict[str, list[calling.Check]] = {}  # of the text that was planned last
+
+    # Life ---------------------------------------------------------------------------------------
+
+    @property
+    def timeout_ms_max(self) -> int:
+        """How long a statement may run, in ms; 0 is no limit."""
+        return _least(self.timeout_ms_most, self.principal.statement_timeout_ms)
+
+    @property
+    def rows_max(self) -> int:
+        """How many rows a result may have; 0 is no limit."""
+        return _least(self.rows_most, self.principal.rows_max)
+
+    def renew(self, principal: Principal) -> None:
+        """The user's rights are others from the next statement on."""
+        self.principal = principal
+        self.rights = Rights(principal)
+
+    def shut(self) -> None:
+        """The user is gone: no statement is let through any more."""
+        self._shut = True
+
+    def ended(self) -> None:
+        """The connection is closed."""
+        if self.visit is not None:
+            self.visit.leave()
 
     # Planning -----------------------------------------------------------------------------------
 
@@ -102,6 +131,10 @@ class Gate:
         protected: Protected,
     ) -> Plan:
         """The plan of a text, where its user may run it. Raises PrivilegeError."""
+        if self._shut:
+            raise OperationalError(
+                f'the user "{self.principal.name}" may no longer log in', sqlstate="57P01"
+            )
         self._checks = {}
         parts = statements(lex(sql))
         if len(parts) > 1 or not parts:  # a script's parts come by themselves; else an error
@@ -432,6 +465,11 @@ class Checked:
         if most and cursor._iter is not None:
             cursor._iter = _at_most(cursor._iter, most)
             cursor._table = None
+
+
+def _least(one: int, other: int) -> int:
+    """The stricter of two limits, of which 0 is none."""
+    return min(one or other, other or one)
 
 
 def _at_most(rows: Any, most: int) -> Any:
