@@ -27,6 +27,7 @@ DEFAULTS = {
     "transaction_read_only": "off", "default_transaction_read_only": "off", "bytea_output": "hex",
     "extra_float_digits": "1", "statement_timeout": "0", "lc_collate": "C.UTF-8",
     "lc_ctype": "C.UTF-8", "max_connections": "100", "role": "none", "ssl": "off",
+    "default_table_access_method": "heap", "default_tablespace": "", "row_security": "on",
 }  # fmt: skip
 
 
