@@ -74,7 +74,7 @@ class Answer:
             for node in list(tree.find_all(exp.Parameter)):
                 kind = self.wanted[int(node.name) - 1] if node.name.isdigit() else "text"
                 node.replace(exp.cast(exp.null(), _carrier(kind), dialect="duckdb"))
-            with store(connection).cursor() as cursor:
+            with store(connection).cursor(connection) as cursor:
                 made = self._give(connection, cursor, limit=0)
                 try:
                     rows = cursor.execute(f"DESCRIBE {self._said(tree)}").fetchall()
@@ -105,7 +105,7 @@ class Answer:
         bound = {
             str(n.name): values[int(n.name) - 1] for n in tree.find_all(exp.Parameter)
         }  # fmt: skip
-        with store(connection).cursor() as duck:
+        with store(connection).cursor(connection) as duck:
             made = self._give(connection, duck)
             connection.running[id(duck)] = duck
             try:

@@ -14,6 +14,7 @@ import apsw
 from sqlagent.catalog import Catalog, Column, Table
 from sqlagent.engines import schema
 from sqlagent.parse.lexer import Token, lex, quote_name
+from sqlagent.plan.postgres.tables import TEMPORARY
 from sqlagent.serve.pg.catalog import types
 from sqlagent.serve.pg.catalog.oids import OWNER, PUBLIC, oid, table_oid
 
@@ -86,6 +87,7 @@ def _gather(handle: Any, catalog: Catalog, connection: Connection) -> Objects:
         from sqlagent.run.define import overlaid
 
         catalog = overlaid(catalog, connection)
+    catalog = _own_temporary(catalog, connection)
     seen = visible(connection)
     shadows = {str(name) for (name,) in handle.execute(_SHADOWS).fetchall()}
     tables = {
@@ -111,6 +113,15 @@ def _gather(handle: Any, catalog: Catalog, connection: Connection) -> Objects:
         {t: tuple(c for _, c in sorted(cs)) for t, cs in primary.items() if t in tables},
         tuple(indexes), tuple(keys), tuple(checks), tuple(triggers), _comments(handle, tables),
     )  # fmt: skip
+
+
+def _own_temporary(catalog: Catalog, connection: Connection) -> Catalog:
+    """The connection's temporary tables under the names that it gave them, no one else's."""
+    tables = {n: t for n, t in catalog.tables.items() if not n.startswith(TEMPORARY)}
+    for name, real in connection.temporary_tables.items():
+        if real.lower() in catalog.tables:
+            tables[name] = catalog.tables[real.lower()]._replace(name=name)
+    return catalog._replace(tables=tables)
 
 
 def visible(connection: Connection) -> frozenset[str] | None:

@@ -16,6 +16,7 @@ from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import apsw
 import duckdb
 
 from sqlagent.parse.lexer import quote_name
@@ -69,17 +70,14 @@ class Store:
             kept = [{k: v for k, v in row.items() if k in names} for row in found]
             cursor.execute(shells.insert(relation), [dumps(kept)])
 
-    def refresh(self, connection: Connection) -> None:
+    def _refresh(self, connection: Connection) -> None:
         """Bring the rows up to date with the schema that the connection sees."""
         key = _state(connection)
-        with self._lock:
-            if key == self._key and connection.txn is None:
-                return
-            found = gather(connection)
-            self._load(found, connection)
-            # What a transaction has made is nobody else's: the next question reads it all again.
-            self._key = key if connection.txn is None else None
-            self._number += 1
+        if key == self._key:
+            return
+        self._load(gather(connection), connection)
+        self._key = key
+        self._number += 1
 
     def _load(self, found: Objects, connection: Connection) -> None:
         made = rows.of_objects(found)
@@ -130,9 +128,10 @@ class Store:
                 cursor.execute(f"SET VARIABLE {name} = $1", [value])
 
     @contextmanager
-    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor whose variables are those of the last refresh."""
+    def cursor(self, connection: Connection) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor that sees what the connection sees now, whatever others make of it meanwhile."""
         with self._lock:
+            self._refresh(connection)
             number = self._number
             while self._idle and self._idle[-1][0] != number:
                 self._idle.pop()[1].close()
@@ -140,11 +139,17 @@ class Store:
             if found is None:
                 found = self._root.cursor()
                 self._set(found)
+            found.execute("BEGIN")
         try:
             yield found
         finally:
             with self._lock:
-                if len(self._idle) < IDLE_MAX and number == self._number:
+                try:
+                    found.execute("ROLLBACK")
+                    kept = len(self._idle) < IDLE_MAX and number == self._number
+                except duckdb.Error:
+                    kept = False
+                if kept:
                     self._idle.append((number, found))
                 else:
                     found.close()
@@ -171,7 +176,7 @@ _VALUES = {
 
 
 def store(connection: Connection) -> Store:
-    """The store for what the connection sees, up to date."""
+    """The store for what the connection may see."""
     key = (connection.database.path, visible(connection), _who(connection))
     with _lock:
         found = _stores.get(key)
@@ -180,15 +185,28 @@ def store(connection: Connection) -> Store:
             if len(_stores) > STORES_MAX:
                 _stores.popitem(last=False)  # freed with its last cursor
         _stores.move_to_end(key)
-    found.refresh(connection)
     return found
 
 
 def _state(connection: Connection) -> object:
-    """What changes whenever the catalogs do: SQLite's cookie, and our generation."""
+    """What changes whenever the catalogs do: SQLite's cookie, the comments, and what is the
+    connection's own."""
+    own = (tuple(connection.temporary), tuple(connection.temporary_tables.items()))
+    if connection.txn is not None:  # what it has made is nobody else's
+        return (*_versions(connection.txn), connection.database.generation, own, id(connection))
     with connection.database.read() as handle:
-        cookie = int(handle.execute("PRAGMA schema_version").fetchall()[0][0])
-    return cookie, connection.database.generation, tuple(connection.temporary)
+        return (*_versions(handle), connection.database.generation, own)
+
+
+def _versions(handle: Any) -> tuple[Any, ...]:
+    cookie = handle.execute("PRAGMA schema_version").fetchall()[0][0]
+    try:
+        said = handle.execute(
+            "SELECT count(*), total(length(comment)), group_concat(comment) FROM sqlagent_comments"
+        ).fetchall()[0]
+    except apsw.SQLError:  # a file that is read only, from before there were comments
+        said = ()
+    return (cookie, *said)
 
 
 def _who(connection: Connection) -> str:
