@@ -97,6 +97,8 @@ class Connection:
         self.txn_failed = False  # under the dialect of PostgreSQL, until ROLLBACK
         self.plans: dict[str, Runner] = {}
         self.sources: dict[str, Any] = {}  # attached databases, by lower-case alias
+        self.principal: Any = None  # the user from outside; None: the owner of the file
+        self.gate: Any = None  # what a principal's statements pass (see sqlagent.serve.gate)
         self.temporary: dict[str, Any] = {}  # definitions of this connection alone, by name
         self.planned_by = 0  # the database's generation when the last plan's catalog was read
         self.redefined = False  # the open transaction changed the schema
