@@ -274,7 +274,20 @@ class Choice:
             self.ran("duckdb", spent + now_ms() - began, found.num_rows)
             return found
 
+        batches = cursor._batches
+
+        def rest(rows: int) -> Any:
+            took, total = spent, 0
+            began = now_ms()
+            for batch in batches(rows):
+                took += now_ms() - began
+                total += batch.num_rows
+                yield batch
+                began = now_ms()
+            self.ran("duckdb", took, total)
+
         cursor._table = arrow
+        cursor._batches = rest
         cursor._iter = self.timed(cursor._iter, "duckdb", spent)
 
     def on_sqlite(
