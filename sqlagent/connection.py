@@ -107,7 +107,6 @@ class Connection:
         self.other: Any = None  # the attached database that the transaction writes
         self.wrote: str | None = None  # what the transaction wrote: '' the file, or an alias
         self.savepoints: list[str] = []  # quoted, the outermost first
-        self.session: Any = None  # of the protocol that serves it
         self.temporary_tables: dict[str, str] = {}  # by lower-case name, their names in the file
         # Asked first of a text: gives what runs it where it is of another system's catalog.
         self.foreign: Callable[[Connection, str], Runner | None] | None = None

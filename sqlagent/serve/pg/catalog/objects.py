@@ -88,12 +88,13 @@ def _gather(handle: Any, catalog: Catalog, connection: Connection) -> Objects:
 
         catalog = overlaid(catalog, connection)
     catalog = _own_temporary(catalog, connection)
-    seen = visible(connection)
+    if connection.gate is not None:  # what the user may not see is not there
+        catalog = connection.gate.rights.catalog(catalog)
     shadows = {str(name) for (name,) in handle.execute(_SHADOWS).fetchall()}
     tables = {
         t.name: t
         for t in sorted(catalog.tables.values(), key=lambda t: t.name)
-        if t.name not in shadows and (seen is None or t.name.lower() in seen)
+        if t.name not in shadows
     }
     defaults, primary = {}, defaultdict(list)
     for table, column, default, _, pk in _rows(handle, _COLUMNS):
@@ -122,12 +123,6 @@ def _own_temporary(catalog: Catalog, connection: Connection) -> Catalog:
         if real.lower() in catalog.tables:
             tables[name] = catalog.tables[real.lower()]._replace(name=name)
     return catalog._replace(tables=tables)
-
-
-def visible(connection: Connection) -> frozenset[str] | None:
-    """Lower-case names of the tables and views that the connection may read; None: all of them."""
-    principal = getattr(connection, "principal", None)
-    return None if principal is None else principal.tables
 
 
 def _rows(handle: Any, sql: str) -> list[tuple[Any, ...]]:
@@ -252,5 +247,5 @@ def kind_of(column: Column) -> tuple[str, int, int]:
 
 __all__ = [
     "OWNER", "PUBLIC", "Index", "Key", "Objects", "gather", "kind_of", "oid", "quoted", "relkind",
-    "table_oid", "visible",
+    "table_oid",
 ]  # fmt: skip

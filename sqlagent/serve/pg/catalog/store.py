@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from json import dumps
@@ -21,8 +21,9 @@ import duckdb
 
 from sqlagent.parse.lexer import quote_name
 from sqlagent.serve.pg.catalog import functions, rows, shells, types
-from sqlagent.serve.pg.catalog.objects import Objects, gather, quoted, visible
+from sqlagent.serve.pg.catalog.objects import Objects, gather, quoted
 from sqlagent.serve.pg.catalog.oids import OWNER, PG_CATALOG, PUBLIC
+from sqlagent.serve.pg.catalog.session import session, shown
 
 if TYPE_CHECKING:
     from sqlagent.connection import Connection
@@ -128,8 +129,13 @@ class Store:
                 cursor.execute(f"SET VARIABLE {name} = $1", [value])
 
     @contextmanager
-    def cursor(self, connection: Connection) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor that sees what the connection sees now, whatever others make of it meanwhile."""
+    def cursor(
+        self, connection: Connection, live: Iterable[str] = ()
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor that sees what the connection sees now, whatever others make of it meanwhile.
+
+        `live` are the relations of LIVE that the statement reads.
+        """
         with self._lock:
             self._refresh(connection)
             number = self._number
@@ -141,6 +147,10 @@ class Store:
                 self._set(found)
             found.execute("BEGIN")
         try:
+            for name in live:
+                relation = shells.relations()[name]
+                found.execute(shells.create(relation, temporary=True))
+                self._insert(found, name, LIVE[name](connection))
             yield found
         finally:
             with self._lock:
@@ -157,6 +167,13 @@ class Store:
     def close(self) -> None:
         """Free the instance."""
         self._root.close()
+
+
+def _activity(connection: Connection) -> list[dict[str, Any]]:
+    name, database = database_name(connection), rows.oid("pg_database", database_name(connection))
+    return [
+        {"datid": database, "datname": name, **row} for row in session(connection).activity()
+    ]
 
 
 _NOTHING: dict[str, dict[str, Any]] = {
@@ -177,7 +194,7 @@ _VALUES = {
 
 def store(connection: Connection) -> Store:
     """The store for what the connection may see."""
-    key = (connection.database.path, visible(connection), _who(connection))
+    key = (connection.database.path, connection.principal, user(connection))
     with _lock:
         found = _stores.get(key)
         if found is None:
@@ -209,15 +226,11 @@ def _versions(handle: Any) -> tuple[Any, ...]:
     return (cookie, *said)
 
 
-def _who(connection: Connection) -> str:
-    principal = getattr(connection, "principal", None)
-    return "" if principal is None else f"{principal.name} {principal.role}"
-
-
 def user(connection: Connection) -> str:
-    """The name of the user; the file's owner has the name of the account that runs the server."""
-    principal = getattr(connection, "principal", None)
-    return OWNER_NAME if principal is None else str(principal.name)
+    """The name of the user."""
+    if connection.principal is not None:
+        return str(connection.principal.name)
+    return str(getattr(connection.session, "user", None) or OWNER_NAME)
 
 
 OWNER_NAME = "owner"
@@ -257,18 +270,15 @@ def _server(connection: Connection) -> dict[str, list[dict[str, Any]]]:
             {"oid": 1663, "spcname": "pg_default", "spcowner": OWNER},
             {"oid": 1664, "spcname": "pg_global", "spcowner": OWNER},
         ],
-        "pg_settings": _settings(connection),
     }  # fmt: skip
 
 
 def _may_create(connection: Connection) -> bool:
-    principal = getattr(connection, "principal", None)
+    principal = connection.principal
     return principal is None or principal.role == "admin"
 
 
 def _settings(connection: Connection) -> list[dict[str, Any]]:
-    from sqlagent.serve.pg.catalog.session import shown
-
     return [
         {
             "name": name, "setting": value, "category": "Client Connection Defaults",
@@ -277,6 +287,10 @@ def _settings(connection: Connection) -> list[dict[str, Any]]:
         }
         for name, (value, kind) in sorted(shown(connection).items())
     ]  # fmt: skip
+
+
+# Relations that are each session's, of the moment.
+LIVE = {"pg_settings": _settings, "pg_stat_activity": _activity}
 
 
 def _variables(
@@ -306,7 +320,7 @@ def _variables(
     ):  # fmt: skip
         maps[f"{prefix}_names"] = {r["oid"]: r[column] for r in server[name]}
         maps[f"{prefix}_oids"] = {r[column]: r["oid"] for r in server[name]}
-    maps["settings"] = {r["name"].lower(): r["setting"] for r in server["pg_settings"]}
+    maps["settings"] = {n.lower(): value for n, (value, _) in shown(connection).items()}
     maps["database"] = database_name(connection)
     maps["may_create"] = _may_create(connection)
     maps["privileges"] = _privileges(found, connection)
@@ -326,7 +340,7 @@ def type_names() -> dict[int, str]:
 
 
 def _privileges(found: Objects, connection: Connection) -> dict[str, list[str]]:
-    principal = getattr(connection, "principal", None)
+    principal = connection.principal
     every = ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"]
     made = {}
     for table in found.tables:
