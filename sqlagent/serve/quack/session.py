@@ -11,7 +11,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -80,9 +80,14 @@ class Session:
                 self.used = time.monotonic()
 
     @property
+    def busy(self) -> bool:
+        """Whether a message is being answered."""
+        return self._lock.locked()
+
+    @property
     def idle_s(self) -> float:
         """Seconds since its last message; 0 while one is being answered."""
-        return 0.0 if self._lock.locked() else time.monotonic() - self.used
+        return 0.0 if self.busy else time.monotonic() - self.used
 
     def close(self) -> None:
         """End what it runs, roll back its transaction."""
@@ -157,7 +162,7 @@ def result_of(
     if cursor._iter is None or not columns:
         return _without_rows(cursor, text)
     own = [n for n, _ in columns] if names is None else names
-    first = table_of(columns, cursor.fetchmany(BATCH_ROWS))
+    first = _table(columns, cursor.fetchmany(BATCH_ROWS))
     if kinds is None:
         kinds = []
         for array, (_, declared) in zip(first.columns, columns, strict=True):
@@ -178,11 +183,27 @@ def result_of(
                 yield pa.RecordBatch.from_arrays(arrays, [str(i) for i in range(len(arrays))])
                 if table.num_rows < BATCH_ROWS:
                     return
-                table = table_of(columns, cursor.fetchmany(BATCH_ROWS))
+                table = _table(columns, cursor.fetchmany(BATCH_ROWS))
         finally:
             cursor.close()
 
     return Result(own, kinds, batches())
+
+
+def _table(columns: Any, rows: list[tuple[Any, ...]]) -> pa.Table:
+    """Rows as Arrow; a MAP, which is a dictionary in Python, as its pairs."""
+    maps = [i for i, (_, kind) in enumerate(columns) if (kind or "").startswith("MAP(")]
+    if not maps:
+        return table_of(columns, rows)
+    values: list[list[Any]] = [list(c) for c in zip(*rows, strict=True)] or [[] for _ in columns]
+    arrays = []
+    for i, (_, kind) in enumerate(columns):
+        if i in maps:
+            pairs = [None if v is None else list(v.items()) for v in values[i]]
+            arrays.append(pa.array(pairs, vectors.target_of(kind_of(kind))))
+        else:
+            arrays.append(table_of([columns[i]], [(v,) for v in values[i]]).column(0))
+    return pa.Table.from_arrays(arrays, names=[str(i) for i in range(len(arrays))])
 
 
 def _without_rows(cursor: Cursor, text: str) -> Result:
