@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from sqlagent.arrow import arrow_type, table_of
 from sqlagent.errors import Error, NotSupportedError, ProgrammingError
+from sqlagent.parse.lexer import lex, statements
 from sqlagent.serve.quack import vectors, wire
 from sqlagent.serve.quack.kinds import BIGINT, BOOLEAN, Kind, kind_of
 from sqlagent.serve.quack.shadow import Shadow, wants
@@ -107,7 +108,10 @@ class Session:
             names, kinds, sql = self._scan(scan)
             self._result = result_of(self.connection.execute(sql), sql, names, kinds)
         else:
-            self._result = result_of(self.connection.execute(text), text)
+            *before, last = _parts(text)
+            for part in before:  # as DuckDB does: the rows are those of the last
+                self.connection.execute(part).close()
+            self._result = result_of(self.connection.execute(last), last)
         result = self._result
         chunks = result.next()
         return wire.prepared(result.encoded, result.names, chunks, not result.done, result.id)
@@ -148,6 +152,14 @@ class Session:
             hint="Send the statement: FROM r.query('INSERT INTO …'), in BEGIN and COMMIT sent "
             "likewise where it is one of several.",
         )
+
+
+def _parts(text: str) -> list[str]:
+    """The statements of a text."""
+    if ";" not in text.rstrip().rstrip(";"):
+        return [text]
+    found = [p for p in statements(lex(text)) if p]
+    return [text[p[0].start : p[-1].start + len(p[-1].text)] for p in found] or [text]
 
 
 def result_of(
