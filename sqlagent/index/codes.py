@@ -274,8 +274,8 @@ class BinaryCodes:
         wanted = wanted[np.append(wanted[1:] != wanted[:-1], True)[: len(wanted)]]
         n = len(self.base.ids)
         found = np.zeros(0, np.intp)
-        if n and len(wanted) and int(self.base.ids[-1]) - int(self.base.ids[0]) == n - 1:
-            at = wanted - self.base.ids[0]  # without a gap an id tells its place
+        if self._dense() and len(wanted):
+            at = wanted - self.base.ids[0]
             found = at[(at >= 0) & (at < n)]
         elif n and len(wanted):
             at = np.minimum(np.searchsorted(self.base.ids, wanted), n - 1)
@@ -284,6 +284,11 @@ class BinaryCodes:
         if len(late):
             found = np.concatenate((found, n + np.flatnonzero(np.isin(late, wanted))))
         return found[self.alive[found]]
+
+    def _dense(self) -> bool:
+        """Whether an id tells its place in the base: none is missing in between."""
+        ids = self.base.ids
+        return bool(len(ids)) and int(ids[-1]) - int(ids[0]) == len(ids) - 1
 
     def _parts(self) -> list[tuple[int, Words]]:
         n = len(self.base.ids)
@@ -400,7 +405,11 @@ class BinaryCodes:
         for known, mask in self.masks:
             if known is allowed:
                 return mask
-        mask = self.alive & among(self._all_ids(), allowed)
+        if self._dense():
+            mask = np.zeros(len(self.alive), np.bool_)
+            mask[self._positions(allowed)] = True
+        else:
+            mask = self.alive & among(self._all_ids(), allowed)
         self.masks = [(allowed, mask), *self.masks[: _MASKS - 1]]
         return mask
 
