@@ -179,7 +179,7 @@ def test_a_transaction_sees_its_own_metadata(store: sqlagent.Connection) -> None
     fill(store, random.Random(5), 40)
     answers(store, "metadata->>'word' = 'tea'")
     store.execute("BEGIN")
-    store.execute("UPDATE vectors SET metadata = '{\"word\": \"tea\"}'")
+    store.execute('UPDATE vectors SET metadata = \'{"word": "tea"}\'')
     mine, plain = answers(store, "metadata->>'word' = 'tea'")
     assert mine == plain and len(mine) == 40
     store.execute("ROLLBACK")

@@ -30,12 +30,12 @@ Fetch = Callable[[Ids], Floats]
 _BLOCK: Final = 32_768  # rows: what numpy works on stays in the processor's cache
 _SAMPLE: Final = 31  # every so manieth row tells where the cut between near and far lies
 _SURVIVORS: Final = 4_096  # rows whose other words are read
-_PER: Final = 8  # of them at least to each row that is wanted
 _WHOLE: Final = 50_000  # up to so many rows, every word of each is read
 _WIDER: Final = 16  # times the candidates at most, among the rows that a filter leaves
 _LEAST: Final = 2  # first words: of one alone the cut between near and far is too coarse
 _LOST: Final = 0.002  # of the neighbours that more first words hold, for fewer bytes to read
 _TIMES: Final = 3  # k vectors are compared, at least
+_TIMES_OF: Final = 10  # the same, of what a filter leaves
 _MASKS: Final = 4
 _MEAN_ROWS: Final = 65_536
 
@@ -231,7 +231,7 @@ class BinaryCodes:
             ok = self.alive if self.count < len(self.alive) else None
             at = self._chosen(target, want, _TIMES * k, ok)
         else:
-            at = self._near_of(target, want, _as_ids(allowed))
+            at = self._near_of(target, want, k, _as_ids(allowed))
         ids = self._all_ids()[at]
         found = distances(fetch(ids), query, self.metric)
         order = np.lexsort((ids, found))[:k]
@@ -348,21 +348,20 @@ class BinaryCodes:
             return self._best(target, differ if ok is None else differ[at], at, want)
         first = range(self.first)
         coarse = self._scan(code, first)
-        sample, step = coarse[::_SAMPLE], _SAMPLE
-        if ok is not None:
-            sample = sample[ok[::_SAMPLE]]
-        below = np.cumsum(np.bincount(sample, minlength=1)) * step
-        cut = int(np.searchsorted(below, max(_SURVIVORS, _PER * want)))
+        if ok is not None:  # what is not asked for seems furthest
+            last = coarse.dtype.type(-1 % (1 << 8 * coarse.itemsize))
+            np.bitwise_or(coarse, np.multiply(~ok, last, dtype=coarse.dtype), out=coarse)
+        below = np.cumsum(np.bincount(coarse[::_SAMPLE], minlength=1)) * _SAMPLE
+        cut = int(np.searchsorted(below, max(_SURVIVORS, min(8 * want, 5 * want + _SURVIVORS))))
+        cut = min(cut, 64 * len(first))
         at = np.flatnonzero(coarse <= cut)
-        at = at if ok is None else at[ok[at]]
         while len(at) < want and cut < 64 * len(first):
-            cut += 4
+            cut = min(cut + 4, 64 * len(first))
             at = np.flatnonzero(coarse <= cut)
-            at = at if ok is None else at[ok[at]]
         differ = coarse[at] + self._differ(code, at, range(len(first), width))
         return self._best(target, differ, at, want)
 
-    def _near_of(self, target: Floats, want: int, allowed: Ids) -> Slots:
+    def _near_of(self, target: Floats, want: int, k: int, allowed: Ids) -> Slots:
         """What is near of so few rows lies further out, where bits tell less: more of them are
         looked at by the query's own numbers."""
         wide = want * max(2, min(_WIDER, 2 * len(self.alive) // max(1, len(allowed))))
@@ -375,7 +374,7 @@ class BinaryCodes:
             if len(at) > wide:
                 code = self._code(target)
                 at = self._best(target, self._differ(code, at, range(len(code))), at, wide)
-        return self._finer(target, at, 2 * want)
+        return self._finer(target, at, max(want, _TIMES_OF * k))
 
     def _finer(self, target: Floats, at: Slots, want: int) -> Slots:
         """The best of some positions by the query's own numbers at their bits.

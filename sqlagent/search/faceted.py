@@ -115,9 +115,7 @@ class Asking:
         if len(there) > VALUES_MAX:
             return None
         ids = facets.ids[first[there]]
-        passed = self.ask(
-            self.context, self.chosen, leaf.text, (self.collection, listing(ids))
-        )
+        passed = self.ask(self.context, self.chosen, leaf.text, (self.collection, listing(ids)))
         truth = np.zeros(size, np.bool_)
         truth[there] = [i in passed for i in ids.tolist()]
         return Answer(truth.take(combined), True)

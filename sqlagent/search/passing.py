@@ -48,7 +48,9 @@ TYPES = {
 }  # fmt: skip
 BATCH = 50_000
 # What only the clock changes can be told by values, though not kept.
-CLOCK = re.compile(r"\b(?:now\s*\(\s*\)|today\s*\(\s*\)|current_timestamp|current_date)", re.IGNORECASE)
+CLOCK = re.compile(
+    r"\b(?:now\s*\(\s*\)|today\s*\(\s*\)|current_timestamp|current_date)", re.IGNORECASE
+)
 DIRTY_MAX = 20_000  # changed rows from which all are looked at again
 KEPT_BYTES = 16 << 20
 
@@ -103,9 +105,7 @@ class Passing:
         self.keep(key, Kept(ids, high or 0))
         return ids
 
-    def faceted(
-        self, context: Context, collection: str, condition: str
-    ) -> tuple[Any, int] | None:
+    def faceted(self, context: Context, collection: str, condition: str) -> tuple[Any, int] | None:
         """The same of a large collection by its facets, and of which place in the log; None where
         they cannot tell."""
         if context.database.memory or about_ids(condition):
