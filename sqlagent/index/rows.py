@@ -1,5 +1,6 @@
 """What goes into an index and what comes out: rows, queries, weights, hits."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -10,6 +11,9 @@ Doubles: TypeAlias = NDArray[np.float64]
 Ids: TypeAlias = NDArray[np.int64]
 Slots: TypeAlias = NDArray[np.intp]
 Mask: TypeAlias = NDArray[np.bool_]
+# What is tied to the best rows: of their ids, best first, and their shares of the best score, the
+# ids of others and how strongly, in [0, 1].
+Linked: TypeAlias = Callable[[list[int], list[float]], dict[int, float]]
 
 
 class Row(NamedTuple):
@@ -62,6 +66,7 @@ class Weights(NamedTuple):
     relative: float = 0.0  # 1: the vector's part is divided by the best one (max-norm)
     coverage: float = 0.0  # times the share of the question's words that a row has, by rarity
     document: float = 0.0  # times the mean cosine of the session's rows, over the best one
+    graph: float = 0.0  # times how strongly the graph ties a row to the best ones
 
     @classmethod
     def fused(
@@ -70,6 +75,7 @@ class Weights(NamedTuple):
         context: float = 0.2,
         coverage: float = 0.1,
         document: float = 0.3,
+        graph: float = 0.0,
     ) -> "Weights":
         """For documents: `alpha` of the vectors, the rest of the words, each over its best.
 
@@ -80,7 +86,7 @@ class Weights(NamedTuple):
             raise ValueError(f"expected alpha between 0 and 1, not {alpha!r}")
         none = dict.fromkeys(cls._fields[2:], 0.0)
         none["recency_half_life_s"] = 30 * 86400.0
-        more = {"context": context, "coverage": coverage, "document": document}
+        more = {"context": context, "coverage": coverage, "document": document, "graph": graph}
         return cls(alpha, 1.0 - alpha, **{**none, "relative": 1.0, **more})
 
 
@@ -89,13 +95,15 @@ DOCUMENTS = Weights.fused()
 
 
 class Query(NamedTuple):
-    """`allowed` holds the ids that pass the filters; None lets all pass."""
+    """`allowed` holds the ids that pass the filters; None lets all pass. `linked` says what is
+    tied to the best rows; None where there is no graph."""
 
     text: str | None = None
     vector: bytes | None = None
     k: int = 10
     allowed: "frozenset[int] | NDArray[Any] | None" = None
     weights: Weights = MEMORIES
+    linked: Linked | None = None
 
 
 class Hits(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlagent.errors import DataError
-from sqlagent.index import MEMORIES, Hits, Query, ScopeIndex, Weights, strip_names
+from sqlagent.index import MEMORIES, Hits, Linked, Query, ScopeIndex, Weights, strip_names
 from sqlagent.models import model_of
 from sqlagent.search.kinds import Key, listed
 from sqlagent.search.scopes import Scopes, scopes
@@ -104,14 +104,22 @@ def memory_weights(context: Context) -> Weights:
 
 def document_weights(context: Context, alpha: float) -> Weights:
     """The weights of `search`, from the settings, with this share of meaning."""
-    parts = ("context", "coverage", "document")
+    parts = ("context", "coverage", "document", "graph")
     known = {part: context.settings.get(f"search_{part}_weight") for part in parts}
     return Weights.fused(alpha, **{part: float(w) for part, w in known.items() if w is not None})
 
 
-def search(asked: Asked, query: str, k: int, weights: Weights, allowed: Any, fetch: Any) -> Hits:
+def search(
+    asked: Asked,
+    query: str,
+    k: int,
+    weights: Weights,
+    allowed: Any,
+    fetch: Any,
+    linked: Linked | None = None,
+) -> Hits:
     """The hits of a question."""
-    return asked.scope.search(Query(query, asked.vector, k, allowed, weights), fetch)
+    return asked.scope.search(Query(query, asked.vector, k, allowed, weights, linked), fetch)
 
 
 def vectors_of(context: Context, table: str, column: str, dimensions: int | None) -> Any:
