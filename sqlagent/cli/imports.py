@@ -178,9 +178,10 @@ def _as_documents(wanted: Import, found: list[tuple[str, list[Path]]]) -> bool:
     `content`, else a document like others."""
     paths = [path for _, paths in found for path in paths]
     data = [path for path in paths if path.is_file() and reader_of(path)]
-    if wanted.table.lower() == "documents":
-        if len(data) < len(paths) or not all(holds_documents(path) for path in data):
-            return True
+    if wanted.table.lower() == "documents" and (
+        len(data) < len(paths) or not all(map(holds_documents, data))
+    ):
+        return True
     for path in paths:
         if path not in data:
             kind = "a folder" if path.is_dir() else "no csv, tsv, parquet, json or jsonl file"

@@ -39,9 +39,9 @@ def holds_documents(path: Path) -> bool:
 
 
 def _start(path: Path) -> str:
-    opened = gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb")
-    with opened as stream:
-        raw = stream.read(_READ)
+    opened = gzip.open if path.name.lower().endswith(".gz") else open
+    with opened(path, "rb") as stream:
+        raw: bytes = stream.read(_READ)
     wide = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     name = "utf-16" if wide else "utf-8-sig"
     return codecs.getincrementaldecoder(name)("replace").decode(raw)
