@@ -164,6 +164,15 @@ SETTINGS: dict[str, Setting] = {
     "maintenance": Setting(
         False, bool, "whether CALL sync() applies the policies in memory_policies to every agent"
     ),
+    "portal": Setting(
+        True,
+        bool,
+        "whether agent.db.d/portal.duckdb, for DuckDB clients, is kept: by CALL sync(), and by a "
+        "process of its own now and then while the file is open",
+    ),
+    "portal_interval_ms": Setting(
+        10_000, int, "how often the portal is looked after while the file is open, in ms; 0: never"
+    ),
     "search_alpha": Setting(0.5, float, "weight of meaning in search(), 0 words alone .. 1"),
     "search_context_weight": Setting(
         0.2, float, "weight of the words of the chunks around a chunk in search(), beside its own"

@@ -17,6 +17,8 @@ COMMANDS = {
     "check": "check",
     "demo": "demo",
     "serve": "serve",
+    "users": "users",
+    "mcp": "mcp",
     "extension": "extension",
 }
 
