@@ -107,7 +107,7 @@ class Connection:
         self.other: Any = None  # the attached database that the transaction writes
         self.wrote: str | None = None  # what the transaction wrote: '' the file, or an alias
         self.savepoints: list[str] = []  # quoted, the outermost first
-        self.session: Any = None  # of the protocol that serves it
+        self.temporary_tables: dict[str, str] = {}  # by lower-case name, their names in the file
         # Asked first of a text: gives what runs it where it is of another system's catalog.
         self.foreign: Callable[[Connection, str], Runner | None] | None = None
         self.database = live.attach(path, read_only=read_only, timeout=timeout)
@@ -325,7 +325,13 @@ class Connection:
             self._end("ROLLBACK")
         except Error:
             pass  # what could not be rolled back is rolled back by closing
+        if self.temporary_tables:
+            from sqlagent.run.temporary import drop_own
+
+            drop_own(self)
         self.closed = True
+        if self.gate is not None:
+            self.gate.ended()
         self.database.tell()  # who waits on this connection
         self.plans = _Closed()
         for source in self.sources.values():

@@ -13,7 +13,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from sqlagent.errors import Error, InterruptedError, OperationalError, ProgrammingError
-from sqlagent.serve.pg import failures, messages
+from sqlagent.serve.pg import catalog, failures, messages
 from sqlagent.serve.pg.messages import READY, ProtocolError
 from sqlagent.serve.pg.settings import REPORTED, Settings, codec_of, milliseconds, zone_of
 from sqlagent.serve.pg.transactions import Transactions
@@ -61,6 +61,8 @@ class Session:
         own = principal.rows_max if principal is not None else 0
         bounds = [n for n in (own, server.limits.rows) if n]
         self.rows_max = min(bounds, default=0)
+        connection.session = self
+        catalog.install(connection)
 
     # Starting ---------------------------------------------------------------------------------
 

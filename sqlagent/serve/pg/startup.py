@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlagent.errors import Error, OperationalError, ProgrammingError
 from sqlagent.serve.pg import failures, messages
-from sqlagent.serve.pg.asked import Asked
-from sqlagent.serve.pg.catalog import install
 from sqlagent.serve.pg.messages import ProtocolError, Reader
 from sqlagent.serve.pg.scram_exchange import PLAIN, PLUS, Exchange
 from sqlagent.serve.pg.session import Session
@@ -160,7 +158,6 @@ def _logged_in(client: Client, shared: Shared, given: dict[str, str]) -> Session
         pid, secret = shared.number(client)
         session = Session(server, shared, wire, connection, pid, user)
         client.session = session
-        install(connection, Asked(session, client.address, None))
         for name, value in _wanted(given).items():
             _preset(session, name, value)
         session.settings.put("session_authorization", user)
