@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlagent.errors import Error, NotSupportedError
+from sqlagent.plan.plans import Plan
+from sqlagent.run.lite import Runnable
 from sqlagent.serve.pg import copying, cursors, describe as describing, prepared, verbs
 from sqlagent.serve.pg.commands import Command
 from sqlagent.serve.pg.describe import Description
@@ -71,10 +73,23 @@ def _refined(session: Session, command: Command, columns: Any) -> Any:
     known = session.shared.descriptions
     found = known.get(key)
     if found is None or found[0] != [c.name for c in columns]:
-        found = [c.name for c in columns], describing.refined(connection, command.sql, columns)
+        known_as = _described_by_sqlite(connection, command.sql)
+        if known_as is None or len(known_as) != len(columns):
+            known_as = describing.refined(connection, command.sql, columns)
+        found = [c.name for c in columns], known_as
         if not connection.redefined:
             known[key] = found
     return found[1]
+
+
+def _described_by_sqlite(connection: Any, sql: str) -> Any:
+    """The columns of what SQLite runs, with the tables that they are of; None elsewhere."""
+    runner = connection.plans.get(sql)
+    runner = getattr(runner, "lite", None) or runner
+    if not isinstance(runner, Runnable):
+        return None
+    columns = describing.lite_columns(connection, Plan(sql, runner.plan), runner.plan)
+    return None if columns is None else describing.refined(connection, sql, columns)
 
 
 def describe(session: Session, command: Command, declared: tuple[int, ...]) -> Description:
