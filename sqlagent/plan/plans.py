@@ -304,9 +304,15 @@ class Call(NamedTuple):
 
 
 class Script(NamedTuple):
-    """Several statements in one text, which dialect 'sqlite' allows: run one after the other."""
+    """Several statements in one text, which dialect 'sqlite' allows: run one after the other.
+
+    What one statement of PostgreSQL's becomes is `atomic`: all or none. `temporary` are the names
+    of tables that it makes the connection's own, with their names in the file; None: no more.
+    """
 
     parts: tuple[str, ...]
+    temporary: tuple[tuple[str, str | None], ...] = ()
+    atomic: bool = True
 
 
 class Materialize(NamedTuple):

@@ -11,12 +11,13 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from sqlagent.arrow import arrow_type, table_of
 from sqlagent.errors import Error, NotSupportedError, ProgrammingError
+from sqlagent.parse.lexer import lex, statements
 from sqlagent.serve.quack import vectors, wire
 from sqlagent.serve.quack.kinds import BIGINT, BOOLEAN, Kind, kind_of
 from sqlagent.serve.quack.shadow import Shadow, wants
@@ -80,9 +81,14 @@ class Session:
                 self.used = time.monotonic()
 
     @property
+    def busy(self) -> bool:
+        """Whether a message is being answered."""
+        return self._lock.locked()
+
+    @property
     def idle_s(self) -> float:
         """Seconds since its last message; 0 while one is being answered."""
-        return 0.0 if self._lock.locked() else time.monotonic() - self.used
+        return 0.0 if self.busy else time.monotonic() - self.used
 
     def close(self) -> None:
         """End what it runs, roll back its transaction."""
@@ -102,7 +108,10 @@ class Session:
             names, kinds, sql = self._scan(scan)
             self._result = result_of(self.connection.execute(sql), sql, names, kinds)
         else:
-            self._result = result_of(self.connection.execute(text), text)
+            *before, last = _parts(text)
+            for part in before:  # as DuckDB does: the rows are those of the last
+                self.connection.execute(part).close()
+            self._result = result_of(self.connection.execute(last), last)
         result = self._result
         chunks = result.next()
         return wire.prepared(result.encoded, result.names, chunks, not result.done, result.id)
@@ -145,6 +154,14 @@ class Session:
         )
 
 
+def _parts(text: str) -> list[str]:
+    """The statements of a text."""
+    if ";" not in text.rstrip().rstrip(";"):
+        return [text]
+    found = [p for p in statements(lex(text)) if p]
+    return [text[p[0].start : p[-1].start + len(p[-1].text)] for p in found] or [text]
+
+
 def result_of(
     cursor: Cursor, text: str, names: list[str] | None = None, kinds: list[Kind] | None = None
 ) -> Result:
@@ -157,7 +174,7 @@ def result_of(
     if cursor._iter is None or not columns:
         return _without_rows(cursor, text)
     own = [n for n, _ in columns] if names is None else names
-    first = table_of(columns, cursor.fetchmany(BATCH_ROWS))
+    first = _table(columns, cursor.fetchmany(BATCH_ROWS))
     if kinds is None:
         kinds = []
         for array, (_, declared) in zip(first.columns, columns, strict=True):
@@ -178,11 +195,27 @@ def result_of(
                 yield pa.RecordBatch.from_arrays(arrays, [str(i) for i in range(len(arrays))])
                 if table.num_rows < BATCH_ROWS:
                     return
-                table = table_of(columns, cursor.fetchmany(BATCH_ROWS))
+                table = _table(columns, cursor.fetchmany(BATCH_ROWS))
         finally:
             cursor.close()
 
     return Result(own, kinds, batches())
+
+
+def _table(columns: Any, rows: list[tuple[Any, ...]]) -> pa.Table:
+    """Rows as Arrow; a MAP, which is a dictionary in Python, as its pairs."""
+    maps = [i for i, (_, kind) in enumerate(columns) if (kind or "").startswith("MAP(")]
+    if not maps:
+        return table_of(columns, rows)
+    values: list[list[Any]] = [list(c) for c in zip(*rows, strict=True)] or [[] for _ in columns]
+    arrays = []
+    for i, (_, kind) in enumerate(columns):
+        if i in maps:
+            pairs = [None if v is None else list(v.items()) for v in values[i]]
+            arrays.append(pa.array(pairs, vectors.target_of(kind_of(kind))))
+        else:
+            arrays.append(table_of([columns[i]], [(v,) for v in values[i]]).column(0))
+    return pa.Table.from_arrays(arrays, names=[str(i) for i in range(len(arrays))])
 
 
 def _without_rows(cursor: Cursor, text: str) -> Result:

@@ -37,7 +37,7 @@ _TARGETS = {
 
 def fitted(array: pa.Array, kind: Kind, name: str) -> pa.Array:
     """A column as Arrow's type for `kind`. Raises DataError where a value is none of it."""
-    target = _target(kind)
+    target = target_of(kind)
     if array.type == target:
         return array
     try:
@@ -50,17 +50,17 @@ def fitted(array: pa.Array, kind: Kind, name: str) -> pa.Array:
         raise DataError(f'column "{name}" is {kind.name} and has another value: {error}') from None
 
 
-def _target(kind: Kind) -> pa.DataType:
+def target_of(kind: Kind) -> pa.DataType:
     """Arrow's type of a kind."""
     if kind.id == STRUCT:
-        return pa.struct([(n, _target(k)) for n, k in kind.parts])
+        return pa.struct([(n, target_of(k)) for n, k in kind.parts])
     if kind.id == MAP:
         entry = kind.parts[0][1].parts
-        return pa.map_(_target(entry[0][1]), _target(entry[1][1]))
+        return pa.map_(target_of(entry[0][1]), target_of(entry[1][1]))
     if kind.id == LIST:
-        return pa.list_(_target(kind.parts[0][1]))
+        return pa.list_(target_of(kind.parts[0][1]))
     if kind.id == ARRAY:
-        return pa.list_(_target(kind.parts[0][1]), kind.size)
+        return pa.list_(target_of(kind.parts[0][1]), kind.size)
     return _TARGETS.get(kind.name) or arrow_type(kind.name) or pa.string()
 
 

@@ -34,8 +34,9 @@ class Kinds:
 
     def __init__(self, tree: exp.Expr) -> None:
         self.aliased: dict[str, exp.Expr] = {}
+        outermost = {id(node) for node in _projections(tree)}
         for node in tree.find_all(exp.Alias):
-            if node.find_ancestor(exp.Select) is not None:
+            if id(node) not in outermost and node.find_ancestor(exp.Select) is not None:
                 self.aliased.setdefault(node.alias.lower(), node.this)
         self.outputs = [self._output(n) for n in _projections(tree)]
 
@@ -57,6 +58,10 @@ class Kinds:
             return self.column(node, depth)
         if isinstance(node, exp.Anonymous):
             return _RETURNS.get(node.name.lower(), "")
+        if isinstance(node, exp.CurrentUser | exp.SessionUser | exp.CurrentSchema):
+            return "name"
+        if isinstance(node, exp.CurrentCatalog | exp.CurrentDatabase):
+            return "name"
         if isinstance(node, exp.ArrayAgg):
             inner = self.kind(node.this.this if isinstance(node.this, exp.Order) else node.this, depth + 1)
             return f"{inner}[]" if inner and not inner.endswith("]") else ""

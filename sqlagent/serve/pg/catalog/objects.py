@@ -14,6 +14,7 @@ import apsw
 from sqlagent.catalog import Catalog, Column, Table
 from sqlagent.engines import schema
 from sqlagent.parse.lexer import Token, lex, quote_name
+from sqlagent.plan.postgres.tables import TEMPORARY
 from sqlagent.serve.pg.catalog import types
 from sqlagent.serve.pg.catalog.oids import OWNER, PUBLIC, oid, table_oid
 
@@ -86,12 +87,14 @@ def _gather(handle: Any, catalog: Catalog, connection: Connection) -> Objects:
         from sqlagent.run.define import overlaid
 
         catalog = overlaid(catalog, connection)
-    seen = visible(connection)
+    catalog = _own_temporary(catalog, connection)
+    if connection.gate is not None:  # what the user may not see is not there
+        catalog = connection.gate.rights.catalog(catalog)
     shadows = {str(name) for (name,) in handle.execute(_SHADOWS).fetchall()}
     tables = {
         t.name: t
         for t in sorted(catalog.tables.values(), key=lambda t: t.name)
-        if t.name not in shadows and (seen is None or t.name.lower() in seen)
+        if t.name not in shadows
     }
     defaults, primary = {}, defaultdict(list)
     for table, column, default, _, pk in _rows(handle, _COLUMNS):
@@ -113,10 +116,13 @@ def _gather(handle: Any, catalog: Catalog, connection: Connection) -> Objects:
     )  # fmt: skip
 
 
-def visible(connection: Connection) -> frozenset[str] | None:
-    """Lower-case names of the tables and views that the connection may read; None: all of them."""
-    principal = getattr(connection, "principal", None)
-    return None if principal is None else principal.tables
+def _own_temporary(catalog: Catalog, connection: Connection) -> Catalog:
+    """The connection's temporary tables under the names that it gave them, no one else's."""
+    tables = {n: t for n, t in catalog.tables.items() if not n.startswith(TEMPORARY)}
+    for name, real in connection.temporary_tables.items():
+        if real.lower() in catalog.tables:
+            tables[name] = catalog.tables[real.lower()]._replace(name=name)
+    return catalog._replace(tables=tables)
 
 
 def _rows(handle: Any, sql: str) -> list[tuple[Any, ...]]:
@@ -241,5 +247,5 @@ def kind_of(column: Column) -> tuple[str, int, int]:
 
 __all__ = [
     "OWNER", "PUBLIC", "Index", "Key", "Objects", "gather", "kind_of", "oid", "quoted", "relkind",
-    "table_oid", "visible",
+    "table_oid",
 ]  # fmt: skip
