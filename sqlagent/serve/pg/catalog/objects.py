@@ -150,9 +150,7 @@ def _indexes(handle: Any, tables: dict[str, Table]) -> list[Index]:
             name = f"{table}_pkey"
         elif rows[0][3] == "u":
             name = "_".join([table, *(str(r[5]) for r in rows), "key"])
-        made.append(
-            Index(name, table, bool(rows[0][2]), str(rows[0][3]), tuple(columns), texts[1])
-        )
+        made.append(Index(name, table, bool(rows[0][2]), str(rows[0][3]), tuple(columns), texts[1]))
     return made
 
 
