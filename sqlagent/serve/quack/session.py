@@ -179,9 +179,8 @@ def result_of(
         kinds = []
         for array, (_, declared) in zip(first.columns, columns, strict=True):
             kind = kind_of(declared) if declared else vectors.kind_of_arrow(array.type)
-            fits = pa.types.is_null(array.type) or arrow_type(declared) in (
-                None, array.type,
-            )  # fmt: skip
+            fits = array.type in (pa.null(), vectors.BYTES16, arrow_type(declared))
+            fits = fits or arrow_type(declared) is None
             kinds.append(kind if fits else vectors.kind_of_arrow(array.type))
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -203,14 +202,20 @@ def result_of(
 
 
 def _table(columns: Any, rows: list[tuple[Any, ...]]) -> pa.Table:
-    """Rows as Arrow; a MAP, which is a dictionary in Python, as its pairs."""
-    maps = [i for i, (_, kind) in enumerate(columns) if (kind or "").startswith("MAP(")]
-    if not maps:
+    """Rows as Arrow; a MAP, which is a dictionary in Python, as its pairs, and a HUGEINT as its 16
+    bytes: no number of Arrow's holds all of them."""
+    odd = [i for i, (_, k) in enumerate(columns) if k == "HUGEINT" or (k or "").startswith("MAP(")]
+    if not odd:
         return table_of(columns, rows)
     values: list[list[Any]] = [list(c) for c in zip(*rows, strict=True)] or [[] for _ in columns]
     arrays = []
     for i, (_, kind) in enumerate(columns):
-        if i in maps:
+        if i in odd and kind == "HUGEINT":
+            numbers = [
+                None if v is None else v.to_bytes(16, "little", signed=True) for v in values[i]
+            ]
+            arrays.append(pa.array(numbers, vectors.BYTES16))
+        elif i in odd:
             pairs = [None if v is None else list(v.items()) for v in values[i]]
             arrays.append(pa.array(pairs, vectors.target_of(kind_of(kind))))
         else:

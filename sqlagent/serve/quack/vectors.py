@@ -26,6 +26,7 @@ from sqlagent.serve.quack.kinds import (
 from sqlagent.serve.quack.wire import END, blob, listed, put, unsigned
 
 CHUNK_ROWS = 2048  # DuckDB's STANDARD_VECTOR_SIZE: a client has no room for more
+BYTES16 = pa.binary(16)
 _LENGTHS = [unsigned(n) for n in range(1 << 10)]
 _TARGETS = {
     "TINYINT": pa.int8(), "SMALLINT": pa.int16(), "INTEGER": pa.int32(), "FLOAT": pa.float32(),
@@ -38,7 +39,7 @@ _TARGETS = {
 def fitted(array: pa.Array, kind: Kind, name: str) -> pa.Array:
     """A column as Arrow's type for `kind`. Raises DataError where a value is none of it."""
     target = target_of(kind)
-    if array.type == target:
+    if array.type in (target, BYTES16):
         return array
     try:
         if kind.name in ("VARCHAR", "JSON") and pa.types.is_nested(array.type):
