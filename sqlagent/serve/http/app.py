@@ -27,6 +27,7 @@ import sqlagent
 from sqlagent.connection import Connection
 from sqlagent.errors import DataError, Error
 from sqlagent.serve.http import events, openapi, rest, sql
+from sqlagent.serve.http.mcp import Mounted
 from sqlagent.serve.http.metrics import NEWEST, Metrics
 from sqlagent.serve.http.problems import response_of, status_of
 from sqlagent.serve.limits import LimitError
@@ -45,8 +46,6 @@ class App:
     """An ASGI application over one server."""
 
     def __init__(self, server: Server) -> None:
-        from sqlagent.serve.http.mcp import Mounted
-
         self.server = server
         self.ready = threading.Event()
         self.ending = threading.Event()
@@ -69,7 +68,7 @@ class App:
                     self._asked(rest.response),
                     methods=["GET", "POST", "PATCH", "DELETE"],
                 ),
-                Route("/mcp", self._mcp.endpoint, methods=["GET", "POST", "DELETE"]),
+                Route("/mcp", self._mcp, methods=["GET", "POST", "DELETE"]),
             ],
             exception_handlers={404: _not_found, 405: _not_allowed},
             lifespan=self._lifespan,

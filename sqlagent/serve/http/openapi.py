@@ -68,7 +68,7 @@ def description(con: Connection, name: str) -> dict[str, Any]:
     for function, kind, signature, text, writes in con.execute(FUNCTIONS).fetchall():
         operation = _operation(text, f"rpc.{function}")
         operation["description"] = f"`{signature}` ({kind})"
-        operation["requestBody"] = _json({"type": "object"})
+        operation["requestBody"] = _json(_arguments(signature))
         paths[f"/v1/rpc/{function}"] = {"post": operation}
         if not writes:
             asked = _operation(text, f"rpc.{function}.get")
@@ -108,6 +108,17 @@ def _operation(summary: str, key: str) -> dict[str, Any]:
 
 def _json(schema: dict[str, Any]) -> dict[str, Any]:
     return {"required": True, "content": {"application/json": {"schema": schema}}}
+
+
+def _arguments(signature: str) -> dict[str, Any]:
+    """A function's arguments, by the text of its signature: `f(a, b => 10)` needs an a."""
+    names = re.findall(r"(?:\(|, )(\w+)(?= =>|,|\)|$)( => )?", signature)
+    return {
+        "type": "object",
+        "properties": {name: {} for name, _ in names},
+        "required": [name for name, default in names if not default],
+        "additionalProperties": False,
+    }
 
 
 def _free(name: str) -> dict[str, Any]:

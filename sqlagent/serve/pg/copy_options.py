@@ -172,7 +172,7 @@ def _checked(copy: Copy, given: dict[str, Any], sql: str, reads: bool) -> Copy:
     if isinstance(header, str):
         said = header.lower()
         if said not in ("match", "true", "on", "1", "false", "off", "0"):
-            raise bad("header requires a Boolean value or \"match\"")
+            raise bad('header requires a Boolean value or "match"')
         header = "match" if said == "match" else said in ("true", "on", "1")
     delimiter = str(given.pop("delimiter", "," if csv else "\t"))
     null = str(given.pop("null", "" if csv else "\\N"))

@@ -46,10 +46,24 @@ def describe(connection: Connection, sql: str, declared: tuple[int, ...]) -> Des
     it leaves one to be inferred."""
     from sqlagent.run import plan_of
 
+    if connection.foreign is not None and (answer := connection.foreign(connection, sql)):
+        return _of_catalogs(connection, answer, declared)
     planned = plan_of(connection, sql)
     oids = parameter_oids(connection, sql, declared)
     columns = columns_of(connection, planned, oids)
     return Description(oids, columns, writes(planned.run))
+
+
+def _of_catalogs(connection: Connection, answer: Any, declared: tuple[int, ...]) -> Description:
+    """A question about PostgreSQL's catalogs says itself what it takes and gives."""
+    found = answer.parameters()
+    given = [*declared, *[0] * (len(found) - len(declared))]
+    oids = tuple(
+        oid or pg_type(kind).oid
+        for oid, kind in zip(given, found, strict=False)
+    )
+    columns = plain(list(answer.describe(connection)))
+    return Description(oids, columns, False)
 
 
 def writes(run: Any) -> bool:
@@ -66,9 +80,7 @@ def writes(run: Any) -> bool:
     return not isinstance(run, (Duck, *_READS))
 
 
-def parameter_oids(
-    connection: Connection, sql: str, declared: tuple[int, ...]
-) -> tuple[int, ...]:
+def parameter_oids(connection: Connection, sql: str, declared: tuple[int, ...]) -> tuple[int, ...]:
     """A type for each parameter: as declared, as its place says, else text."""
     from sqlagent.parse.lexer import lex, statements
 

@@ -109,9 +109,7 @@ class Rows:
         self.codec = codec
         self.zone = zone
         self.letter = letter
-        self.fields = [
-            field(c, f, codec, zone) for c, f in zip(columns, formats, strict=True)
-        ]
+        self.fields = [field(c, f, codec, zone) for c, f in zip(columns, formats, strict=True)]
         self._columnar: Any = None
 
     def one(self, row: Sequence[Any]) -> bytes:

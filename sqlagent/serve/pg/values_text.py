@@ -335,9 +335,7 @@ def read_date(text: str) -> datetime.date:
     try:
         return datetime.date.fromisoformat(text.strip()[:10])
     except ValueError:
-        raise DataError(
-            f'invalid input syntax for type date: "{text}"', sqlstate="22007"
-        ) from None
+        raise DataError(f'invalid input syntax for type date: "{text}"', sqlstate="22007") from None
 
 
 def read_time(text: str) -> datetime.time:
@@ -345,9 +343,7 @@ def read_time(text: str) -> datetime.time:
     try:
         return datetime.time.fromisoformat(text.strip()).replace(tzinfo=None)
     except ValueError:
-        raise DataError(
-            f'invalid input syntax for type time: "{text}"', sqlstate="22007"
-        ) from None
+        raise DataError(f'invalid input syntax for type time: "{text}"', sqlstate="22007") from None
 
 
 def read_json(text: str) -> str:
