@@ -135,7 +135,8 @@ TYPES = [
     ("99999999999999999999999.25::DECIMAL(38,2)", "99999999999999999999999.25"),
     ("170141183460469231731687303715884105727::HUGEINT", 2**127 - 1),
     ("'it''s 茶'", "it's 茶"), ("''", ""), ("repeat('x', 5000)", "x" * 5000),
-    ("'ab'::BLOB", "b'ab'"), ("DATE '0044-03-15'", "0044-03-15"), ("TIME '10:20:30.5'", "10:20:30.500000"),
+    ("'ab'::BLOB", "b'ab'"), ("DATE '0044-03-15'", "0044-03-15"), 
+    ("TIME '10:20:30.5'", "10:20:30.500000"),
     ("TIMESTAMP '2026-01-02 03:04:05.678'", "2026-01-02 03:04:05.678000"),
     ("INTERVAL '3 days 2 seconds'", "3 days, 0:00:02"),
     ("'123e4567-e89b-12d3-a456-426614174000'::UUID", "123e4567-e89b-12d3-a456-426614174000"),
@@ -234,7 +235,8 @@ def test_the_catalog(server: Server, ask: Ask) -> None:
         sent("SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = 'shop'"),
         sent("SELECT count(*) FROM information_schema.tables WHERE table_name = 'memories'"),
         sent(
-            "SELECT catalog_name FROM information_schema.schemata WHERE catalog_name = 'agent' LIMIT 1"
+            "SELECT DISTINCT catalog_name FROM information_schema.schemata "
+            "WHERE catalog_name = 'agent'"
         ),
         sent("SELECT * FROM duckdb_tables(), memories"),
         sent("SELECT current_setting('temp_directory') FROM duckdb_tables()"),
