@@ -138,6 +138,9 @@ def _comparison(node: exp.Expr, context: Context) -> str | None:
         return None if near else "a comparison of decimals"
     if "BOOLEAN" in kinds and len(kinds) > 1:
         return "a comparison of a truth value with another"
+    json = any(isinstance(side.unnest(), exp.JSONExtract) for side in operands(node))
+    if json and kinds & {"BIGINT", "DOUBLE", "HUGEINT", "BOOLEAN"}:
+        return "a comparison of JSON with another type"  # SQLite's -> gives a text, not a number
     if kinds & {"VARCHAR", "JSON", "UUID"} and kinds & {"BIGINT", "DOUBLE", "HUGEINT"}:
         sides = operands(node)
         literal = [s for s in sides if isinstance(s, exp.Literal) and s.is_string]

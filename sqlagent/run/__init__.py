@@ -50,16 +50,21 @@ if TYPE_CHECKING:
     from sqlagent.cursor import Cursor
 
 
-NOT_KEPT = (Setting, Define, Attach, Detach, Databases)
+NOT_KEPT = (Setting, Define, Attach, Detach, Databases, Script)
 
 
 def runner_for(connection: Connection, sql: str) -> tuple[Runner, bool]:
     """What runs a text, and whether it may be kept for the next time."""
+    if connection.foreign is not None and (runner := connection.foreign(connection, sql)):
+        return runner, False
     planned = plan_of(connection, sql)
-    return make(connection.database, planned, connection), not isinstance(planned.run, NOT_KEPT)
+    runner = make(connection.database, planned, connection)
+    if connection.gate is not None:
+        runner = connection.gate.runner(sql, runner)
+    return runner, not isinstance(planned.run, NOT_KEPT)
 
 
-def plan_of(connection: Connection, sql: str, **settings: str) -> Plan:
+def plan_of(connection: Connection, sql: str, **settings: str | bool) -> Plan:
     """Parse, rewrite and plan a text, against the file's schema as the transaction sees it.
 
     `settings` take the place of the connection's.
@@ -79,10 +84,18 @@ def plan_of(connection: Connection, sql: str, **settings: str) -> Plan:
         from sqlagent.run.define import overlaid
 
         catalog = overlaid(catalog, connection)
+    if connection.temporary_tables:
+        own = {n: r for n, r in connection.temporary_tables.items() if r.lower() in catalog.tables}
+        catalog = catalog._replace(temporary=own)
     catalog = catalog._replace(
         sources=ChainMap({"": FileSource(connection)}, connection.sources),
         scanned=lambda path: scanned(connection, path),
     )
+    if connection.gate is not None:  # a user from outside: what he may not do has no plan
+        gated: Plan = connection.gate.plan(
+            connection, sql, catalog, {**connection.settings, **settings}, database.protected
+        )
+        return gated
     return plan(sql, catalog, {**connection.settings, **settings}, database.protected)
 
 
