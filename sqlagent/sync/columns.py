@@ -247,7 +247,7 @@ _KINDS: dict[str, set[type]] = {
     "REAL": {int, float},
     "TEXT": {str},
     "BLOB": {bytes},
-    "VECTOR": {bytes, str},
+    "VECTOR": {bytes},
 }
 
 
@@ -259,6 +259,8 @@ def to_arrow(shape: Shape, rows: list[tuple[Any, ...]]) -> pyarrow.Table:
     arrays = [pa.array(columns[0], pa.int64())]
     for f, values in zip(shape.fields, columns[1:], strict=True):
         kinds = set(map(type, values)) - {type(None)}
+        if f.read == NUMBERS:
+            kinds -= {str}
         if not kinds <= _KINDS[f.stored]:
             odd = next(v for v in values if v is not None and type(v) not in _KINDS[f.stored])
             shown = repr(odd) if len(repr(odd)) <= 40 else type(odd).__name__
