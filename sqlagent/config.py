@@ -128,6 +128,11 @@ SETTINGS: dict[str, Setting] = {
     "recall_recency_weight": Setting(
         0.0, float, "weight of being new: halved with each 30 days; harms questions about history"
     ),
+    "recall_graph_weight": Setting(
+        0.0,
+        float,
+        "what recall() adds, at most, to what a link or the graph ties to the best memories",
+    ),
     "recall_learning": Setting(
         "on",
         ("on", "off"),
@@ -159,12 +164,24 @@ SETTINGS: dict[str, Setting] = {
     "maintenance": Setting(
         False, bool, "whether CALL sync() applies the policies in memory_policies to every agent"
     ),
+    "portal": Setting(
+        True,
+        bool,
+        "whether agent.db.d/portal.duckdb, for DuckDB clients, is kept: by CALL sync(), and by a "
+        "process of its own now and then while the file is open",
+    ),
+    "portal_interval_ms": Setting(
+        10_000, int, "how often the portal is looked after while the file is open, in ms; 0: never"
+    ),
     "search_alpha": Setting(0.5, float, "weight of meaning in search(), 0 words alone .. 1"),
     "search_context_weight": Setting(
         0.2, float, "weight of the words of the chunks around a chunk in search(), beside its own"
     ),
     "search_coverage_weight": Setting(
         0.1, float, "weight of how many of the question's words a chunk has, counted by rarity"
+    ),
+    "search_graph_weight": Setting(
+        0.0, float, "what search() adds, at most, to what the graph ties to the best chunks"
     ),
     "rerank_model": Setting(
         "cross-encoder/ms-marco-MiniLM-L6-v2",

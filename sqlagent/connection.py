@@ -97,12 +97,17 @@ class Connection:
         self.txn_failed = False  # under the dialect of PostgreSQL, until ROLLBACK
         self.plans: dict[str, Runner] = {}
         self.sources: dict[str, Any] = {}  # attached databases, by lower-case alias
+        self.principal: Any = None  # the user from outside; None: the owner of the file
+        self.gate: Any = None  # what a principal's statements pass (see sqlagent.serve.gate)
         self.temporary: dict[str, Any] = {}  # definitions of this connection alone, by name
         self.planned_by = 0  # the database's generation when the last plan's catalog was read
         self.redefined = False  # the open transaction changed the schema
         self.other: Any = None  # the attached database that the transaction writes
         self.wrote: str | None = None  # what the transaction wrote: '' the file, or an alias
         self.savepoints: list[str] = []  # quoted, the outermost first
+        self.session: Any = None  # of the protocol that serves it
+        # Asked first of a text: gives what runs it where it is of another system's catalog.
+        self.foreign: Callable[[Connection, str], Runner | None] | None = None
         self.database = live.attach(path, read_only=read_only, timeout=timeout)
         self.database.connections.add(self)
         try:

@@ -60,6 +60,10 @@ def prepare(connection: Connection) -> None:
             database.give_back(handle)
     if not database.read_only:
         _go_on(database)
+        if connection.settings["portal"]:
+            from sqlagent.portal.keeper import keep
+
+            keep(database)
 
 
 def _go_on(database: Database) -> None:

@@ -17,19 +17,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sqlagent.cli import main
-from sqlagent.cli.cells import Column, json_text, text, visible
 from sqlagent.cli.check import is_fine
-from sqlagent.cli.formats import write_csv, write_json, write_lines, write_markdown
 from sqlagent.cli.options import UsageError, check_file, scalar
 from sqlagent.cli.output import refuse_database
 from sqlagent.cli.script import bind
 from sqlagent.cli.split import Splitter, is_complete, lines_of, parameters, split_statements
 from sqlagent.cli.table import Look, write_table
-from sqlagent.cli.width import cut, pad, width_of
 from sqlagent.documents.folder import walk
 from sqlagent.documents.formats import read_file
 from sqlagent.documents.html import html_text
 from sqlagent.documents.text import Unreadable
+from sqlagent.formats.cells import Column, json_text, text, visible
+from sqlagent.formats.width import cut, pad, width_of
+from sqlagent.formats.writers import write_csv, write_json, write_lines, write_markdown
 
 # Splitting ----------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import random
 import threading
 from collections import defaultdict
 from collections.abc import Callable
@@ -425,3 +426,19 @@ def test_a_walk_can_be_interrupted(words: sqlagent.Connection) -> None:
         words.execute("SELECT * FROM paths('n0', 't', max_depth => 12)").fetchall()
     timer.join()
     assert len(words.execute("SELECT * FROM neighbors('s')").fetchall()) == 2
+
+
+@pytest.mark.parametrize("route", ["auto", "sqlite", "duckdb"])
+def test_a_time_limit_ends_what_has_no_end(con: sqlagent.Connection, route: str) -> None:
+    rng = random.Random(1)
+    con.execute("BEGIN")
+    for _ in range(3000):
+        ends = (f"n{rng.randrange(150)}", f"n{rng.randrange(150)}", rng.random())
+        con.execute("SELECT relate(?, 'p', ?, weight => ?)", ends)
+    con.execute("COMMIT")
+    con.execute(f"SET route = '{route}'")
+    con.execute("SET statement_timeout = '30ms'")
+    with pytest.raises(sqlagent.InterruptedError):
+        con.execute("SELECT * FROM paths('n0', 'n1', max_depth => 40, k => 100000)").fetchall()
+    con.execute("SET statement_timeout = 0")
+    assert con.execute("SELECT * FROM paths('n0', 'n1', k => 1)").fetchall()

@@ -29,7 +29,8 @@ SELECT p.memory_id,
   + p.retention * (SELECT weight FROM w WHERE name = 'recall_retention_weight')
   + p.answer * (SELECT weight FROM w WHERE name = 'recall_answer_weight')
   + p.date * (SELECT weight FROM w WHERE name = 'recall_date_weight')
-  + p.recency * (SELECT weight FROM w WHERE name = 'recall_recency_weight') AS score
+  + p.recency * (SELECT weight FROM w WHERE name = 'recall_recency_weight')
+  + p.graph * (SELECT weight FROM w WHERE name = 'recall_graph_weight') AS score
 FROM recall_parts('ada', ?, k => 50) AS p ORDER BY score DESC, memory_id LIMIT 10
 """
 RECALL = "SELECT memory_id, score FROM recall('ada', ?)"

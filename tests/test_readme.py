@@ -24,8 +24,8 @@ from typing import NamedTuple
 import pytest
 
 import sqlagent
-from sqlagent.cli.cells import columns_of
 from sqlagent.cli.table import Look, write_table
+from sqlagent.formats.cells import columns_of
 
 README = Path(__file__).parent.parent / "README.md"
 SHELLS = ("sh", "console")

@@ -377,3 +377,13 @@ def test_a_long_shape_is_cut() -> None:
     long = "SELECT " + " + ".join(["a"] * 5000) + " FROM t"
     assert len(shape(long, NAMES)) < SHAPE_MAX + 20
     assert shape(long, NAMES) != shape(long + " WHERE b = 1", NAMES)
+
+
+@pytest.mark.parametrize("route", ["auto", "duckdb", "sqlite"])
+def test_a_parameter_that_begins_an_item_leaves_the_statement_in_its_dialect(route: str) -> None:
+    """`:p0` at the start of an item is an alias's prefix in DuckDB: all was read as SQLite's."""
+    con = sqlagent.connect(":memory:", route=route)
+    assert con.execute("SELECT ? AS a, 5 // 2 AS b", (1,)).fetchone() == (1, 2)
+    if route != "sqlite":
+        row = con.execute("SELECT ? AS a, [1.5, 2.0]::FLOAT[2] AS v", ("x",)).fetchone()
+        assert row == ("x", [1.5, 2.0])

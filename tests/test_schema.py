@@ -53,9 +53,21 @@ SURFACE = {
     "sqlagent_erasures": "erasure_id scope subject counts hash pending erased_at finished_at",
     "document_versions": "version_id document_id uri title content_hash characters replaced_at",
     "chunk_versions": "chunk_id version_id document_id ordinal position heading content",
+    "current_facts": "memory_id agent_id kind content valid_from valid_to created_at",
+    "chunk_texts": "chunk_id document_id collection uri title ordinal content own_content",
     "memory_guards": "agent_id memory_id guard reason count first_at at",
     "memory_fingerprints": "memory_id agent_id level fold",
+    "sqlagent_users": "name verifier role can_log_in every_table every_agent",
+    "sqlagent_grants": "user_name kind object privilege",
     "memory_policies": "name event action to_tier condition priority enabled",
+    "langgraph_checkpoints": "thread_id checkpoint_ns checkpoint_id user_id metadata channels",
+    "langgraph_values": "value_id thread_id encoding value",
+    "langgraph_writes": "thread_id checkpoint_id task_id channel value",
+    "langgraph_states": "thread_id checkpoint_ns checkpoint_id channel value",
+    "langgraph_state_versions": "thread_id checkpoint_ns checkpoint_id channel value",
+    "langgraph_items": "namespace key value created_at updated_at ttl_minutes expires_at",
+    "langgraph_item_vectors": "item_id path vector_id",
+    "session_items": "session_id role content item created_at",
 }
 
 

@@ -56,7 +56,7 @@ def recall_parts(
         agent_id, query, k, kind, tier, user_id, session_id, speaker, from_at, to_at, filter, as_of,
         known_at, None, embedding,
     ).checked()  # fmt: skip
-    found = answer(ctx, asking)
+    found = answer(ctx, asking, every=True)
     if found is not None:
         columns = values(found.hits, PARTS)
         ids, scores = found.hits.ids.tolist(), found.hits.score.tolist()

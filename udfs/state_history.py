@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlagent.udfs.state_at import STATE_COLUMNS
-
 from sqlagent.context import Context
 from sqlagent.functions import Later, Stamp, table
 from sqlagent.states import read
+from sqlagent.udfs.state_at import STATE_COLUMNS
 
 HISTORY = f"""
 SELECT {read.FIELDS} FROM sqlagent_state_versions

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlagent.udfs.knn import COLUMNS
-
 from sqlagent.context import Context
 from sqlagent.functions import Stored, table
+from sqlagent.udfs.knn import COLUMNS
 
 
 @table(*COLUMNS)

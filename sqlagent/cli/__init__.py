@@ -12,7 +12,14 @@ from importlib import import_module
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 # Each command is a module here with `main(argv) -> int`.
-COMMANDS = {"import": "imports", "check": "check", "demo": "demo"}
+COMMANDS = {
+    "import": "imports",
+    "check": "check",
+    "demo": "demo",
+    "serve": "serve",
+    "mcp": "mcp",
+    "extension": "extension",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

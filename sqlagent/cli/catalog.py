@@ -3,7 +3,8 @@
 import fnmatch
 from typing import Any
 
-from .quote import quote_name
+from sqlagent.formats.quote import quote_name
+
 from .session import Session
 
 # A full-text table keeps its own data in tables of these names beside it.

@@ -4,8 +4,9 @@ import shlex
 from collections.abc import Callable
 from typing import NamedTuple
 
+from sqlagent.formats.writers import FORMATS
+
 from .catalog import FUNCTIONS_SQL, indexes, matches, tables
-from .formats import FORMATS
 from .options import UsageError, check_file
 from .script import Quit, Script
 from .session import Session

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from sqlagent.formats.quote import quote_name, quote_text
+
 from .options import UsageError
-from .quote import quote_name, quote_text
 from .session import Session
 from .transaction import transaction
 

@@ -40,7 +40,9 @@ _KEPT = """
     agents sessions states state_versions snapshots snapshot_versions memories memory_strength
     memory_vectors memory_sources memory_links memory_policies memory_guards memory_fingerprints
     recall_feedback recall_weights documents chunks chunk_vectors document_versions chunk_versions
-    vectors collections entities relations relation_sources
+    vectors collections entities relations relation_sources current_facts chunk_texts
+    langgraph_checkpoints langgraph_values langgraph_writes langgraph_states
+    langgraph_state_versions langgraph_items langgraph_item_vectors session_items
 """
 
 

@@ -1,12 +1,10 @@
 """What the commands share: their parser, `name=value` pairs, and checks of the file argument."""
 
 import argparse
-import json
 import os
-import re
 from typing import Any, NoReturn
 
-_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,18})(?:\.\d+)?(?:[eE][+-]?\d{1,3})?")
+from sqlagent.formats.typed import scalar
 
 
 class UsageError(Exception):
@@ -26,23 +24,6 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message, f"{self.prog} --help shows what it takes.")
-
-
-def scalar(text: str) -> bool | int | float | str | None:
-    """A value typed in the shell: a number, true, false, null, or a quoted or plain text.
-
-    `7` is a number, `007` and `"7"` (with its double quotes) are texts.
-    """
-    if text in ("null", "true", "false") or _NUMBER.fullmatch(text):
-        value: bool | int | float | None = json.loads(text)
-        too_big = isinstance(value, int) and not -(2**63) <= value < 2**63
-        return text if too_big else value
-    if len(text) >= 2 and text[0] == text[-1] == '"':
-        try:
-            return str(json.loads(text))
-        except ValueError:
-            return text
-    return text
 
 
 def pair(text: str) -> tuple[str, bool | int | float | str | None]:

@@ -5,7 +5,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
-from .formats import ONE_SHOT_FORMATS
+from sqlagent.formats.writers import ONE_SHOT_FORMATS
+
 from .options import Parser, UsageError, check_file, pair
 from .output import Output, refuse_database
 from .script import Quit, Script

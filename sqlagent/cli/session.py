@@ -6,9 +6,10 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from sqlagent.formats.cells import columns_of
+from sqlagent.formats.writers import FORMATS, write_csv, write_json, write_lines, write_markdown
+
 from .cancel import Cancel
-from .cells import columns_of
-from .formats import FORMATS, write_csv, write_json, write_lines, write_markdown
 from .options import UsageError
 from .output import Output, refuse_database
 

@@ -4,9 +4,9 @@ import itertools
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TextIO
 
-from .cells import Column, text, visible
-from .formats import Row
-from .width import cut, pad, width_of
+from sqlagent.formats.cells import Column, text, visible
+from sqlagent.formats.width import cut, pad, width_of
+from sqlagent.formats.writers import Row
 
 # Widths are taken from the first rows, so that a result of any size is written as it comes.
 SAMPLE_ROWS = 2_000

@@ -10,8 +10,8 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlagent.cli.cells import Column
 from sqlagent.cli.table import Look, write_table
+from sqlagent.formats.cells import Column
 
 WIDTH = 100  # columns, where no terminal says how many it has
 INDENT = "  "

@@ -6,7 +6,7 @@ import time
 
 import sqlagent
 from sqlagent.cli.cancel import Cancel
-from sqlagent.cli.cells import Column, columns_of
+from sqlagent.formats.cells import Column, columns_of
 
 from .folder import Folder
 from .plain import run_plain

@@ -25,7 +25,11 @@ NAMES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
 # What the file keeps as text or bytes, and we know to be more.
 VECTORS = {"vectors", "memory_vectors", "chunk_vectors"}
 # A column of a view that is an expression declares nothing.
-EXPRESSIONS = {("state_versions", "data"): "JSON TEXT"}
+EXPRESSIONS = {
+    ("state_versions", "data"): "JSON TEXT",
+    ("langgraph_states", "value"): "JSON TEXT",
+    ("langgraph_state_versions", "value"): "JSON TEXT",
+}
 
 
 def version(handle: Handle) -> int:

@@ -33,6 +33,7 @@ class Handle(apsw.Connection):
     native = False  # speaks as SQLite does by itself: see `speak`
     owner: Any = None
     seen = 0  # SQLite's data_version when the schema was last looked at
+    ends: float | None = None  # when the walk through the graph that it reads for is out of time
 
     def speak(self, native: bool) -> None:
         """Read what follows as SQLite does by itself (`native`), or as our other dialects do.

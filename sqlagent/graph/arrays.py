@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sqlagent.errors import InterruptedError
-
 if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Handle
     from sqlagent.graph.edges import Choice
@@ -49,9 +47,3 @@ def called(handle: Handle, graph: Graph) -> list[str | None]:
         "ORDER BY j.key"
     )
     return [row[0] for row in handle.execute(sql, (listed,))]
-
-
-def go_on(handle: Handle) -> None:
-    """Raise InterruptedError where the statement was interrupted."""
-    if handle.is_interrupted:
-        raise InterruptedError("the statement was interrupted")

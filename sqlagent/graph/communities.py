@@ -7,7 +7,8 @@ from collections import defaultdict, deque
 from typing import TYPE_CHECKING, Any
 
 from sqlagent.errors import DataError
-from sqlagent.graph.arrays import Graph, called, go_on, read
+from sqlagent.graph.arrays import Graph, called, read
+from sqlagent.graph.limit import go_on
 
 if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Handle

@@ -10,8 +10,9 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlagent.errors import DataError, InterruptedError
+from sqlagent.errors import DataError
 from sqlagent.graph.entities import checked
+from sqlagent.graph.limit import go_on
 
 if TYPE_CHECKING:
     from sqlagent.context import Context
@@ -73,8 +74,7 @@ def steps(handle: Handle, ids: Iterable[int], choice: Choice) -> list[Step]:
     ends = list(ids)
     found: list[Step] = []
     for at in range(0, len(ends), PIECE):
-        if handle.is_interrupted:
-            raise InterruptedError("the statement was interrupted")
+        go_on(handle)
         named: dict[str, Any] = {"ids": json.dumps(ends[at : at + PIECE]), "at": choice.at}
         for way, here, there in (
             ("out", "subject_id", "object_id"),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from sqlagent.errors import DataError, ProgrammingError, nearest
+from sqlagent.graph.limit import end_of
 
 if TYPE_CHECKING:
     from sqlagent.context import Context
@@ -27,12 +28,17 @@ NAME_CHARACTERS_MAX = 1000
 
 @contextmanager
 def reading(context: Context) -> Iterator[Handle]:
-    """A handle whose statements all see one commit: the statement's own, or a snapshot."""
-    if context.handle is not None:
-        yield context.handle
-    else:
-        with context.database.snapshot() as handle:
+    """A handle whose statements all see one commit: the statement's own, or a snapshot.
+
+    What walks with it ends when the statement is out of time.
+    """
+    with ExitStack() as stack:
+        handle = context.handle or stack.enter_context(context.database.snapshot())
+        handle.ends = end_of(context)
+        try:
             yield handle
+        finally:
+            handle.ends = None
 
 
 def checked(name: str, argument: str) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sqlagent.errors import DataError
-from sqlagent.graph.arrays import called, go_on, read
+from sqlagent.graph.arrays import called, read
+from sqlagent.graph.limit import go_on
 
 if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Handle

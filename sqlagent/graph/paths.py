@@ -16,9 +16,10 @@ from collections.abc import Iterator
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlagent.errors import InterruptedError, OperationalError
+from sqlagent.errors import OperationalError
 from sqlagent.graph.edges import Choice, Step, steps
 from sqlagent.graph.entities import names
+from sqlagent.graph.limit import go_on
 
 if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Handle
@@ -84,6 +85,7 @@ class Search:
                 behind[step.end].append((one, step.weight))
         best: list[dict[int, float]] = [{self.end: 0.0}]
         for left in range(1, length + 1):
+            go_on(self.handle)
             level: dict[int, float] = {}
             for one, weight in best[-1].items():
                 for other, more in behind[one]:
@@ -132,8 +134,8 @@ class Search:
                 hint="Ask for a smaller max_depth, a smaller k, or one predicate.",
                 sqlstate="54000",
             )
-        if not self.work % 1000 and self.handle.is_interrupted:
-            raise InterruptedError("the statement was interrupted")
+        if not self.work % 1000:
+            go_on(self.handle)
 
 
 def paths(

@@ -5,7 +5,7 @@ no file of the system of record: its caller feeds it rows.
 """
 
 from .links import CHUNKS, TURNS
-from .rows import DOCUMENTS, MEMORIES, Hits, Query, Row, Weights
+from .rows import DOCUMENTS, MEMORIES, Hits, Linked, Query, Row, Weights
 from .scope import ScopeIndex
 from .words import query_terms, strip_names, terms
 
@@ -15,6 +15,7 @@ __all__ = [
     "MEMORIES",
     "TURNS",
     "Hits",
+    "Linked",
     "Query",
     "Row",
     "ScopeIndex",

@@ -3,8 +3,9 @@
     "sqlagent" | length of the header | its CRC-32 | header | mean | ids | lengths | words
 
 The header carries the version, the dimensions, the count, the metric, a token of the caller's (such
-as the sequence number of the last change inside), how many candidates the codes need and among how
-many rows that was measured, and the CRC-32 of all that follows it.
+as the sequence number of the last change inside), how many candidates the codes need, among how many
+rows that was measured, how many words choose the rows that are read whole, and the CRC-32 of all that
+follows it.
 """
 
 import json
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 from .rows import Floats, Ids
 
 MAGIC: Final = b"sqlagent"
-VERSION: Final = 2
+VERSION: Final = 3
 _FRONT: Final = struct.Struct("<8sII")
 _HEADER: Final = 4096
 
@@ -35,6 +36,7 @@ class Head(NamedTuple):
     token: str
     rerank: int
     measured: int
+    first: int
 
     def sizes(self, width: int) -> list[int]:
         """Bytes of mean, ids, lengths and words; each begins at a multiple of 8."""

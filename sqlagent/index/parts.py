@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .rows import Doubles, Floats, Mask, Query, Slots, Weights
+from .near import top
+from .rows import Doubles, Floats, Linked, Mask, Query, Slots, Weights
 from .times import asks_when, days_in, nearness
 from .words import names_in
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from .scope import ScopeIndex
 
 _UNASKED: Final = 0.3  # the value of telling a time where the question does not ask when
+_SEEDS: Final = 5  # the best rows, from which the graph is walked
 _STEADY: Final = ("length", "time", "opening", "decay", "activation", "retention")
 
 
@@ -37,6 +39,7 @@ class Parts:
         self.days = days_in(text) if text and (every or weights.date) else []
         self.links = index.links if every else None
         self.sessions: Floats | None = None
+        self.graph: Floats | None = None
         if self.links is not None:
             self.sessions = _sessions(index, self._with_speaker(base.copy()))
 
@@ -61,6 +64,25 @@ class Parts:
         if weights.recency:
             score += np.float32(weights.recency) * _recent(index, weights, slice(0, index.used))
         return score
+
+    def link(self, linked: Linked, score: Floats, candidates: Mask, mask: Mask) -> Mask:
+        """Add what the graph ties to the best rows to the scores; the candidates, with these."""
+        index = self.index
+        seeds = top(score, _SEEDS, candidates)
+        ids = index.store.columns.ids
+        seeds = seeds[np.lexsort((ids[seeds], -score[seeds]))][:_SEEDS]
+        best = float(score[seeds].max(initial=0.0))
+        if best <= 0.0:
+            return candidates
+        shares = np.clip(score[seeds] / best, 0.0, 1.0).tolist()
+        tied = linked(ids[seeds].tolist(), shares)
+        slots = [s for s in index.store.find(tied, index.alive) if mask[s]] if tied else []
+        if not slots:
+            return candidates
+        self.graph = np.zeros(index.used, np.float32)
+        self.graph[slots] = [tied[one] for one in ids[slots].tolist()]
+        score += self.graph * np.float32(self.weights.graph)
+        return candidates | (self.graph > 0.0) if self.weights.graph else candidates
 
     def _steady(self) -> Floats:
         """What does not depend on the question, save on whether it asks for a time."""
@@ -95,6 +117,8 @@ class Parts:
             values["answer"] = _answers(index, self.links, self.base, slots)
         if self.days:
             values["date"] = self._dated(slots)
+        if self.graph is not None:
+            values["graph"] = self.graph[slots].astype(np.float64)
         if every or weights.recency:
             values["recency"] = _recent(index, weights, slots)
         return values

@@ -37,6 +37,8 @@ def search(index: "ScopeIndex", query: Query, fetch: Fetch | None = None) -> Hit
     vectors = index.store.vectors
     rerank = found.cosine is not None and vectors is not None and vectors.coded
     score = parts.score()
+    if query.linked is not None:
+        candidates = parts.link(query.linked, score, candidates, mask)
     slots = top(score, max(query.k, RERANK) if rerank else query.k, candidates)
     if rerank:
         slots = found.exact(index, query, slots, fetch, score)

@@ -1,5 +1,6 @@
 """What goes into an index and what comes out: rows, queries, weights, hits."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -10,6 +11,9 @@ Doubles: TypeAlias = NDArray[np.float64]
 Ids: TypeAlias = NDArray[np.int64]
 Slots: TypeAlias = NDArray[np.intp]
 Mask: TypeAlias = NDArray[np.bool_]
+# What is tied to the best rows: of their ids, best first, and their shares of the best score, the
+# ids of others and how strongly, in [0, 1].
+Linked: TypeAlias = Callable[[list[int], list[float]], dict[int, float]]
 
 
 class Row(NamedTuple):
@@ -62,10 +66,9 @@ class Weights(NamedTuple):
     relative: float = 0.0  # 1: the vector's part is divided by the best one (max-norm)
     coverage: float = 0.0  # times the share of the question's words that a row has, by rarity
     document: float = 0.0  # times the mean cosine of the session's rows, over the best one
-    feedback: float = (
-        0.0  # times the cosine with the question and its best documents, over the best
-    )
+    feedback: float = 0.0  # times the cosine with the question and its best documents, likewise
     feedback_documents: int = 0  # how many documents these are; `document` is of them as well
+    graph: float = 0.0  # times how strongly the graph ties a row to the best ones
 
     @classmethod
     def fused(
@@ -76,6 +79,7 @@ class Weights(NamedTuple):
         document: float = 0.5,
         feedback: float = 0.2,
         feedback_documents: int = 5,
+        graph: float = 0.0,
     ) -> "Weights":
         """For documents: `alpha` of the vectors, the rest of the words, each over its best.
 
@@ -92,6 +96,7 @@ class Weights(NamedTuple):
             document=document,
             feedback=feedback,
             feedback_documents=feedback_documents,
+            graph=graph,
             recency_half_life_s=cls._field_defaults["recency_half_life_s"],
             relative=1.0,
         )
@@ -102,13 +107,15 @@ DOCUMENTS = Weights.fused()
 
 
 class Query(NamedTuple):
-    """`allowed` holds the ids that pass the filters; None lets all pass."""
+    """`allowed` holds the ids that pass the filters; None lets all pass. `linked` says what is
+    tied to the best rows; None where there is no graph."""
 
     text: str | None = None
     vector: bytes | None = None
     k: int = 10
     allowed: "frozenset[int] | NDArray[Any] | None" = None
     weights: Weights = MEMORIES
+    linked: Linked | None = None
 
 
 class Hits(NamedTuple):

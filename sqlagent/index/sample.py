@@ -73,10 +73,14 @@ class Sample:
         if not len(self.ids):
             return RUNGS[0]
         for rung in RUNGS[:-1]:
-            shares = [self.share(n, find(x, rung)) for n, x in enumerate(self.targets)]
-            if sum(shares) >= ENOUGH * len(shares):
+            if self.found(find, rung) >= ENOUGH:
                 return rung
         return RUNGS[-1]
+
+    def found(self, find: Callable[[Floats, int], Ids], rerank: int) -> float:
+        """Which part of all the questions' nearest rows is among the candidates of `find`."""
+        shares = [self.share(n, find(x, rerank)) for n, x in enumerate(self.targets)]
+        return sum(shares) / max(1, len(shares))
 
 
 def products(targets: Floats, rows: Floats) -> Floats:

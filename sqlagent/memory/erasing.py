@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlagent import migrate
+from sqlagent.memory import erasing_threads
 from sqlagent.memory.quoting import quoting, wordless
 
 if TYPE_CHECKING:
@@ -80,9 +81,10 @@ def chosen(handle: Handle, scope: str, value: Any) -> Chosen | None:
         known = memories or sessions or any(
             column(handle, f"SELECT 1 FROM {table} WHERE agent_id = ? LIMIT 1", value)
             for table in named
-        )  # fmt: skip
+        ) or erasing_threads.known(handle, scope, value)  # fmt: skip
     elif scope == "user":
-        known = memories = column(handle, "SELECT memory_id FROM memories WHERE user_id = ?", value)
+        memories = column(handle, "SELECT memory_id FROM memories WHERE user_id = ?", value)
+        known = memories or erasing_threads.known(handle, scope, value)
     elif scope == "memory":
         known = memories = column(
             handle, "SELECT memory_id FROM memories WHERE memory_id = ?", value
@@ -124,6 +126,9 @@ def before(handle: Handle, found: Chosen, gone: Gone) -> None:
     operations(handle, found, ids, gone)
     knowledge(handle, found, ids, gone)
     feedback(handle, ids, gone)
+    for scope, value in (("agent", found.agent), ("user", found.user)):
+        if value is not None:
+            erasing_threads.threads(handle, scope, value, gone)
     if found.agent is not None:
         states(handle, found.agent, gone)
 

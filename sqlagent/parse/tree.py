@@ -50,19 +50,26 @@ def parse(
     for token, following in pairwise(tokens):
         if token.text == following.text == ",":  # sqlglot passes over it
             raise ProgrammingError('syntax error at or near ","', sql=sql, position=following.start)
-    edits = _edits(sql, tokens, numbering, own)
-    first, last = tokens[0].start, tokens[-1].start + len(tokens[-1].text)
-    text = " " * first + edited(sql[:last], edits)[first:]
+    # `:p1` at the start of an item is DuckDB's prefix of an alias, `$p1` is SQLite's column.
+    edits = _edits(sql, tokens, numbering, own, "$p" if dialect == "duckdb" else ":p")
+    text = _placed(sql, tokens, edits)
     try:
         tree = _parse(text, dialect)
     except SqlglotError as error:
         if dialect != "sqlite":
             try:
-                return _adopt(_parse(text, "sqlite"), tokens, dialect), False
+                plain = _placed(sql, tokens, _edits(sql, tokens, numbering, own))
+                return _adopt(_parse(plain, "sqlite"), tokens, dialect), False
             except SqlglotError:
                 pass
         raise _syntax_error(error, sql, text, edits, tokens) from None
     return tree, not any(t.text[0] == "`" for t in tokens)
+
+
+def _placed(sql: str, tokens: list[Token], edits: list[tuple[int, int, str]]) -> str:
+    """The edited statement, where it stood: what comes before it is blank."""
+    first, last = tokens[0].start, tokens[-1].start + len(tokens[-1].text)
+    return " " * first + edited(sql[:last], edits)[first:]
 
 
 def parse_definition(sql: str, tokens: list[Token]) -> exp.Expr:
@@ -132,10 +139,14 @@ def _decimal(text: str) -> str:
 
 
 def _edits(
-    sql: str, tokens: list[Token], numbering: Numbering, own: frozenset[str] = frozenset()
+    sql: str,
+    tokens: list[Token],
+    numbering: Numbering,
+    own: frozenset[str] = frozenset(),
+    mark: str = ":p",
 ) -> list[tuple[int, int, str]]:
     """What to change in a text so that sqlglot reads it as it is meant."""
-    edits = same_text(sql, tokens, numbering, ":p")
+    edits = same_text(sql, tokens, numbering, mark)
     ours = functions()
     last = len(tokens) - 1
     for place, token in enumerate(tokens):

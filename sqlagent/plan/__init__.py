@@ -62,6 +62,10 @@ def plan(sql: str, catalog: Catalog, settings: Mapping[str, Any], protected: Pro
             "expected one statement, not several", sql=sql, position=parts[1][0].start,
             hint="run them one by one, or with executescript",
         )  # fmt: skip
+    if any(t.upper == "PROPERTY" for t in parts[0][1:4]):
+        from sqlagent.plan.graph_table import refuse_graphs
+
+        refuse_graphs(sql, parts[0])
     check(sql, parts[0])
     try:
         return Plan(sql, planned(sql, parts[0], catalog, settings, protected))

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from itertools import product
 from typing import NamedTuple
 
-from sqlagent.errors import ProgrammingError, nearest
+from sqlagent.errors import NotSupportedError, ProgrammingError, nearest
 from sqlagent.parse.lexer import Token, is_name, lex, quote, quote_name
 from sqlagent.parse.match import Match, Path, Reader, Vertex
 from sqlagent.parse.parameters import Numbering, edited
@@ -62,6 +62,17 @@ def graph_tables(sql: str) -> str:
         if token.start in marks and not any(s <= token.start < e for s, e, _ in edits):
             edits.append((token.start, token.start + len(token.text), marks[token.start]))
     return edited(sql, edits)
+
+
+def refuse_graphs(sql: str, tokens: list[Token]) -> None:
+    """Raise NotSupportedError for a statement that defines a graph: there is the one."""
+    words = [t.upper for t in tokens[:5] if t.upper not in ("OR", "REPLACE")][:3]
+    if words[1:] == ["PROPERTY", "GRAPH"] and words[0] in ("CREATE", "DROP", "ALTER"):
+        raise NotSupportedError(
+            f"{words[0]} PROPERTY GRAPH: the graph is {GRAPH}, of entities and relations",
+            hint="INSERT INTO relations, or SELECT relate(subject, predicate, object) FROM table",
+            sql=sql, position=tokens[0].start,
+        )  # fmt: skip
 
 
 def _closing(sql: str, tokens: list[Token], at: int) -> int:

@@ -17,7 +17,11 @@ OURS = names(
     "sqlagent_operation_rows sqlagent_claims memory_sources memory_links memory_policies "
     "memory_guards memory_fingerprints sqlagent_erasures recall_feedback recall_weights "
     "sqlagent_state_versions sqlagent_state_parts sqlagent_state_blocks sqlagent_state_links "
-    "sqlagent_state_shares document_versions chunk_versions sqlagent_vector_indexes"
+    "sqlagent_state_shares document_versions chunk_versions sqlagent_vector_indexes "
+    "current_facts chunk_texts "
+    "sqlagent_users sqlagent_grants "
+    "langgraph_checkpoints langgraph_values langgraph_writes langgraph_states "
+    "langgraph_state_versions langgraph_items langgraph_item_vectors session_items"
 )
 
 

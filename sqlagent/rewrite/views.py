@@ -8,6 +8,7 @@ from sqlglot.errors import SqlglotError
 from sqlagent.errors import ProgrammingError
 from sqlagent.parse.lexer import lex
 from sqlagent.rewrite.context import Context
+from sqlagent.rewrite.stand_ins import STAND_INS
 
 # `state_versions` puts texts together as only SQLite can: this is the same over DuckDB's columns.
 STATE_VERSIONS = """
@@ -32,6 +33,8 @@ FROM sqlagent_state_versions
 
 def views(tree: exp.Expr, context: Context) -> exp.Expr:
     """Every view as a subquery; its text is SQLite's, and may name other views."""
+    from sqlglot import parse_one
+
     ctes = {c.alias_or_name.lower() for c in tree.find_all(exp.CTE)}
     for _ in range(16):
         found = [
@@ -43,7 +46,11 @@ def views(tree: exp.Expr, context: Context) -> exp.Expr:
             break
         for node in found:
             ours = node.name.lower() == "state_versions"
-            inner = _state_versions(tree) if ours else _select(node.name, context)
+            stand_in = STAND_INS.get(node.name.lower())
+            if stand_in is not None:
+                inner: exp.Expr | None = parse_one(stand_in, dialect="duckdb")
+            else:
+                inner = _state_versions(tree) if ours else _select(node.name, context)
             if inner is None:
                 return tree
             alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(node.name))

@@ -55,8 +55,13 @@ NOT_KEPT = (Setting, Define, Attach, Detach, Databases)
 
 def runner_for(connection: Connection, sql: str) -> tuple[Runner, bool]:
     """What runs a text, and whether it may be kept for the next time."""
+    if connection.foreign is not None and (runner := connection.foreign(connection, sql)):
+        return runner, False
     planned = plan_of(connection, sql)
-    return make(connection.database, planned, connection), not isinstance(planned.run, NOT_KEPT)
+    runner = make(connection.database, planned, connection)
+    if connection.gate is not None:
+        runner = connection.gate.runner(sql, runner)
+    return runner, not isinstance(planned.run, NOT_KEPT)
 
 
 def plan_of(connection: Connection, sql: str, **settings: str) -> Plan:
@@ -83,6 +88,11 @@ def plan_of(connection: Connection, sql: str, **settings: str) -> Plan:
         sources=ChainMap({"": FileSource(connection)}, connection.sources),
         scanned=lambda path: scanned(connection, path),
     )
+    if connection.gate is not None:  # a user from outside: what he may not do has no plan
+        gated: Plan = connection.gate.plan(
+            connection, sql, catalog, {**connection.settings, **settings}, database.protected
+        )
+        return gated
     return plan(sql, catalog, {**connection.settings, **settings}, database.protected)
 
 

@@ -93,6 +93,9 @@ class RunCalls:
         out = []
         for number, (output, body) in enumerate(zip(self.plan.outputs, self.bodies, strict=True)):
             values = [value_of(a, row, parameters) for a in output.arguments]
+            gate = context.writer.owner.gate
+            if gate is not None and body is not None:
+                gate.called(context.writer.owner, body, values)
             if prepared is not None:
                 context.prepared = prepared[number]
             out.append(values[0] if body is None else self.invoke(body, context, values))
@@ -106,6 +109,12 @@ class RunCalls:
         if connection.txn is not None or not connection.autocommit:
             return None
         context = Context(self.database, connection.settings, None)
+        if connection.gate is not None:
+            for row in inputs:
+                for output, body in zip(self.plan.outputs, self.bodies, strict=True):
+                    if body is not None:
+                        values = [value_of(a, row, parameters) for a in output.arguments]
+                        connection.gate.called(connection, body, values)
         return [
             [
                 None

@@ -80,6 +80,8 @@ def _name(error: Error, found: re.Match[str], tokens: list[Token], connection: C
         return
     candidates = re.findall(r'"([^"]+)"', error.hint or "")
     catalog = connection.database.known_catalog
+    if catalog is not None and connection.gate is not None:
+        catalog = connection.gate.rights.catalog(catalog)
     tables = catalog.tables if catalog is not None else {}
     if candidates:
         known: Iterable[str] = [c.rsplit(".", 1)[-1] for c in candidates]

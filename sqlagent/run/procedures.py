@@ -123,6 +123,10 @@ def sync(connection: Connection) -> Rows:
             rows += applied(connection, AUTO_INDEXES)
     if "columns" in database.services:
         rows.append(timed("columns", lambda: int(bool(database.services["columns"].sync()))))
+    if connection.settings["portal"] and not database.read_only and not database.memory:
+        from sqlagent.portal.refresh import refresh
+
+        rows.append(timed("portal", lambda: int(refresh(connection))))
     if not database.read_only:  # last: a policy that is wrong keeps nothing else from its end
         from sqlagent.memory.tiers import due
 
@@ -299,9 +303,12 @@ def rebuild_vectors(connection: Connection) -> int:
 
 
 def rebuild_columns(connection: Connection) -> int:
-    """The columns, from the tables that analytics have used."""
+    """The columns, from the tables that analytics have used; and the portal, when next wanted."""
+    from sqlagent.portal.refresh import remove
     from sqlagent.run.duck import engine
 
+    if connection.database.folder is not None:
+        remove(connection.database.folder)
     engine(connection.database).rebuild()
     return 1
 

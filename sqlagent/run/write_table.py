@@ -33,6 +33,8 @@ class RunWriteTable:
 
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
         values = [value_of(a, (), parameters) for a in self.plan.call.arguments]
+        if connection.gate is not None:
+            connection.gate.called(connection, self.body, values)
         given = [value_of(Argument(slot=s), (), parameters) for s in self.plan.slots]
         if self.body.waits:
             shown = self.read(connection, self.waited(connection, values), given)

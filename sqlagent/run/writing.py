@@ -153,6 +153,8 @@ class limited:
         self.handle = handle
 
     def __enter__(self) -> None:
+        if self.connection.gate is not None:
+            self.connection.gate.enter(self.connection, self.handle)
         self.connection.running[id(self.handle)] = self.handle
         limit = self.connection.settings["statement_timeout_ms"]
         if limit:
@@ -163,5 +165,7 @@ class limited:
 
     def __exit__(self, *_: object) -> None:
         self.connection.running.pop(id(self.handle), None)
+        if self.connection.gate is not None:
+            self.connection.gate.leave(self.handle)
         if self.connection.settings["statement_timeout_ms"]:
             self.handle.set_progress_handler(None)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlagent.errors import DataError
-from sqlagent.index import DOCUMENTS, MEMORIES, Hits, Query, ScopeIndex, Weights, strip_names
+from sqlagent.index import (
+    DOCUMENTS,
+    MEMORIES,
+    Hits,
+    Linked,
+    Query,
+    ScopeIndex,
+    Weights,
+    strip_names,
+)
 from sqlagent.models import model_of
 from sqlagent.search.kinds import Key, listed
 from sqlagent.search.scopes import Scopes, scopes
@@ -106,16 +115,24 @@ def memory_weights(context: Context) -> Weights:
 
 def document_weights(context: Context, alpha: float) -> Weights:
     """The weights of `search`, from the settings, with this share of meaning."""
-    parts = ("context", "coverage", "document", "feedback")
+    parts = ("context", "coverage", "document", "feedback", "graph")
     known = {part: context.settings.get(f"search_{part}_weight") for part in parts}
     most = context.settings.get("search_feedback_documents", DOCUMENTS.feedback_documents)
     shares = {part: float(weight) for part, weight in known.items() if weight is not None}
     return Weights.fused(alpha, **shares, feedback_documents=int(most))
 
 
-def search(asked: Asked, query: str, k: int, weights: Weights, allowed: Any, fetch: Any) -> Hits:
+def search(
+    asked: Asked,
+    query: str,
+    k: int,
+    weights: Weights,
+    allowed: Any,
+    fetch: Any,
+    linked: Linked | None = None,
+) -> Hits:
     """The hits of a question."""
-    return asked.scope.search(Query(query, asked.vector, k, allowed, weights), fetch)
+    return asked.scope.search(Query(query, asked.vector, k, allowed, weights, linked), fetch)
 
 
 def vectors_of(context: Context, table: str, column: str, dimensions: int | None) -> Any:

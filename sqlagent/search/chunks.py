@@ -125,6 +125,7 @@ def ranked(
     from sqlagent.search.ask import ask, document_weights, vectors_of
     from sqlagent.search.ask import search as run
     from sqlagent.search.filters import allowed as passing
+    from sqlagent.search.linking import linking
 
     scope = names[0] if len(names) == 1 else None
     asked = ask(context, "chunks", scope, query, words_alone=alpha == 0)
@@ -139,6 +140,7 @@ def ranked(
         allowed = chosen if allowed is None else allowed & chosen
     fetch = vectors_of(context, "chunk_vectors", "chunk_id", asked.key.dimensions)
     weights = document_weights(context, weight)
+    linked = linking(context, None, context.now(), weights.graph > 0.0)
     pool = k
     if rerank:
         from sqlagent.search.rerank import pool_of
@@ -146,7 +148,7 @@ def ranked(
         pool = max(k, pool_of(context))
     wanted = pool + SPARE
     while True:
-        hits = run(asked, query, wanted, weights, allowed, fetch)
+        hits = run(asked, query, wanted, weights, allowed, fetch, linked)
         numbers = (hits.ids, hits.score, hits.similarity, hits.lexical)
         rows = list(zip(*(column.tolist() for column in numbers), strict=True))
         with context.reading() as handle:

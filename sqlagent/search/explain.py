@@ -9,6 +9,7 @@ from sqlagent.index import Hits
 from sqlagent.memory.truth import true_ids
 from sqlagent.search.filters import allowed as passing
 from sqlagent.search.kinds import LIVE, listed
+from sqlagent.search.linking import Linking
 from sqlagent.search.recalling import OWN, Answer, Asking, answer, picked
 from sqlagent.search.sentences import Turn, sentence
 from sqlagent.search.shares import shares
@@ -43,11 +44,14 @@ def explain(context: Context, asking: Asking, memory_id: int | None) -> Iterator
         yield from placed(context, asking, found, memory_id)
     elif found is not None:
         ids = picked(context, asking, found).ids
-        yield from told(context, asking, found.hits, ids)
+        yield from told(context, asking, found.hits, ids, found.linked)
 
 
-def told(context: Context, asking: Asking, hits: Hits, ids: list[int]) -> Iterator[Row]:
+def told(
+    context: Context, asking: Asking, hits: Hits, ids: list[int], linked: Linking | None
+) -> Iterator[Row]:
     """The parts of these hits, each with its sentence."""
+    ways = {} if linked is None else linked.said(ids)
     with context.reading() as handle:
         cursor = handle.execute(TURNS, (listed(ids),))
         turns = {row[0]: Turn.of(cursor.description, row) for row in cursor} if ids else {}
@@ -58,7 +62,10 @@ def told(context: Context, asking: Asking, hits: Hits, ids: list[int]) -> Iterat
             continue
         place = places[memory_id]
         for share in shares(hits, place):
-            said = sentence(share, turn, asking.query, float(hits.similarity[place]))
+            if share.part == "graph":
+                said = ways.get(memory_id, "nothing ties it to the best memories")
+            else:
+                said = sentence(share, turn, asking.query, float(hits.similarity[place]))
             yield memory_id, share.part, share.value, share.weight, share.contribution, said
 
 
@@ -90,7 +97,7 @@ def placed(context: Context, asking: Asking, found: Answer | None, memory_id: in
             f"its score of {score:.4g} is {least - score:.4g} lower than the {ordinal(last)}'s"
         )
     yield memory_id, "rank", float(rank), None, 0.0, reason
-    yield from told(context, asking, hits, [memory_id])
+    yield from told(context, asking, hits, [memory_id], found.linked)
 
 
 def ordinal(n: int) -> str:

@@ -167,6 +167,7 @@ def learnt_from(context: Context, rows: list[Any]) -> dict[str, float | None]:
     """The weight of each part from (agent_id, query, memory_id, useful); None for the setting's."""
     from sqlagent.search.ask import ask, memory_weights, vectors_of
     from sqlagent.search.learning import Question, asked_again, learn
+    from sqlagent.search.linking import linking
     from sqlagent.search.parts import PARTS
 
     judged: dict[tuple[str, str], tuple[set[int], set[int]]] = {}
@@ -177,15 +178,17 @@ def learnt_from(context: Context, rows: list[Any]) -> dict[str, float | None]:
         if (agent_id, query) not in judged and len(judged) == QUESTIONS_MAX:
             continue
         judged.setdefault((agent_id, query), (set(), set()))[0 if useful else 1].add(memory_id)
+    base = memory_weights(context)
+    now = context.now()
     questions = []
     for (agent_id, query), (useful, useless) in judged.items():
         if not useful:
             continue
         asked = ask(context, "memories", agent_id, query)
         fetch = vectors_of(context, "memory_vectors", "memory_id", asked.key.dimensions)
-        search = asked_again(asked, query, fetch)
+        linked = linking(context, agent_id, now, base.graph > 0.0)
+        search = asked_again(asked, query, fetch, linked)
         questions.append(Question(query, frozenset(useful), frozenset(useless), search))
-    base = memory_weights(context)
     found: Weights | None = learn(questions, base, PARTS)
     if found is None:
         return dict.fromkeys(PARTS)

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sqlagent.index import Hits, Weights
+from sqlagent.index import Hits, Linked, Weights
 
 FACTOR_MAX: Final = 4.0
 PENALTY: Final = 1.0  # of the squared logarithms, beside a mean loss of a question of about ln 2
@@ -151,8 +151,10 @@ def quality(question: Question, weights: Weights) -> float:
     return gain / best if best else 0.0
 
 
-def asked_again(asked: Any, text: str, fetch: Any) -> Callable[[Weights, int], Hits]:
+def asked_again(
+    asked: Any, text: str, fetch: Any, linked: Linked | None = None
+) -> Callable[[Weights, int], Hits]:
     """A question's search, for `Question.search`."""
     from sqlagent.search.ask import search
 
-    return lambda weights, k: search(asked, text, k, weights, None, fetch)
+    return lambda weights, k: search(asked, text, k, weights, None, fetch, linked)

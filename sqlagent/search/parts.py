@@ -6,5 +6,5 @@ from __future__ import annotations
 # Each has a weight of the same name in the index, and a setting recall_NAME_weight.
 PARTS = (
     "vector", "words", "speaker", "session", "length", "time", "opening", "decay", "activation",
-    "retention", "answer", "date", "recency",
+    "retention", "answer", "date", "recency", "graph",
 )  # fmt: skip

@@ -13,6 +13,7 @@ from sqlagent.search.budget import best_set
 from sqlagent.search.filters import allowed as passing
 from sqlagent.search.kinds import listed
 from sqlagent.search.learned import weights_for
+from sqlagent.search.linking import Linking, linking
 
 if TYPE_CHECKING:
     from sqlagent.context import Context
@@ -99,11 +100,15 @@ class Answer(NamedTuple):
     weights: Weights
     allowed: Ids | None
     fetch: Any
+    linked: Linking | None = None
 
     def all(self, asking: Asking) -> Hits:
         """The hits of the whole scope, to see where one stands."""
         everything = max(1, len(self.asked.scope))
-        return search(self.asked, asking.query, everything, self.weights, self.allowed, self.fetch)
+        return search(
+            self.asked, asking.query, everything, self.weights, self.allowed, self.fetch,
+            self.linked,
+        )  # fmt: skip
 
 
 def allowed(context: Context, asking: Asking, index: ScopeIndex) -> Ids | None:
@@ -155,10 +160,11 @@ def both(ids: Ids | None, others: frozenset[int]) -> Ids:
     return found if ids is None else np.intersect1d(ids, found)
 
 
-def answer(context: Context, asking: Asking) -> Answer | None:
+def answer(context: Context, asking: Asking, every: bool = False) -> Answer | None:
     """The best memories for a question: k of them, or more to choose from under a budget.
 
-    None where the agent has nothing, or none is wanted. The filters are checked in any case.
+    None where the agent has nothing, or none is wanted. The filters are checked in any case. Of
+    `every` part the value is reckoned, the graph's too where it has no weight.
     """
     chosen: frozenset[int] | None = None
     if asking.filter is not None:
@@ -177,8 +183,10 @@ def answer(context: Context, asking: Asking) -> Answer | None:
     k = asking.k
     if asking.token_budget is not None:
         k = min(max(POOL_TIMES * k, POOL), 1 << 30)
-    hits = search(asked, asking.query, k, weights, ids, fetch)
-    return Answer(asked, hits, weights, ids, fetch)
+    at, _ = asking.times(context)
+    linked = linking(context, asking.agent_id, at, every or weights.graph > 0.0)
+    hits = search(asked, asking.query, k, weights, ids, fetch, linked)
+    return Answer(asked, hits, weights, ids, fetch, linked)
 
 
 class Picked(NamedTuple):

@@ -42,7 +42,7 @@ def _csv_field(field: str) -> str:
 
 def write_json(columns: list[Column], rows: Iterable[Row], out: TextIO) -> int:
     """An array of objects, one on a line; returns the number of rows."""
-    names = [json.dumps(name, ensure_ascii=False) for name in _distinct(columns)]
+    names = [json.dumps(name, ensure_ascii=False) for name in distinct(columns)]
     types = [column.type_name for column in columns]
     count = 0
     for row in rows:
@@ -54,7 +54,7 @@ def write_json(columns: list[Column], rows: Iterable[Row], out: TextIO) -> int:
     return count
 
 
-def _distinct(columns: list[Column]) -> Iterator[str]:
+def distinct(columns: list[Column]) -> Iterator[str]:
     """The columns' names; one that comes again gets `_1`, as an object holds each key once."""
     seen: set[str] = set()
     for column in columns:

@@ -80,6 +80,23 @@ def json_text(value: Any, type_name: str = "") -> str:
     return json.dumps(_plain(value), ensure_ascii=False)
 
 
+def plain(value: Any, type_name: str = "") -> Any:
+    """`value` in the types that the json module writes, its text being that of `json_text`, but
+    for a Decimal that no float equals: a string keeps its digits.
+    """
+    if isinstance(value, decimal.Decimal) and value.is_finite():
+        near = float(value)
+        return near if decimal.Decimal(repr(near)) == value else format(value, "f")
+    if type_name == "JSON" and isinstance(value, str):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    if _is_vector(type_name) and value is not None:
+        return [_plain(i) if not math.isfinite(i) else float(_float32(i)) for i in _floats(value)]
+    return _plain(value)
+
+
 def _plain(value: Any) -> Any:
     """`value` in the types that the json module writes."""
     if value is None or isinstance(value, str | bool | int):

@@ -1,0 +1,1 @@
+"""Results as text: a value, and rows as CSV, JSON, Markdown or lines."""

@@ -1,0 +1,245 @@
+"""What the file holds, as rows of pg_catalog: tables, columns, keys, indexes, views, functions.
+
+Read from SQLite's own pragmas by the connection that asks: what it may not see is not there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import apsw
+
+from sqlagent.catalog import Catalog, Column, Table
+from sqlagent.engines import schema
+from sqlagent.parse.lexer import Token, lex, quote_name
+from sqlagent.serve.pg.catalog import types
+from sqlagent.serve.pg.catalog.oids import OWNER, PUBLIC, oid, table_oid
+
+if TYPE_CHECKING:
+    from sqlagent.connection import Connection
+
+_COLUMNS = """SELECT t.name, c.name, c.dflt_value, c."notnull", c.pk
+FROM pragma_table_list AS t, pragma_table_xinfo(t.name) AS c
+WHERE t.schema = 'main' AND t.type <> 'view' AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+ORDER BY t.name, c.cid"""
+_INDEXES = """SELECT t.name, l.name, l."unique", l.origin, x.cid, x.name, x."desc", m.sql
+FROM pragma_table_list AS t, pragma_index_list(t.name) AS l, pragma_index_xinfo(l.name) AS x
+LEFT JOIN sqlite_master AS m ON m.type = 'index' AND m.name = l.name
+WHERE t.schema = 'main' AND t.type = 'table' AND x.key ORDER BY t.name, l.seq, x.seqno"""
+_KEYS = """SELECT t.name, f.id, f."table", f."from", f."to", f.on_update, f.on_delete
+FROM pragma_table_list AS t, pragma_foreign_key_list(t.name) AS f
+WHERE t.schema = 'main' ORDER BY t.name, f.id DESC, f.seq"""
+_TRIGGERS = "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger'"
+_SOURCES = "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND sql IS NOT NULL"
+_SHADOWS = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'"
+
+
+class Index(NamedTuple):
+    """An index: `columns` are (attribute number or 0, text, descending); `origin` is SQLite's:
+    'c' by CREATE INDEX, 'u' a UNIQUE constraint, 'pk' the primary key."""
+
+    name: str
+    table: str
+    unique: bool
+    origin: str
+    columns: tuple[tuple[int, str, bool], ...]
+    where: str | None
+
+
+class Key(NamedTuple):
+    """A foreign key; `columns` are of the table, `others` of the table that it is to."""
+
+    name: str
+    table: str
+    columns: tuple[str, ...]
+    target: str
+    others: tuple[str, ...]
+    on_update: str
+    on_delete: str
+
+
+class Objects(NamedTuple):
+    """All that is there, in an order of its own; tables by their names as they are written."""
+
+    tables: tuple[Table, ...]
+    defaults: dict[tuple[str, str], str]
+    primary: dict[str, tuple[str, ...]]
+    indexes: tuple[Index, ...]
+    keys: tuple[Key, ...]
+    checks: tuple[tuple[str, str, str], ...]  # (table, name, text)
+    triggers: tuple[tuple[str, str, str], ...]
+    comments: dict[tuple[str, str], str]  # (table, column or '') → text
+
+
+def gather(connection: Connection) -> Objects:
+    """The objects that the connection sees now, with what its transaction has made."""
+    if connection.txn is not None:
+        return _gather(connection.txn, schema.read_catalog(connection.txn), connection)
+    with connection.database.read() as handle:
+        return _gather(handle, schema.read_catalog(handle), connection)
+
+
+def _gather(handle: Any, catalog: Catalog, connection: Connection) -> Objects:
+    if connection.temporary:
+        from sqlagent.run.define import overlaid
+
+        catalog = overlaid(catalog, connection)
+    seen = visible(connection)
+    shadows = {str(name) for (name,) in handle.execute(_SHADOWS).fetchall()}
+    tables = {
+        t.name: t
+        for t in sorted(catalog.tables.values(), key=lambda t: t.name)
+        if t.name not in shadows and (seen is None or t.name.lower() in seen)
+    }
+    defaults, primary = {}, defaultdict(list)
+    for table, column, default, _, pk in _rows(handle, _COLUMNS):
+        if default is not None:
+            defaults[(table, column)] = str(default)
+        if pk:
+            primary[table].append((int(pk), str(column)))
+    indexes = [i for i in _indexes(handle, tables) if i.table in tables]
+    keys = [k for k in _keys(handle, primary) if k.table in tables and k.target in tables]
+    checks = []
+    for name, sql in _rows(handle, _SOURCES):
+        if name in tables:
+            checks += [(name, n, text) for n, text in _checks(name, str(sql))]
+    triggers = [t for t in _rows(handle, _TRIGGERS) if t[1] in tables]
+    return Objects(
+        tuple(tables.values()), defaults,
+        {t: tuple(c for _, c in sorted(cs)) for t, cs in primary.items() if t in tables},
+        tuple(indexes), tuple(keys), tuple(checks), tuple(triggers), _comments(handle, tables),
+    )  # fmt: skip
+
+
+def visible(connection: Connection) -> frozenset[str] | None:
+    """Lower-case names of the tables and views that the connection may read; None: all of them."""
+    principal = getattr(connection, "principal", None)
+    return None if principal is None else principal.tables
+
+
+def _rows(handle: Any, sql: str) -> list[tuple[Any, ...]]:
+    try:
+        return list(handle.execute(sql).fetchall())
+    except apsw.SQLError:
+        return []  # a table whose module is not here, say: nothing is known of any of this kind
+
+
+def _indexes(handle: Any, tables: dict[str, Table]) -> list[Index]:
+    found: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
+    for row in _rows(handle, _INDEXES):
+        found.setdefault((row[0], row[1]), []).append(row)
+    made = []
+    for (table, name), rows in found.items():
+        texts = _indexed(str(rows[0][7])) if rows[0][7] else ([], None)
+        known = tables.get(table)
+        names = [c.name for c in known.columns] if known is not None else []
+        columns = []
+        for place, row in enumerate(rows):
+            number = names.index(row[5]) + 1 if row[5] in names else 0
+            text = quoted(row[5]) if row[5] else (texts[0] + [""] * len(rows))[place]
+            columns.append((number, text, bool(row[6])))
+        if rows[0][3] == "pk":
+            name = f"{table}_pkey"
+        elif rows[0][3] == "u":
+            name = "_".join([table, *(str(r[5]) for r in rows), "key"])
+        made.append(
+            Index(name, table, bool(rows[0][2]), str(rows[0][3]), tuple(columns), texts[1])
+        )
+    return made
+
+
+def _indexed(sql: str) -> tuple[list[str], str | None]:
+    """The texts of an index's columns, and its WHERE."""
+    tokens = lex(sql)
+    depth, start, parts, where = 0, 0, [], None
+    for token in tokens:
+        if token.text == "(":
+            depth += 1
+            start = token.start + 1 if depth == 1 and not parts else start
+        elif token.text in (")", ",") and depth == 1:
+            if where is None:
+                parts.append(sql[start : token.start].strip())
+            start = token.start + 1
+        if token.text == ")":
+            depth -= 1
+        if not depth and token.upper == "WHERE" and where is None:
+            where = sql[token.start + 5 :].strip()
+    return [re.sub(r"(?i)\s+(asc|desc)$", "", p) for p in parts], where
+
+
+def _keys(handle: Any, primary: dict[str, list[tuple[int, str]]]) -> list[Key]:
+    found: dict[tuple[str, int], list[tuple[Any, ...]]] = {}
+    for row in _rows(handle, _KEYS):
+        found.setdefault((row[0], row[1]), []).append(row)
+    by_lower = {t.lower(): t for t in primary}
+    keys = []
+    for (table, _), rows in found.items():
+        target = by_lower.get(str(rows[0][2]).lower(), str(rows[0][2]))
+        columns = tuple(str(r[3]) for r in rows)
+        others = tuple(str(r[4]) for r in rows if r[4] is not None)
+        others = others or tuple(c for _, c in sorted(primary.get(target, [])))
+        name = "_".join([table, *columns, "fkey"])
+        keys.append(Key(name, table, columns, target, others, str(rows[0][5]), str(rows[0][6])))
+    return keys
+
+
+def _checks(table: str, sql: str) -> list[tuple[str, str]]:
+    """The CHECKs of a CREATE TABLE: (name, condition)."""
+    tokens, found, used = lex(sql), [], set[str]()
+    for place, token in enumerate(tokens[:-1]):
+        if token.upper != "CHECK" or tokens[place + 1].text != "(":
+            continue
+        end = _closing(tokens, place + 1)
+        if end is None:
+            continue
+        named = place >= 2 and tokens[place - 2].upper == "CONSTRAINT"
+        name = tokens[place - 1].name if named else f"{table}_check"
+        base, number = name, 0
+        while name in used:
+            number += 1
+            name = f"{base}{number}"
+        used.add(name)
+        found.append((name, sql[tokens[place + 1].start + 1 : tokens[end].start].strip()))
+    return found
+
+
+def _closing(tokens: list[Token], place: int) -> int | None:
+    depth = 0
+    for at in range(place, len(tokens)):
+        depth += (tokens[at].text == "(") - (tokens[at].text == ")")
+        if not depth:
+            return at
+    return None
+
+
+def _comments(handle: Any, tables: dict[str, Table]) -> dict[tuple[str, str], str]:
+    if "sqlagent_comments" not in tables:
+        return {}
+    rows = _rows(handle, "SELECT table_name, column_name, comment FROM sqlagent_comments")
+    return {(str(t).lower(), str(c or "").lower()): str(text) for t, c, text in rows}
+
+
+def quoted(name: str) -> str:
+    """A name as PostgreSQL's quote_ident() writes it: in quotes only where they are needed."""
+    return name if re.fullmatch(r"[a-z_][a-z0-9_$]*", name) else quote_name(name)
+
+
+def relkind(table: Table) -> str:
+    """pg_class.relkind of a table or view of the file."""
+    if table.kind == "materialized":
+        return "m"
+    return "v" if table.kind in ("view", "query") else "r"
+
+
+def kind_of(column: Column) -> tuple[str, int, int]:
+    """The type of a column: its name, oid and modifier."""
+    name, modifier = types.of_column(column)
+    return name, types.oid_of('"char"' if name == "char" else name), modifier
+
+
+__all__ = [
+    "OWNER", "PUBLIC", "Index", "Key", "Objects", "gather", "kind_of", "oid", "quoted", "relkind",
+    "table_oid", "visible",
+]  # fmt: skip

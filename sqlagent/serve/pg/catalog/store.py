@@ -1,0 +1,345 @@
+"""Where the catalogs are kept: a DuckDB in memory, private to them, made at the first question.
+
+One for each file and each set of tables that its user may see. It never sees the file: the rows of
+`objects` are put into it, anew whenever the schema has changed.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from json import dumps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from sqlagent.parse.lexer import quote_name
+from sqlagent.serve.pg.catalog import functions, rows, shells, types
+from sqlagent.serve.pg.catalog.objects import Objects, gather, quoted, visible
+from sqlagent.serve.pg.catalog.oids import OWNER, PG_CATALOG, PUBLIC
+
+if TYPE_CHECKING:
+    from sqlagent.connection import Connection
+
+STORES_MAX = 16  # of a process, the least recently used goes
+IDLE_MAX = 8  # cursors that wait for the next question
+_stores: OrderedDict[Any, Store] = OrderedDict()
+_lock = threading.Lock()
+
+
+class Store:
+    """The catalogs of one file, as one set of its users sees it. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._key: object = None
+        self._number = 0
+        self._idle: list[tuple[int, duckdb.DuckDBPyConnection]] = []
+        self._variables: dict[str, Any] = {}
+        self._root = duckdb.connect(":memory:", config={
+            "threads": 1, "memory_limit": "256MB", "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        })  # fmt: skip
+        self._root.execute("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL enable_external_access = false")
+        self._views = dict(_views())
+        for relation in shells.relations().values():
+            if relation.stored not in self._views:
+                self._root.execute(shells.create(relation))
+        for name in shells.STATIC:
+            relation = shells.relations()[name]
+            self._root.execute(
+                shells.insert(relation, texts=True), [dumps(shells.rows(name))]
+            )
+        for name, found in rows.system().items():
+            self._insert(self._root, name, found)
+        for name, found in functions.rows().items():
+            self._insert(self._root, name, found)
+        for text in _statements("macros.sql"):
+            self._root.execute(text)
+
+    def _insert(self, cursor: Any, name: str, found: list[dict[str, Any]]) -> None:
+        relation = shells.relations()[name]
+        if found:
+            names = {c.name for c in relation.columns}
+            kept = [{k: v for k, v in row.items() if k in names} for row in found]
+            cursor.execute(shells.insert(relation), [dumps(kept)])
+
+    def refresh(self, connection: Connection) -> None:
+        """Bring the rows up to date with the schema that the connection sees."""
+        key = _state(connection)
+        with self._lock:
+            if key == self._key and connection.txn is None:
+                return
+            found = gather(connection)
+            self._load(found, connection)
+            # What a transaction has made is nobody else's: the next question reads it all again.
+            self._key = key if connection.txn is None else None
+            self._number += 1
+
+    def _load(self, found: Objects, connection: Connection) -> None:
+        made = rows.of_objects(found)
+        cursor = self._root
+        cursor.execute("BEGIN")
+        try:
+            for name, key in rows.REFRESHED.items():
+                cursor.execute(
+                    f"DELETE FROM {quote_name(name)} WHERE {quote_name(key)} >= {rows.FIRST}"
+                )
+                self._insert(cursor, name, made[name])
+            for name, found_rows in _server(connection).items():
+                cursor.execute(f"DELETE FROM {quote_name(name)}")
+                self._insert(cursor, name, found_rows)
+            cursor.execute("COMMIT")
+        except BaseException:
+            cursor.execute("ROLLBACK")
+            raise
+        self._variables = _variables(found, made, connection)
+        if self._number == 0:  # a view is bound when it is made: its variables must be there
+            self._set(self._root)
+            for name, sql in self._views.items():
+                self._view(name, sql)
+
+    def _view(self, name: str, sql: str) -> None:
+        relation = shells.relations()[name]
+        known = {d[0] for d in self._root.execute(f"SELECT * FROM ({sql}) LIMIT 0").description}
+        columns = ", ".join(
+            f"CAST({'v.' + quote_name(c.name) if c.name in known else 'NULL'} AS {c.carrier}) "
+            f"AS {quote_name(c.name)}"
+            for c in relation.columns
+        )
+        self._root.execute(
+            f"CREATE VIEW {quote_name(relation.stored)} AS SELECT {columns} FROM ({sql}) AS v"
+        )
+
+    def _set(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        for name, value in self._variables.items():
+            if isinstance(value, dict):
+                kind = "VARCHAR" if name in _BY_TEXT else "UINTEGER"
+                of = _VALUES.get(name, '"VARCHAR"')
+                cursor.execute(
+                    f"SET VARIABLE {name} = (SELECT map(list(r.k), list(r.v)) FROM (SELECT "
+                    f"unnest(from_json($1, '[{{\"k\":\"{kind}\",\"v\":{of}}}]')) AS r))",
+                    [dumps([{"k": k, "v": v} for k, v in value.items()] or [_NOTHING[kind]])],
+                )
+            else:
+                cursor.execute(f"SET VARIABLE {name} = $1", [value])
+
+    @contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor whose variables are those of the last refresh."""
+        with self._lock:
+            number = self._number
+            while self._idle and self._idle[-1][0] != number:
+                self._idle.pop()[1].close()
+            found = self._idle.pop()[1] if self._idle else None
+            if found is None:
+                found = self._root.cursor()
+                self._set(found)
+        try:
+            yield found
+        finally:
+            with self._lock:
+                if len(self._idle) < IDLE_MAX and number == self._number:
+                    self._idle.append((number, found))
+                else:
+                    found.close()
+
+    def close(self) -> None:
+        """Free the instance."""
+        self._root.close()
+
+
+_NOTHING: dict[str, dict[str, Any]] = {
+    "UINTEGER": {"k": 0, "v": None}, "VARCHAR": {"k": "", "v": None}
+}  # fmt: skip
+
+
+# The maps whose keys are texts, and those whose values are none.
+_BY_TEXT = frozenset((
+    "index_parts", "comments", "settings", "privileges", "class_oids", "type_oids", "proc_oids",
+    "role_oids", "space_oids",
+))  # fmt: skip
+_VALUES = {
+    "privileges": '["VARCHAR"]', "sizes": '"BIGINT"',
+    **{f"{what}_oids": '"UINTEGER"' for what in ("class", "type", "proc", "role", "space")},
+}  # fmt: skip
+
+
+def store(connection: Connection) -> Store:
+    """The store for what the connection sees, up to date."""
+    key = (connection.database.path, visible(connection), _who(connection))
+    with _lock:
+        found = _stores.get(key)
+        if found is None:
+            found = _stores[key] = Store()
+            if len(_stores) > STORES_MAX:
+                _stores.popitem(last=False)  # freed with its last cursor
+        _stores.move_to_end(key)
+    found.refresh(connection)
+    return found
+
+
+def _state(connection: Connection) -> object:
+    """What changes whenever the catalogs do: SQLite's cookie, and our generation."""
+    with connection.database.read() as handle:
+        cookie = int(handle.execute("PRAGMA schema_version").fetchall()[0][0])
+    return cookie, connection.database.generation, tuple(connection.temporary)
+
+
+def _who(connection: Connection) -> str:
+    principal = getattr(connection, "principal", None)
+    return "" if principal is None else f"{principal.name} {principal.role}"
+
+
+def user(connection: Connection) -> str:
+    """The name of the user; the file's owner has the name of the account that runs the server."""
+    principal = getattr(connection, "principal", None)
+    return OWNER_NAME if principal is None else str(principal.name)
+
+
+OWNER_NAME = "owner"
+
+
+def database_name(connection: Connection) -> str:
+    """How the database is called over the wire: after its file."""
+    return "memory" if connection.database.memory else Path(connection.database.path).stem
+
+
+def _server(connection: Connection) -> dict[str, list[dict[str, Any]]]:
+    """The rows of the relations that speak of the server: schemas, databases, roles."""
+    name, who = database_name(connection), user(connection)
+    role = {
+        "rolinherit": True, "rolcreatedb": False, "rolcanlogin": True, "rolreplication": False,
+        "rolbypassrls": False, "rolconnlimit": -1,
+    }  # fmt: skip
+    admin = _may_create(connection)
+    roles = [{**role, "oid": OWNER, "rolname": OWNER_NAME, "rolsuper": True, "rolcreaterole": True}]
+    if who != OWNER_NAME:
+        roles.append({
+            **role, "oid": rows.oid("pg_authid", who), "rolname": who, "rolsuper": admin,
+            "rolcreaterole": admin,
+        })  # fmt: skip
+    spaces = ((PG_CATALOG, "pg_catalog"), (PUBLIC, "public"))
+    spaces += ((rows.INFORMATION_SCHEMA, "information_schema"),)  # type: ignore[assignment]
+    return {
+        "pg_namespace": [{"oid": o, "nspname": n, "nspowner": OWNER} for o, n in spaces],
+        "pg_database": [{
+            "oid": rows.oid("pg_database", name), "datname": name, "datdba": OWNER, "encoding": 6,
+            "datlocprovider": "c", "datistemplate": False, "datallowconn": True,
+            "datconnlimit": -1, "datfrozenxid": 0, "datminmxid": 1, "dattablespace": 1663,
+            "datcollate": "C.UTF-8", "datctype": "C.UTF-8",
+        }],
+        "pg_authid": roles,
+        "pg_tablespace": [
+            {"oid": 1663, "spcname": "pg_default", "spcowner": OWNER},
+            {"oid": 1664, "spcname": "pg_global", "spcowner": OWNER},
+        ],
+        "pg_settings": _settings(connection),
+    }  # fmt: skip
+
+
+def _may_create(connection: Connection) -> bool:
+    principal = getattr(connection, "principal", None)
+    return principal is None or principal.role == "admin"
+
+
+def _settings(connection: Connection) -> list[dict[str, Any]]:
+    from sqlagent.serve.pg.catalog.session import shown
+
+    return [
+        {
+            "name": name, "setting": value, "category": "Client Connection Defaults",
+            "short_desc": "", "context": "user", "vartype": kind, "source": "default",
+            "boot_val": value, "reset_val": value, "pending_restart": False,
+        }
+        for name, (value, kind) in sorted(shown(connection).items())
+    ]  # fmt: skip
+
+
+def _variables(
+    found: Objects, made: dict[str, list[dict[str, Any]]], connection: Connection
+) -> dict[str, Any]:
+    """What the macros look up."""
+    maps: dict[str, Any] = dict(rows.texts(found, made))
+    system = {r.oid: r.name for r in shells.relations().values()}
+    oids = {name.lower(): number for number, name in system.items()}
+    oids |= {name.lower(): number for number, name in maps["class_names"].items()}
+    maps["class_names"] = {
+        number: quoted(name) for number, name in (system | maps["class_names"]).items()
+    }
+    maps["class_oids"] = oids
+    maps |= functions.texts()
+    names = type_names()
+    maps["type_names"] = names
+    aliases = {alias: types.oid_of(alias) for alias in types.ALIASES}
+    maps["type_oids"] = {
+        **{str(r["typname"]): int(r["oid"]) for r in shells.rows("pg_type")},
+        **{name: number for number, name in names.items()}, **aliases,
+        **{f"{alias}[]": types.oid_of(f"{alias}[]") for alias in aliases},
+    }  # fmt: skip
+    server = _server(connection)
+    for prefix, name, column in (
+        ("role", "pg_authid", "rolname"), ("space", "pg_namespace", "nspname"),
+    ):  # fmt: skip
+        maps[f"{prefix}_names"] = {r["oid"]: r[column] for r in server[name]}
+        maps[f"{prefix}_oids"] = {r[column]: r["oid"] for r in server[name]}
+    maps["settings"] = {r["name"].lower(): r["setting"] for r in server["pg_settings"]}
+    maps["database"] = database_name(connection)
+    maps["may_create"] = _may_create(connection)
+    maps["privileges"] = _privileges(found, connection)
+    maps["sizes"], maps["file_size"] = _sizes(connection)
+    return maps
+
+
+def type_names() -> dict[int, str]:
+    """Of each type what format_type() says without a modifier."""
+    names = {}
+    for row in shells.rows("pg_type"):
+        name = str(row["typname"])
+        array = name.startswith("_") and row["typcategory"] == "A"
+        inner = name[1:] if array else name
+        names[int(row["oid"])] = types.FORMATTED.get(inner, inner) + ("[]" if array else "")
+    return names
+
+
+def _privileges(found: Objects, connection: Connection) -> dict[str, list[str]]:
+    principal = getattr(connection, "principal", None)
+    every = ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"]
+    made = {}
+    for table in found.tables:
+        name = table.name.lower()
+        if principal is None:
+            made[name] = every
+        else:
+            made[name] = [
+                p for p in every[:4] if principal.may(p.lower(), name)
+            ] + (every[4:] if principal.role == "admin" else [])  # fmt: skip
+    return made
+
+
+def _sizes(connection: Connection) -> tuple[dict[int, int], int]:
+    """Of each table its bytes in the file, where SQLite was built to say; and the file's."""
+    with connection.database.read() as handle:
+        pages, size = (
+            int(handle.execute(f"PRAGMA {what}").fetchall()[0][0])
+            for what in ("page_count", "page_size")
+        )
+    return {}, pages * size
+
+
+def _statements(name: str) -> list[str]:
+    text = files(__package__).joinpath(name).read_text("utf-8")
+    lines = "\n".join(x for x in text.splitlines() if not x.startswith("--"))
+    return [part for part in re.split(r";\s*\n", lines) if part.strip()]
+
+
+def _views() -> Iterator[tuple[str, str]]:
+    text = files(__package__).joinpath("views.sql").read_text("utf-8")
+    for part in text.split("-- VIEW ")[1:]:
+        name, _, sql = part.partition("\n")
+        yield name.strip(), sql.strip().removesuffix(";")

@@ -1,0 +1,455 @@
+"""Values as PostgreSQL's text format has them, and back: what each type's output function prints.
+
+Dates and times are ISO, in UTC unless a zone is given; floats the shortest that reads back the same
+(extra_float_digits from 1).
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+import re
+import struct
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from sqlagent.errors import DataError
+from sqlagent.serve.pg.intervals import interval_parts, parse_interval, spoken
+from sqlagent.serve.pg.types import PgType
+
+UTC = datetime.UTC
+_NEEDS_QUOTES = re.compile(r'[{}",\\\s]|^$|^null$', re.I)
+
+
+def boolean(value: Any) -> str:
+    """`t` or `f`."""
+    if isinstance(value, str):
+        return "t" if read_bool(value) else "f"
+    return "t" if value else "f"
+
+
+def whole(value: Any) -> str:
+    """A whole number; a boolean of SQLite's is one."""
+    if type(value) is int:
+        return str(value)
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(int(value)) if isinstance(value, bool | Decimal) else str(value)
+
+
+def float8(value: Any) -> str:
+    """A float64 as PostgreSQL prints it.
+
+    >>> float8(1.0), float8(1e15), float8(0.00001), float8(float("inf"))
+    ('1', '1e+15', '1e-05', 'Infinity')
+    """
+    if not isinstance(value, float):
+        if not isinstance(value, int | Decimal):
+            return str(value)
+        value = float(value)
+    if not math.isfinite(value):
+        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+    text = repr(value)
+    if text.endswith(".0"):
+        text = text[:-2]
+        if len(text) > 15 and "e" not in text and abs(value) >= 1e15:
+            digits = text.lstrip("-")
+            mantissa = digits.rstrip("0")
+            point = mantissa[0] + ("." + mantissa[1:] if len(mantissa) > 1 else "")
+            text = f"{'-' if value < 0 else ''}{point}e+{len(digits) - 1:02}"
+    return text
+
+
+def float4(value: Any) -> str:
+    """A float32 by its shortest digits.
+
+    >>> float4(0.1), float4(16777216.0), float4(1e6)
+    ('0.1', '1.6777216e+07', '1e+06')
+    """
+    if not isinstance(value, float | int) or not math.isfinite(value):
+        return float8(value)
+    try:
+        kept = struct.unpack("f", struct.pack("f", value))[0]
+    except OverflowError:
+        return "Infinity" if value > 0 else "-Infinity"
+    text = next(
+        (t for d in range(6, 9) if struct.unpack("f", struct.pack("f", float(t := f"{kept:.{d}g}")))[0] == kept),
+        f"{kept:.9g}",
+    )  # fmt: skip
+    if "e" not in text and abs(kept) >= 1e6:
+        number, digits = text.lstrip("-"), len(text.lstrip("-").partition(".")[0])
+        mantissa = number.replace(".", "").rstrip("0")
+        point = mantissa[0] + ("." + mantissa[1:] if len(mantissa) > 1 else "")
+        text = f"{'-' if kept < 0 else ''}{point}e+{digits - 1:02}"
+    return text
+
+
+def numeric(value: Any) -> str:
+    """An exact number without an exponent."""
+    if isinstance(value, Decimal):
+        return format(value, "f") if value.is_finite() else "NaN"
+    if isinstance(value, float):
+        return format(Decimal(repr(value)), "f") if math.isfinite(value) else float8(value)
+    return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def bytea(value: Any) -> str:
+    """`\\x` and hexadecimal digits."""
+    if isinstance(value, str):
+        value = value.encode()
+    return "\\x" + bytes(value).hex() if isinstance(value, bytes | bytearray) else str(value)
+
+
+def timestamp(value: Any) -> str:
+    """`YYYY-MM-DD HH:MM:SS[.ffffff]`, without zeros at the end."""
+    if type(value) is datetime.datetime:
+        if value.tzinfo is not None:
+            value = value.astimezone(UTC).replace(tzinfo=None)
+        text = value.isoformat(" ")
+        return text.rstrip("0") if value.microsecond else text
+    if isinstance(value, datetime.date):
+        return f"{value.isoformat()} 00:00:00"
+    return str(value)
+
+
+def timestamptz(value: Any, zone: datetime.tzinfo = UTC) -> str:
+    """An instant in a zone, with its offset."""
+    if not isinstance(value, datetime.datetime):
+        return str(value)
+    moment = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+    local = moment.astimezone(zone)
+    text = local.replace(tzinfo=None).isoformat(" ")
+    if local.microsecond:
+        text = text.rstrip("0")
+    offset = int((local.utcoffset() or datetime.timedelta()).total_seconds())
+    sign, offset = "-" if offset < 0 else "+", abs(offset)
+    text += f"{sign}{offset // 3600:02}"
+    if offset % 3600:
+        text += f":{offset // 60 % 60:02}"
+    return text + (f":{offset % 60:02}" if offset % 60 else "")
+
+
+def date(value: Any) -> str:
+    """`YYYY-MM-DD`."""
+    if isinstance(value, datetime.datetime):
+        value = value.date()
+    return value.isoformat() if isinstance(value, datetime.date) else str(value)
+
+
+def time(value: Any) -> str:
+    """`HH:MM:SS[.ffffff]`."""
+    if not isinstance(value, datetime.time):
+        return str(value)
+    text = value.isoformat()
+    return text.rstrip("0") if value.microsecond else text
+
+
+def interval(value: Any) -> str:
+    """IntervalStyle postgres: `1 day 02:00:00`."""
+    return spoken(*interval_parts(value)) if not isinstance(value, str) else value
+
+
+def json_text(value: Any) -> str:
+    """JSON; a text is JSON already."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has no form for."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, bytes):
+        return bytea(value)
+    if isinstance(value, datetime.datetime | datetime.date | datetime.time):
+        return value.isoformat()
+    return str(value)
+
+
+def text(value: Any) -> str:
+    """Any value as a text."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return float8(value)
+    if isinstance(value, bytes):
+        return bytea(value)
+    if isinstance(value, datetime.datetime):
+        return timestamp(value)
+    if isinstance(value, datetime.timedelta):
+        return interval(value)
+    if isinstance(value, list | dict):
+        return json_text(value)
+    return str(value)
+
+
+def vector(value: Any) -> str:
+    """int2vector and oidvector: numbers between spaces."""
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def array(element: PgType, zone: datetime.tzinfo = UTC) -> Callable[[Any], str]:
+    """What prints arrays of a type."""
+    one = WRITERS[element.codec]
+    if element.codec == "timestamptz":
+
+        def one(value: Any) -> str:
+            return timestamptz(value, zone)
+
+    def write(value: Any) -> str:
+        if isinstance(value, str):
+            return value
+        parts = []
+        for item in value:
+            if item is None:
+                parts.append("NULL")
+                continue
+            said = write(item) if isinstance(item, list | tuple) else one(item)
+            if not isinstance(item, list | tuple) and _NEEDS_QUOTES.search(said):
+                said = '"' + said.replace("\\", "\\\\").replace('"', '\\"') + '"'
+            parts.append(said)
+        return "{" + ",".join(parts) + "}"
+
+    return write
+
+
+WRITERS: dict[str, Callable[[Any], str]] = {
+    "bool": boolean, "int2": whole, "int4": whole, "int8": whole, "oid": whole, "float4": float4,
+    "float8": float8, "numeric": numeric, "bytea": bytea, "timestamp": timestamp,
+    "timestamptz": timestamptz, "date": date, "time": time, "timetz": time, "interval": interval,
+    "json": json_text, "jsonb": json_text, "uuid": str, "text": text, "char": text,
+    "vector": vector,
+}  # fmt: skip
+
+
+def writer(found: PgType, zone: datetime.tzinfo = UTC) -> Callable[[Any], str]:
+    """What prints values of a type; instants in `zone`."""
+    if found.codec == "array":
+        assert found.element is not None  # an array has one
+        return array(found.element, zone)
+    if found.codec == "timestamptz" and zone is not UTC:
+        return lambda value: timestamptz(value, zone)
+    return WRITERS[found.codec]
+
+
+# Reading ----------------------------------------------------------------------------------------
+
+
+def wrong(name: str, text: str) -> DataError:
+    """The error for a text that is no value of a type."""
+    return DataError(f'invalid input syntax for type {name}: "{text}"', sqlstate="22P02")
+
+
+def read_bool(text: str) -> bool:
+    """A boolean in any of PostgreSQL's spellings."""
+    said = text.strip().lower()
+    for value, words in ((True, ("true", "yes", "on", "1")), (False, ("false", "no", "off", "0"))):
+        if said and any(w.startswith(said) for w in words) and said not in ("o",):
+            return value
+    raise wrong("boolean", text)
+
+
+def read_int(text: str, bits: int = 64, name: str = "bigint") -> int:
+    """A whole number within so many bits."""
+    try:
+        number = int(text)
+    except ValueError:
+        raise wrong(name, text) from None
+    if not -(1 << bits - 1) <= number < 1 << bits - 1:
+        raise DataError(f'value "{text}" is out of range for type {name}', sqlstate="22003")
+    return number
+
+
+def read_float(text: str) -> float:
+    """A number, `Infinity` or `NaN`."""
+    try:
+        return float(text)
+    except ValueError:
+        raise wrong("double precision", text) from None
+
+
+def read_numeric(text: str) -> Decimal:
+    """An exact number."""
+    try:
+        return Decimal(text.strip())
+    except InvalidOperation:
+        raise wrong("numeric", text) from None
+
+
+def read_bytea(text: str) -> bytes:
+    """Hexadecimal digits after `\\x`, or the older form with escapes."""
+    if text.startswith("\\x"):
+        try:
+            return bytes.fromhex(text[2:])
+        except ValueError:
+            raise wrong("bytea", text) from None
+    raw = text.encode()
+    return re.sub(rb"\\(\\|[0-7]{3})", _unescaped, raw)
+
+
+def _unescaped(match: re.Match[bytes]) -> bytes:
+    return b"\\" if match[1] == b"\\" else bytes([int(match[1], 8) & 255])
+
+
+_ZONE = re.compile(r"(?P<rest>.*\d)\s*(?P<zone>Z|UTC|GMT|[+-]\d\d?(?::?\d\d(?::?\d\d)?)?)$", re.I)
+
+
+def read_timestamp(text: str, zone: datetime.tzinfo | None = None) -> datetime.datetime:
+    """A time in ISO form as a naive one in UTC; `zone` is that of a text that names none."""
+    said = text.strip().replace("T", " ", 1) if "T" in text[8:12] else text.strip()
+    if said.lower() in ("now", "today", "epoch"):
+        now = datetime.datetime.now(UTC).replace(tzinfo=None)
+        if said.lower() == "epoch":
+            return datetime.datetime(1970, 1, 1)
+        return now if said.lower() == "now" else datetime.datetime.combine(now, datetime.time())
+    offset: datetime.tzinfo | None = zone
+    found = _ZONE.match(said)
+    if found is not None and ":" in found["rest"]:
+        said = found["rest"]
+        mark = found["zone"].upper()
+        if mark in ("Z", "UTC", "GMT"):
+            offset = UTC
+        else:
+            digits = mark[1:].replace(":", "").ljust(2, "0") if len(mark) > 2 else "0" + mark[1:]
+            seconds = int(digits[:2]) * 3600 + int(digits[2:4] or 0) * 60 + int(digits[4:6] or 0)
+            seconds = -seconds if mark[0] == "-" else seconds
+            offset = datetime.timezone(datetime.timedelta(seconds=seconds))
+    try:
+        value = datetime.datetime.fromisoformat(said)
+    except ValueError:
+        raise DataError(
+            f'invalid input syntax for type timestamp: "{text}"', sqlstate="22007"
+        ) from None
+    if value.tzinfo is None and offset is not None:
+        value = value.replace(tzinfo=offset)
+    return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo is not None else value
+
+
+def read_date(text: str) -> datetime.date:
+    """A date in ISO form; of a time, its day."""
+    try:
+        return datetime.date.fromisoformat(text.strip()[:10])
+    except ValueError:
+        raise DataError(f'invalid input syntax for type date: "{text}"', sqlstate="22007") from None
+
+
+def read_time(text: str) -> datetime.time:
+    """A time of day."""
+    try:
+        return datetime.time.fromisoformat(text.strip()).replace(tzinfo=None)
+    except ValueError:
+        raise DataError(f'invalid input syntax for type time: "{text}"', sqlstate="22007") from None
+
+
+def read_json(text: str) -> str:
+    """A text that is JSON."""
+    try:
+        json.loads(text)
+    except ValueError:
+        raise wrong("json", text) from None
+    return text
+
+
+def read_uuid(text: str) -> str:
+    """A UUID in its usual form."""
+    import uuid
+
+    try:
+        return str(uuid.UUID(text.strip()))
+    except ValueError:
+        raise wrong("uuid", text) from None
+
+
+def read_array(text: str, one: Callable[[str], Any]) -> list[Any]:
+    """An array as PostgreSQL prints it: `{1,NULL,"a b",{…}}`."""
+    said = text.strip()
+    if said.startswith("[") and "={" in said:  # bounds
+        said = said[said.index("={") + 1 :]
+    elif said.startswith("["):  # JSON, as vectors are often written
+        try:
+            found = json.loads(said)
+        except ValueError:
+            raise wrong("array", text) from None
+        if isinstance(found, list):
+            return found
+    value, end = _items(said, 0, one, text)
+    if said[end:].strip():
+        raise wrong("array", text)
+    return value
+
+
+def _items(said: str, at: int, one: Callable[[str], Any], whole_text: str) -> tuple[list[Any], int]:
+    """The items from `{` at a place, and the place after its `}`."""
+    if at >= len(said) or said[at] != "{":
+        raise wrong("array", whole_text)
+    at += 1
+    found: list[Any] = []
+    while True:
+        while at < len(said) and said[at].isspace():
+            at += 1
+        if at >= len(said):
+            raise wrong("array", whole_text)
+        if said[at] == "}" and not found:
+            return found, at + 1
+        if said[at] == "{":
+            inner, at = _items(said, at, one, whole_text)
+            found.append(inner)
+        elif said[at] == '"':
+            part, at = _quoted(said, at + 1, whole_text)
+            found.append(one(part))
+        else:
+            end = at
+            while end < len(said) and said[end] not in ",}":
+                end += 2 if said[end] == "\\" else 1
+            part = re.sub(r"\\(.)", r"\1", said[at:end].strip())
+            if not part:
+                raise wrong("array", whole_text)
+            found.append(None if part.upper() == "NULL" else one(part))
+            at = end
+        while at < len(said) and said[at].isspace():
+            at += 1
+        if at >= len(said) or said[at] not in ",}":
+            raise wrong("array", whole_text)
+        if said[at] == "}":
+            return found, at + 1
+        at += 1
+
+
+def _quoted(said: str, at: int, whole_text: str) -> tuple[str, int]:
+    """A quoted item, and the place after its quote."""
+    parts: list[str] = []
+    while at < len(said) and said[at] != '"':
+        if said[at] == "\\":
+            at += 1
+        parts.append(said[at : at + 1])
+        at += 1
+    if at >= len(said):
+        raise wrong("array", whole_text)
+    return "".join(parts), at + 1
+
+
+READERS: dict[str, Callable[[str], Any]] = {
+    "bool": read_bool, "int8": read_int, "float8": read_float, "float4": read_float,
+    "int4": lambda t: read_int(t, 32, "integer"), "int2": lambda t: read_int(t, 16, "smallint"),
+    "oid": lambda t: read_int(t, 33, "oid"), "numeric": read_numeric, "bytea": read_bytea,
+    "timestamp": read_timestamp, "date": read_date, "time": read_time, "timetz": read_time,
+    "interval": parse_interval, "json": read_json, "jsonb": read_json, "uuid": read_uuid,
+    "text": str, "char": str, "timestamptz": read_timestamp,
+}  # fmt: skip
+
+
+def reader(found: PgType, zone: datetime.tzinfo = UTC) -> Callable[[str], Any]:
+    """What reads a text as a value of a type; an instant without an offset is in `zone`."""
+    if found.element is not None and found.codec == "array":
+        inner = reader(found.element, zone)
+        return lambda text: read_array(text, inner)
+    if found.codec == "vector":
+        return lambda text: [int(part) for part in text.split()]
+    if found.codec == "timestamptz":
+        return lambda text: read_timestamp(text, zone)
+    return READERS[found.codec]

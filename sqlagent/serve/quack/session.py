@@ -1,0 +1,205 @@
+"""A client's session: its statements on a connection of its own, one after another.
+
+(numpy and pyarrow are imported with this module.)
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from sqlagent.arrow import arrow_type, table_of
+from sqlagent.errors import Error, NotSupportedError, ProgrammingError
+from sqlagent.serve.quack import vectors, wire
+from sqlagent.serve.quack.kinds import BIGINT, BOOLEAN, Kind, kind_of
+from sqlagent.serve.quack.shadow import Shadow, wants
+from sqlagent.sync.log import quoted
+
+if TYPE_CHECKING:
+    from sqlagent.connection import Connection
+    from sqlagent.cursor import Cursor
+
+BATCH_ROWS = 12 * vectors.CHUNK_ROWS  # what DuckDB's own server puts into an answer
+# What a client sends for a scan of an attached table: its columns by their places.
+SCAN = re.compile(r"SELECT (#\d+(?:, #\d+)*) FROM ((?:(?:\w+|\"(?:[^\"]|\"\")+\")\.){0,2})(\w+|\"(?:[^\"]|\"\")+\")")  # fmt: skip # noqa: E501 one pattern
+CONTROL = re.compile(r"\s*(BEGIN|START|COMMIT|END|ROLLBACK|ABORT)\b", re.IGNORECASE)
+
+
+class Result:
+    """What is left of a result: its columns, and an iterator over its rows in batches."""
+
+    def __init__(self, names: list[str], kinds: list[Kind], rows: Iterator[pa.RecordBatch]) -> None:
+        self.names = names
+        self.kinds = kinds
+        self.encoded = [k.encoded() for k in kinds]
+        self.rows = rows
+        self.id = secrets.randbits(126)
+        self.batch = itertools.count(1)
+        self.done = False
+
+    def next(self) -> list[bytes]:
+        """The chunks of the next batch; none at the end."""
+        batch = None if self.done else next(self.rows, None)
+        if batch is None or batch.num_rows < BATCH_ROWS:
+            self.done = True
+        return [] if batch is None else vectors.chunks(batch, self.kinds, self.encoded)
+
+
+class Session:
+    """What a client has open, under an `id` that only it knows."""
+
+    def __init__(self, connection: Connection, shadow: Shadow) -> None:
+        self.id = secrets.token_hex(16).upper()
+        self.connection = connection
+        self.used = time.monotonic()
+        self._shadow = shadow
+        self._lock = threading.Lock()
+        self._result: Result | None = None
+
+    def answer(self, message: wire.Message) -> bytes:
+        """The answer to a message."""
+        with self._lock:
+            self.used = time.monotonic()
+            try:
+                if message.type == wire.PREPARE:
+                    return self._prepare(message.fields.get(1, ""))
+                if message.type == wire.FETCH:
+                    return self._fetch(message.fields.get(1, 0))
+                raise self._append(message)
+            except Error as error:
+                self._result = None
+                return wire.failed(str(error))
+            finally:
+                self.used = time.monotonic()
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds since its last message; 0 while one is being answered."""
+        return 0.0 if self._lock.locked() else time.monotonic() - self.used
+
+    def close(self) -> None:
+        """End what it runs, roll back its transaction."""
+        self.connection.interrupt()
+        with self._lock:
+            self._result = None
+            self.connection.close()
+
+    # Messages -----------------------------------------------------------------------------------
+
+    def _prepare(self, text: str) -> bytes:
+        self._result = None
+        scan = SCAN.fullmatch(text)
+        if wants(text):
+            self._result = _of_table(*self._shadow.run(self.connection, text))
+        elif scan is not None:
+            names, kinds, sql = self._scan(scan)
+            self._result = result_of(self.connection.execute(sql), sql, names, kinds)
+        else:
+            self._result = result_of(self.connection.execute(text), text)
+        result = self._result
+        chunks = result.next()
+        return wire.prepared(result.encoded, result.names, chunks, not result.done, result.id)
+
+    def _scan(self, scan: re.Match[str]) -> tuple[list[str], list[Kind], str]:
+        """A scan of a table by the columns that the client was told of."""
+        name = scan[3][1:-1].replace('""', '"') if scan[3].startswith('"') else scan[3]
+        columns = self._shadow.columns(self.connection, name)
+        places = [int(p[1:]) - 1 for p in scan[1].split(", ")]
+        if columns is None or not all(0 <= p < len(columns) for p in places):
+            raise ProgrammingError(
+                f'the table "{name}" is not what it was when it was attached', sqlstate="42P01",
+                hint="CALL quack_clear_cache() on the client reads the catalog again.",
+            )  # fmt: skip
+        chosen = [columns[p] for p in places]
+        listed = ", ".join(quoted(n) for n, _ in chosen)
+        return (
+            [n for n, _ in chosen],
+            [k for _, k in chosen],
+            f"SELECT {listed} FROM {quoted(name)}",
+        )
+
+    def _fetch(self, result: int) -> bytes:
+        own = self._result
+        if own is None or own.id != result:
+            return wire.failed("Result has been closed")
+        chunks = own.next()
+        return wire.fetched(chunks, next(own.batch) if chunks else None)
+
+    def _append(self, message: wire.Message) -> Error:
+        """An INSERT into an attached table. A client sends it in no transaction, whatever it has
+        begun: rows would stay that it rolls back."""
+        name = message.fields.get(2, "")
+        return NotSupportedError(
+            f'rows cannot be inserted into the attached table "{name}"',
+            detail="A client sends them outside of its transaction, so that ROLLBACK would not "
+            "take them back.",
+            hint="Send the statement: FROM r.query('INSERT INTO …'), in BEGIN and COMMIT sent "
+            "likewise where it is one of several.",
+        )
+
+
+def result_of(
+    cursor: Cursor, text: str, names: list[str] | None = None, kinds: list[Kind] | None = None
+) -> Result:
+    """The rows of a cursor, or what DuckDB answers to a statement that has none.
+
+    `kinds` are what the client takes the columns for; else they are as the statement declares, and
+    where it does not, as the values of the first batch are.
+    """
+    columns = cursor._described()
+    if cursor._iter is None or not columns:
+        return _without_rows(cursor, text)
+    own = [n for n, _ in columns] if names is None else names
+    first = table_of(columns, cursor.fetchmany(BATCH_ROWS))
+    if kinds is None:
+        kinds = []
+        for array, (_, declared) in zip(first.columns, columns, strict=True):
+            kind = kind_of(declared) if declared else vectors.kind_of_arrow(array.type)
+            fits = pa.types.is_null(array.type) or arrow_type(declared) in (
+                None, array.type,
+            )  # fmt: skip
+            kinds.append(kind if fits else vectors.kind_of_arrow(array.type))
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        table = first
+        try:
+            while table.num_rows:
+                arrays = [
+                    vectors.fitted(c.combine_chunks(), k, n)
+                    for c, k, n in zip(table.columns, kinds, own, strict=True)
+                ]
+                yield pa.RecordBatch.from_arrays(arrays, [str(i) for i in range(len(arrays))])
+                if table.num_rows < BATCH_ROWS:
+                    return
+                table = table_of(columns, cursor.fetchmany(BATCH_ROWS))
+        finally:
+            cursor.close()
+
+    return Result(own, kinds, batches())
+
+
+def _without_rows(cursor: Cursor, text: str) -> Result:
+    count = cursor.rowcount
+    cursor.close()
+    if CONTROL.match(text):
+        return Result(["Success"], [BOOLEAN], iter(()))
+    rows = [] if count < 0 else [pa.record_batch([pa.array([count], pa.int64())], ["0"])]
+    return Result(["Count"], [BIGINT], iter(rows))
+
+
+def _of_table(names: list[str], kinds: list[Kind], table: pa.Table) -> Result:
+    """A result that is there whole."""
+    arrays = [
+        vectors.fitted(c.combine_chunks(), k, n)
+        for c, k, n in zip(table.columns, kinds, names, strict=True)
+    ]
+    batch = pa.RecordBatch.from_arrays(arrays, [str(i) for i in range(len(arrays))])
+    parts = (batch.slice(i, BATCH_ROWS) for i in range(0, batch.num_rows, BATCH_ROWS))
+    return Result(names, kinds, parts)
