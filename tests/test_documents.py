@@ -264,6 +264,35 @@ def test_patterns_files_and_rows(words: sqlagent.Connection, copy: Copy, folder:
         copy(rows, "(COLLECTION 'x', HEADER)")
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "kind"),
+    [
+        ("prices.csv", "place,price\nOslo,3\nLima,2\n", "document"),
+        ("rows.csv", '"uri";"Content"\n"a";"x"\n', "rows"),
+        ("rows.tsv", "uri\tcontent\na\tx\n", "rows"),
+        ("one.json", '{"name": "content", "steps": [{"content": "no"}]}', "document"),
+        ("rows.json", '[{"uri": "a", "content": "x"}]', "rows"),
+        ("rows.jsonl", '{"uri": "a", "content": "x"}\n{"uri": "b", "content": "y"}\n', "rows"),
+        ("lines.jsonl", '{"place": "Oslo"}\n{"place": "Lima"}\n', "document"),
+        ("列.csv", "城市,人口\n奥斯陆,70\n", "document"),
+        ("bad.json", "{", "reject"),
+        ("empty.csv", "", "reject"),
+        ("text.json", '"a text"', "document"),
+        ("late.json", '{"uri": "a", "title": "' + "x" * 70_000 + '", "content": "y"}', "rows"),
+        ("long.json", '{"uri": "a", "content": "' + "x" * 2_000_000 + '"}', "rows"),
+    ],
+)
+def test_a_data_file_is_a_document_unless_its_records_have_content(
+    words: sqlagent.Connection, copy: Copy, tmp_path: Path, name: str, text: str, kind: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    done = copy(tmp_path / name)
+    assert (done["imported"], done["rejected"]) == {"reject": (0, 1)}.get(
+        kind, (2 if kind == "rows" and "jsonl" in name else 1, 0)
+    )
+    assert uris(words)[:1] == {"document": [name], "rows": ["a"], "reject": []}[kind]
+
+
 def test_within_a_transaction_all_or_nothing(
     words: sqlagent.Connection, copy: Copy, folder: Path
 ) -> None:

@@ -6,16 +6,13 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
+from sqlagent.chunking.code import LINE_SUFFIXES
 from sqlagent.documents.text import Text, Unreadable, decode
 
 BYTES_MAX = 128 << 20
 HEADING_WITHIN = 4000  # characters from the start, for the title of a Markdown file
 
-_TEXT = """
-    .md .markdown .mdx .txt .text .rst .adoc .org .tex .log .sql .py .pyi .ipy .js .jsx .mjs .ts
-    .tsx .java .kt .scala .c .h .cc .cpp .hpp .cs .go .rs .rb .php .swift .lua .pl .r .jl .sh .bash
-    .zsh .ps1 .css .scss .toml .yaml .yml .ini .cfg .conf .xml .proto .graphql .vue .svelte
-"""
+_TEXT = ".md .markdown .mdx .txt .text .rst .adoc .org .tex"
 _HTML = frozenset((".html", ".htm", ".xhtml"))
 _DATA = {".csv": "delimited", ".tsv": "delimited", ".json": "json_text", ".jsonl": "json_text",
          ".ndjson": "json_text"}  # fmt: skip
@@ -27,7 +24,7 @@ _FILES = {
     ".xlsx": ("office", "xlsx", "openpyxl"),
     ".eml": ("mail", "mail", ""),
 }
-TEXT_SUFFIXES = frozenset(_TEXT.split()) | _HTML
+TEXT_SUFFIXES = (LINE_SUFFIXES - frozenset(_DATA)) | frozenset(_TEXT.split()) | _HTML
 SUFFIXES = TEXT_SUFFIXES | frozenset(_DATA) | frozenset(_FILES)
 
 

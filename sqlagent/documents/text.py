@@ -17,6 +17,7 @@ _TELLING = 200_000  # bytes that tell the encoding
 # GB 2312's first level (lead bytes B0..D7) are the 3,755 characters that nearly all of Chinese is.
 _COMMON = re.compile(rb"[\xb0-\xd7][\xa1-\xfe]")
 _CHINESE = 0.7
+_CONTROL = re.compile(r"[\x00-\x07\x0b\x0e-\x1a\x1c-\x1f]")
 
 
 class Unreadable(Exception):
@@ -42,8 +43,8 @@ def decode(raw: bytes, encoding: str | None = None) -> str:
         raise Unreadable(f'unknown encoding "{name}"') from error
     if "\x00" in text:
         raise Unreadable("not text: it holds zero bytes")
-    controls = sum(c < " " and c not in "\t\n\r\f\x1b\b" for c in text[:_TELLING])
-    if controls > len(text[:_TELLING]) // 50:
+    told = text[:_TELLING]
+    if len(_CONTROL.findall(told)) > len(told) // 50:
         raise Unreadable("not text: it is full of control characters")
     return text
 
