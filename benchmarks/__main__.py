@@ -25,6 +25,7 @@ FIGURES = (
     "routing", "cross_join", "sqllogic", "columns_table", "materialized", "planning",
     "consolidate", "retrieval", "near_duplicate", "bulk_add", "forgetting", "feedback", "states",
     "graph", "documents", "search_quality", "quack",
+    "graph", "documents", "search_quality", "extension",
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parent.parent
 
