@@ -1,108 +1,92 @@
-"""A server of the PostgreSQL protocol in this process, for tests with real clients."""
+"""A real server in a process of its own, and clients that know no manners."""
 
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import struct
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import subprocess
+import sys
+import time
 from pathlib import Path
-from typing import Any
 
-from sqlagent.serve import pg
-from sqlagent.serve.limits import Limits
-from sqlagent.serve.server import Server
+COMMAND = "import sys; from sqlagent.cli import main; sys.exit(main())"
 
 
 class Served:
-    """A file that is served: `socket` for the owner without a password, `port` for the user ada,
-    whose password is secret."""
+    """`sqlagent serve` over a file; `ports` by protocol."""
 
-    def __init__(self, server: Server, listener: Any, unix: Any, folder: str) -> None:
-        self.server = server
-        self.listener = listener
-        self.unix = unix
-        self.folder = folder
-        self.port = listener.port
-        self.name = server.name
+    def __init__(self, path: Path, *options: str, protocols: tuple[str, ...] = ("pg",)) -> None:
+        self.path = path
+        self.log = path.with_suffix(".log")
+        listening = [x for p in protocols for x in (f"--{p}", "127.0.0.1:0")]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", COMMAND, "serve", str(path), *listening, *options],
+                stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        self.ports: dict[str, int] = {}
+        end = time.monotonic() + 60
+        while len(self.ports) < len(protocols):
+            if self.process.poll() is not None or time.monotonic() > end:
+                self.process.kill()
+                raise AssertionError(f"the server did not start: {self.log.read_text()}")
+            for line in self.log.read_text().splitlines():
+                protocol, _, where = line.partition(": listening on ")
+                if where:
+                    self.ports[protocol] = int(where.rpartition(":")[2])
+            time.sleep(0.02)
 
     @property
-    def owner(self) -> dict[str, Any]:
-        """How psycopg connects as the owner."""
-        return {"host": self.folder, "port": 5432, "user": "root", "dbname": self.name}
+    def memory_mb(self) -> float:
+        """What is resident."""
+        text = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(text.partition("VmRSS:")[2].split()[0]) / 1024
 
     @property
-    def ada(self) -> dict[str, Any]:
-        """How psycopg connects as ada."""
-        return {"host": "127.0.0.1", "port": self.port, "user": "ada", "password": "secret",
-                "dbname": self.name}  # fmt: skip
+    def descriptors(self) -> int:
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
+    @property
+    def cpu_s(self) -> float:
+        """Seconds of CPU that it has taken."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-@contextmanager
-def served(path: Path, *, limits: Limits | None = None, **options: Any) -> Iterator[Served]:
-    """Serve a file for the length of a test."""
-    server = Server(str(path), limits=limits, account=("ada", "secret"), **options)
-    with tempfile.TemporaryDirectory(prefix="pg-") as folder:  # a socket's path is short
-        listener = pg.start(server, "127.0.0.1", 0)
-        unix = pg.start(server, folder, 5432)
+    def stop(self, number: int = signal.SIGTERM, within_s: float = 30.0) -> int:
+        """Send a signal and wait; its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
         try:
-            yield Served(server, listener, unix, folder)
-        finally:
-            listener.close(0.5)
-            unix.close(0.5)
-            server.close()
+            return self.process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+    def raw(self, protocol: str = "pg", timeout_s: float = 20.0) -> socket.socket:
+        """A socket that is connected, and nothing more."""
+        return socket.create_connection(("127.0.0.1", self.ports[protocol]), timeout_s)
 
 
-class Raw:
-    """A client that says what it is told to, message by message."""
-
-    def __init__(self, place: Served) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(10)
-        self.sock.connect(os.path.join(place.folder, ".s.PGSQL.5432"))
-        self.buffer = b""
-
-    def login(self, place: Served, **more: str) -> Raw:
-        """Log in as the owner."""
-        given = {"user": "root", "database": place.name, **more}
-        said = b"".join(k.encode() + b"\0" + v.encode() + b"\0" for k, v in given.items()) + b"\0"
-        self.sock.sendall(struct.pack("!II", len(said) + 8, 196608) + said)
-        self.until(b"Z")
-        return self
-
-    def send(self, *messages: tuple[bytes, bytes]) -> None:
-        """Send messages in one piece."""
-        self.sock.sendall(b"".join(k + struct.pack("!I", len(b) + 4) + b for k, b in messages))
-
-    def message(self) -> tuple[bytes, bytes]:
-        """The next message of the server; (b'', b'') where it has closed."""
-        while len(self.buffer) < 5 or len(self.buffer) < 1 + int.from_bytes(self.buffer[1:5], "big"):
-            data = self.sock.recv(65536)
-            if not data:
-                return b"", b""
-            self.buffer += data
-        end = 1 + int.from_bytes(self.buffer[1:5], "big")
-        kind, body, self.buffer = self.buffer[:1], self.buffer[5:end], self.buffer[end:]
-        return kind, body
-
-    def until(self, last: bytes) -> list[tuple[bytes, bytes]]:
-        """All messages up to one of a kind, or up to the end."""
-        found = []
-        while True:
-            found.append(self.message())
-            if found[-1][0] in (last, b""):
-                return found
-
-    def kinds(self, last: bytes = b"Z") -> str:
-        """The kinds of the messages up to one."""
-        return "".join(k.decode() for k, _ in self.until(last))
-
-    def close(self) -> None:
-        self.sock.close()
+def startup(**parameters: str) -> bytes:
+    """A StartupMessage of protocol 3.0."""
+    body = b"".join(f"{k}\0{v}\0".encode() for k, v in parameters.items()) + b"\0"
+    return struct.pack("!ii", len(body) + 8, 196608) + body
 
 
-def error_of(body: bytes) -> dict[str, str]:
-    """The fields of an ErrorResponse."""
-    return {p[:1].decode(): p[1:].decode() for p in body.split(b"\0") if p}
+def message(kind: bytes, body: bytes = b"") -> bytes:
+    """A message of the frontend."""
+    return kind + struct.pack("!i", len(body) + 4) + body
+
+
+def drained(client: socket.socket) -> bytes:
+    """All that comes until the other side closes; b'' where it resets."""
+    found = b""
+    try:
+        while data := client.recv(65536):
+            found += data
+    except (ConnectionError, OSError):
+        pass
+    return found

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from served import Raw, Served, error_of, served
+from pg_served import Raw, Served, error_of, served
 
 from sqlagent.serve.limits import Limits
 

@@ -21,6 +21,7 @@ from sqlagent.rewrite.macros import macros
 from sqlagent.rewrite.matching import matching
 from sqlagent.rewrite.mixed import mixed
 from sqlagent.rewrite.nulls import nulls
+from sqlagent.rewrite.operands import operands
 from sqlagent.rewrite.spellings import spellings
 from sqlagent.rewrite.times import times
 from sqlagent.rewrite.vectors import vectors
@@ -42,6 +43,7 @@ TO_SQLITE = (
     checked,
     joined,
     left_out,
+    operands,
 )
 TO_DUCKDB = (views, vectors, division, matching, times, spellings)
 

@@ -106,8 +106,8 @@ class Store:
         with mapped(handle):
             cursor = handle.execute(sql, (*values, collection))
             while rows := list(islice(cursor, BATCH)):
-                ids, *found = zip(*rows, strict=True)
-                numbers.append(np.array(ids, np.int64))
+                told, *found = zip(*rows, strict=True)
+                numbers.append(np.array(told, np.int64))
                 for column, fragments in zip(columns, found, strict=True):
                     column.add(fragments)
         ids = np.concatenate(numbers) if numbers else np.zeros(0, np.int64)
@@ -217,7 +217,8 @@ def named(collection: str) -> str:
 
 def asked(paths: Sequence[Path], first: str = "") -> tuple[str, list[str]]:
     """(what a SELECT shows of some paths, the values of its parameters)."""
-    shown, values = "", []
+    shown = ""
+    values: list[str] = []
     for path in paths:
         if path == CREATED:
             shown += ", json_quote(CAST(created_at AS TEXT))"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-from sqlalchemy import pool
+from sqlalchemy import pool, types
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect, SQLiteExecutionContext
+from sqlalchemy.dialects.sqlite.json import JSONIndexType, JSONPathType
 from sqlalchemy.engine import default
 from sqlalchemy.engine.url import URL
 from sqlalchemy.types import TypeEngine
 
 from sqlagent.sqlalchemy.compiler import Compiler, DDLCompiler, TypeCompiler
-from sqlagent.sqlalchemy.types import named
+from sqlagent.sqlalchemy.types import Exact, named
 
 LEVELS = ("READ COMMITTED", "SERIALIZABLE", "AUTOCOMMIT")
 TRUTH = {"1": True, "true": True, "on": True, "yes": True}
@@ -32,7 +33,7 @@ class SqlAgentDialect(SQLiteDialect):
     supports_native_enum = False
     supports_sane_rowcount = True
     supports_sane_rowcount_returning = False
-    supports_sane_multi_rowcount = False
+    supports_sane_multi_rowcount = True
     supports_empty_insert = False
     supports_default_values = True
     div_is_floordiv = False  # 5 / 2 is 2.5
@@ -42,7 +43,13 @@ class SqlAgentDialect(SQLiteDialect):
     statement_compiler = Compiler
     ddl_compiler = DDLCompiler
     type_compiler_cls = TypeCompiler
-    colspecs: dict[Any, Any] = {}
+    colspecs: ClassVar[dict[Any, Any]] = {
+        types.Numeric: Exact,
+        types.Float: types.Float,
+        types.JSON.JSONIndexType: JSONIndexType,
+        types.JSON.JSONPathType: JSONPathType,
+    }
+    construct_arguments: ClassVar[list[Any]] = []  # those of SQLite are taken: sqlite_where=…
     execution_ctx_cls = SQLiteExecutionContext
 
     def __init__(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import types
@@ -47,6 +48,23 @@ NAMES: dict[str, type[types.TypeEngine[Any]]] = {
     "VARBINARY": types.BLOB,
     "VARCHAR": types.VARCHAR,
 }
+
+
+class Exact(types.Numeric[Any]):
+    """A number that SQLAlchemy wants as a Decimal, also where an expression gives a float."""
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:
+        """What makes a value of a result the type's own."""
+        if not self.asdecimal:
+            return lambda value: float(value) if isinstance(value, Decimal) else value
+        digits = self._effective_decimal_return_scale
+
+        def exact(value: Any) -> Any:
+            if value is None or isinstance(value, Decimal):
+                return value
+            return Decimal(f"{value:.{digits}f}") if isinstance(value, float) else Decimal(value)
+
+        return exact
 
 
 class Vector(types.UserDefinedType[list[float]]):

@@ -133,7 +133,10 @@ def wanted(node: exp.Expr, kinds: Kinds) -> str:
     """The type of a parameter, told from what it is cast to or meets; text where nothing says."""
     outer = node.parent
     if isinstance(outer, exp.Cast):
-        return pg_name(outer.to) or types.of_logical(_logical(outer.to))[0]
+        name = pg_name(outer.to)
+        if name.removesuffix("[]") in _REG:  # a name, or an oid in digits
+            return "text" + name[len(name.removesuffix("[]")) :]
+        return name or types.of_logical(_logical(outer.to))[0]
     if isinstance(outer, exp.Limit | exp.Offset):
         return "int8"
     if isinstance(outer, exp.Paren | exp.Any):
