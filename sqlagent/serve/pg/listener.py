@@ -2,8 +2,8 @@
 
 A client belongs to one thread at a time. While it is quiet that is the loop's; once something comes
 the loop answers it at once where the statement is known to be a point read (`fast`), and gives the
-client to a worker otherwise, who serves it until it is quiet again. So a client that is slow to read
-or to write, or whose statement is long, has a thread of its own, and holds up nobody.
+client to a worker otherwise, who serves it until it is quiet again. So a client that is slow to
+read or to write, or whose statement is long, has a thread of its own, and holds up nobody.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from sqlagent.serve.pg.hub import Hub
 from sqlagent.serve.pg.session import Fatal, Session, Terminated
 from sqlagent.serve.pg.startup import Done, start
 from sqlagent.serve.pg.wire import Gone, Wire
-from sqlagent.serve.pg.workers import Workers
+from sqlagent.serve.pg.workers import Slots, Workers
 
 if TYPE_CHECKING:
     from sqlagent.serve.server import Server
@@ -35,13 +35,16 @@ if TYPE_CHECKING:
 LINGER_S = 0.002  # a worker waits so long for the client's next message before it lets it go
 LOOK_S = 1.0  # how often clients are looked at that may not be quiet for ever
 BACKLOG = 512
+AT_ONCE = 4  # workers that compute at once
 SWITCH_S = 0.0005  # a thread that computes gives way to the loop after so long
 
 
 class Client:
     """A connection. `uid` is the user at the other end of a unix socket."""
 
-    def __init__(self, sock: Any, address: str, visit: Any, uid: int | None, read_max: int) -> None:
+    def __init__(
+        self, sock: Any, address: str, visit: Any, uid: int | None, read_max: int, slots: Slots
+    ) -> None:
         self.sock = sock
         self.fd: int = sock.fileno()
         self.address = address
@@ -49,7 +52,7 @@ class Client:
         self.uid = uid
         self.local = uid is not None
         self.secure = False
-        self.wire = Wire(sock, read_max)
+        self.wire = Wire(sock, read_max, slots)
         self.session: Session | None = None
         self.pid = self.secret = 0
         self.quiet_since = 0.0
@@ -141,6 +144,7 @@ class Listener:
         self._closing = False
         self._watch: Any = None
         self._fast = Fast(server.owner.database)
+        self._slots = Slots(AT_ONCE)
         self._workers = Workers(self._work, f"pg-{self.port}")
         if sys.getswitchinterval() > SWITCH_S:
             sys.setswitchinterval(SWITCH_S)
@@ -172,11 +176,10 @@ class Listener:
         try:
             if (
                 client.session is not None and client.wire.receive()
-                and self._fast.answer(client.session)
+                and self._fast.answer(client.session) and client.wire.send_now()
             ):  # fmt: skip
-                if client.wire.send_now():
-                    client.quiet_since = time.monotonic()
-                    return
+                client.quiet_since = time.monotonic()
+                return
         except Exception:
             pass  # whoever takes it over meets the same, and knows what to do
         self._take(client)
@@ -196,7 +199,8 @@ class Listener:
         except BlockingIOError:
             pass
         while self._tasks:
-            what, client = self._tasks.popleft()
+            what, asked = self._tasks.popleft()
+            client: Client = asked
             if self._quiet.get(client.fd) is client:
                 if what == "end":
                     client.ended = True
@@ -262,7 +266,8 @@ class Listener:
             else:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            client = Client(sock, address, visit, uid, self.server.limits.message_bytes)
+            most = self.server.limits.message_bytes
+            client = Client(sock, address, visit, uid, most, self._slots)
             with self._lock:
                 self._everybody.add(client)
             self._workers.submit(client)
@@ -271,6 +276,13 @@ class Listener:
 
     def _work(self, client: Client) -> None:
         """Serve a client until it is quiet, or gone."""
+        self._slots.enter()
+        try:
+            self._attend(client)
+        finally:
+            self._slots.leave()
+
+    def _attend(self, client: Client) -> None:
         try:
             if client.session is None:
                 client.session = start(client, self.shared)
