@@ -330,6 +330,8 @@ class Connection:
 
             drop_own(self)
         self.closed = True
+        if self.gate is not None:
+            self.gate.ended()
         self.database.tell()  # who waits on this connection
         self.plans = _Closed()
         for source in self.sources.values():

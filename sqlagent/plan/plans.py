@@ -178,12 +178,14 @@ class Calls(NamedTuple):
     """`SELECT remember(…), … [FROM …]`: functions that write, once a row of `source` (None: once).
 
     `types` has the logical type of each output that is a value, where the planner knows it.
+    `silent`: it was a statement, such as CREATE USER, and gives no rows.
     """
 
     outputs: tuple[WriteCall, ...]
     source: Lite | Duck | None = None
     why: str = ""
     types: tuple[str | None, ...] | None = None
+    silent: bool = False
 
 
 class WriteTable(NamedTuple):

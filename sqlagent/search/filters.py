@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sqlagent.context import Context
     from sqlagent.plan.plans import Duck, Lite
 
+SUCH = "Such as filter => '(metadata->>''$.topic'') = ''tea'''"
 PLANS_MAX = 256  # conditions that are remembered for a file
 
 
@@ -90,7 +91,7 @@ def _run(
             catalog = schema.read_catalog(handle)
         planned = plans.find(key, catalog) if shared else None
         if planned is None:
-            text = head + _condition(condition, what)
+            text = head + expression(condition, what)
             planned = _plan(text, catalog, settings, database.protected, condition, what)
             if shared:
                 plans.keep(key, catalog, planned)
@@ -105,7 +106,7 @@ def _run(
         except apsw.Error as error:
             exact = None
             if inexact(error):  # a row that SQLite cannot say exactly, such as lower('É')
-                text, duck = head + _condition(condition, what), {**settings, "route": "duckdb"}
+                text, duck = head + expression(condition, what), {**settings, "route": "duckdb"}
                 with contextlib.suppress(Error):  # DuckDB cannot either: SQLite's error stands
                     exact = plan(text, catalog, duck, database.protected).run
             if not isinstance(exact, Duck):
@@ -113,11 +114,13 @@ def _run(
         return _on_duckdb(context, exact, values) if elsewhere is None else elsewhere()
 
 
-def _condition(text: str, what: str) -> str:
+def expression(text: str, what: str) -> str:
     """The text as one expression of our dialect; ProgrammingError where it is not one."""
     import sqlglot
     from sqlglot import exp
 
+    if not text.strip():
+        raise ProgrammingError(f"{what} is empty, not a condition", hint=SUCH)
     try:
         tree = sqlglot.parse_one(f"SELECT 1 WHERE {text}\n", dialect="duckdb")
     except sqlglot.errors.SqlglotError as error:
@@ -125,7 +128,7 @@ def _condition(text: str, what: str) -> str:
             f"{what} is not a condition: {str(error).splitlines()[0]}",
             sql=text,
             position=0,
-            hint="Such as filter => '(metadata->>''$.topic'') = ''tea'''",
+            hint=SUCH,
         ) from None
     where = tree.args.get("where")
     whole = isinstance(tree, exp.Select) and {k for k, v in tree.args.items() if v} <= {

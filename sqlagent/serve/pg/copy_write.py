@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlagent.serve.pg import values_text
 from sqlagent.serve.pg.copy_options import Copy
+from sqlagent.serve.pg.encode import Rows
 from sqlagent.serve.pg.messages import Column
 from sqlagent.serve.pg.outcome import Outcome
 
@@ -66,19 +67,70 @@ def lines(
 
     if copy.header:
         yield message([e(c.name) for e, c in zip(each, columns, strict=True)])
+    encoder = Rows(columns, [0] * len(columns), codec, session.zone, b"d")
+    special = _special(copy)
     for chunk in outcome.chunks():
         session.check_cancelled()
-        rows: Any = chunk if isinstance(chunk, list) else _tuples(chunk)
-        done = [
-            message([
-                null if v is None else e(w(v)) for v, (w, e) in zip(row, pairs, strict=True)
-            ])
-            for row in rows
-        ]  # fmt: skip
-        outcome.sent += len(done)
-        yield b"".join(done)
+        for part in [chunk] if isinstance(chunk, list) else chunk.to_batches():
+            count = len(part) if isinstance(part, list) else part.num_rows
+            outcome.sent += count
+            if count >= 64 and codec == "utf-8":
+                yield _by_columns(copy, encoder, part, count, each, special)
+                continue
+            rows: Any = part if isinstance(part, list) else _tuples(part)
+            done = [
+                message([
+                    null if v is None else e(w(v)) for v, (w, e) in zip(row, pairs, strict=True)
+                ])
+                for row in rows
+            ]  # fmt: skip
+            yield b"".join(done)
 
 
-def _tuples(table: Any) -> Iterator[tuple[Any, ...]]:
-    """The rows of a table of Arrow."""
-    return zip(*(column.to_pylist() for column in table.columns), strict=True)
+def _special(copy: Copy) -> bytes:
+    """The bytes that a value must not have, to go out as it is."""
+    if copy.form == "csv":
+        return (copy.delimiter + copy.quote + "\r\n \\").encode()
+    return ("".join(_ESCAPES) + copy.delimiter).encode()
+
+
+def _by_columns(
+    copy: Copy, encoder: Rows, part: Any, count: int, each: list[Any], special: bytes
+) -> bytes:
+    """Many rows at once: most columns have nothing to escape."""
+    import numpy as np
+
+    from sqlagent.serve.pg.columnar import Block, joined
+
+    table = np.zeros(256, dtype=bool)
+    table[list(special)] = True
+    forced = copy.force_quote
+    blocks = []
+    for place, block in enumerate(encoder.columnar.blocks(part)):
+        must = forced is None or encoder.columns[place].name.lower() in forced
+        if not must and not table[block.data].any() and not _is_null(copy, block, np):
+            blocks.append(block)
+            continue
+        ends = np.cumsum(np.maximum(block.lengths, 0))
+        starts = ends - np.maximum(block.lengths, 0)
+        raw, said = block.data.tobytes(), each[place]
+        parts = [
+            b"" if n < 0 else said(raw[s:e].decode()).encode()
+            for n, s, e in zip(block.lengths.tolist(), starts.tolist(), ends.tolist(), strict=True)
+        ]
+        lengths = np.array([len(p) for p in parts], dtype=np.int64)
+        lengths[block.lengths < 0] = -1
+        blocks.append(Block(lengths, np.frombuffer(b"".join(parts), dtype=np.uint8)))
+    return joined(blocks, count, copy.delimiter.encode(), copy.null.encode(), b"d")
+
+
+def _is_null(copy: Copy, block: Any, np: Any) -> bool:
+    """Whether a value may be taken for NULL, by its length: csv quotes such."""
+    if copy.form != "csv":
+        return False
+    return bool((block.lengths == len(copy.null.encode())).any())
+
+
+def _tuples(batch: Any) -> Iterator[tuple[Any, ...]]:
+    """The rows of a batch of Arrow."""
+    return zip(*(column.to_pylist() for column in batch.columns), strict=True)

@@ -23,7 +23,7 @@ WHERE seq > ?1 AND seq <= ?2 AND tbl IN ('states', 'memories', 'sessions') AND s
 ORDER BY seq LIMIT 10000
 """
 SLEEP_S = 30.0
-OPS = {"I": "insert", "U": "update", "D": "delete"}
+OPS = {"i": "insert", "u": "update", "d": "delete"}
 
 
 class Watch:
