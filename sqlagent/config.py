@@ -190,7 +190,15 @@ SETTINGS: dict[str, Setting] = {
     ),
     "rerank_candidates": Setting(50, int, "how many chunks a reranker reads, at most"),
     "search_document_weight": Setting(
-        0.3, float, "weight of the whole document's meaning in search(), for each of its chunks"
+        0.5, float, "weight of the whole document's meaning in search(), for each of its chunks"
+    ),
+    "search_feedback_weight": Setting(
+        0.2,
+        float,
+        "weight in search() of how near a chunk is to the question and its best documents together",
+    ),
+    "search_feedback_documents": Setting(
+        5, int, "how many of the best documents search() asks with a second time; 0 asks once"
     ),
 }
 

@@ -181,6 +181,28 @@ def test_encodings_are_told(text: str, encoding: str) -> None:
     assert decode(text.encode(encoding)) == text
 
 
+@pytest.mark.parametrize("text", ["夜间渡船十一点出发。" * 3, "Ärger über Öl für fünf Mörder à ß"])
+def test_broken_utf8_is_told_and_not_misread(text: str) -> None:
+    raw = text.encode()
+    with pytest.raises(Unreadable, match=r"not utf-8 text: byte \d+"):
+        decode(raw[:-1])
+    with pytest.raises(Unreadable, match=r"not utf-8 text: byte \d+"):
+        decode(raw + b" \xff\n")
+
+
+def test_what_is_no_file_is_not_waited_for(
+    words: sqlagent.Connection, copy: Copy, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe.txt")
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "loop.md").symlink_to(tmp_path / "loop.md")
+    (tmp_path / "good.md").write_text("The ferry.")
+    done = copy(tmp_path)
+    assert (done["imported"], done["rejected"]) == (1, 3)
+    assert copy(tmp_path / "pipe.txt")["rejected"] == 1
+    assert copy(Path("/dev/zero"))["rejected"] == 1
+
+
 def test_what_is_no_text_is_refused() -> None:
     noise = random.Random(1).randbytes(5000)
     for raw in (b"\x81\x8d\x8f", noise, bytes(100), b"\x01\x02" * 200):
@@ -262,6 +284,35 @@ def test_patterns_files_and_rows(words: sqlagent.Connection, copy: Copy, folder:
         sqlagent.ProgrammingError, match="COLLECTION is for vectors, and for files that become"
     ):
         copy(rows, "(COLLECTION 'x', HEADER)")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kind"),
+    [
+        ("prices.csv", "place,price\nOslo,3\nLima,2\n", "document"),
+        ("rows.csv", '"uri";"Content"\n"a";"x"\n', "rows"),
+        ("rows.tsv", "uri\tcontent\na\tx\n", "rows"),
+        ("one.json", '{"name": "content", "steps": [{"content": "no"}]}', "document"),
+        ("rows.json", '[{"uri": "a", "content": "x"}]', "rows"),
+        ("rows.jsonl", '{"uri": "a", "content": "x"}\n{"uri": "b", "content": "y"}\n', "rows"),
+        ("lines.jsonl", '{"place": "Oslo"}\n{"place": "Lima"}\n', "document"),
+        ("列.csv", "城市,人口\n奥斯陆,70\n", "document"),
+        ("bad.json", "{", "reject"),
+        ("empty.csv", "", "reject"),
+        ("text.json", '"a text"', "document"),
+        ("late.json", '{"uri": "a", "title": "' + "x" * 70_000 + '", "content": "y"}', "rows"),
+        ("long.json", '{"uri": "a", "content": "' + "x" * 2_000_000 + '"}', "rows"),
+    ],
+)
+def test_a_data_file_is_a_document_unless_its_records_have_content(
+    words: sqlagent.Connection, copy: Copy, tmp_path: Path, name: str, text: str, kind: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    done = copy(tmp_path / name)
+    assert (done["imported"], done["rejected"]) == {"reject": (0, 1)}.get(
+        kind, (2 if kind == "rows" and "jsonl" in name else 1, 0)
+    )
+    assert uris(words)[:1] == {"document": [name], "rows": ["a"], "reject": []}[kind]
 
 
 def test_within_a_transaction_all_or_nothing(

@@ -124,6 +124,36 @@ class Plain:
             smooth[i] = float(total @ q) / (float(np.linalg.norm(total)) or 1.0)
         return own, smooth
 
+    def whole(self, vector: bytes, inside: list[int]) -> dict[int, float]:
+        """The mean cosine of each session's rows, over the best; 0 for a row without a session,
+        and for all where no session has two rows."""
+        mean = dict.fromkeys(self.rows, 0.0)
+        own = self.cosines(vector, 0)[0]
+        if all(near == [None] * 3 for near in self.near.values()):
+            return mean
+        for i, row in self.rows.items():
+            same = [own[j] for j in inside if self.rows[j].session == row.session]
+            if row.session and same:
+                mean[i] = max(0.0, sum(same) / len(same))
+        best = max(mean.values()) or 1.0
+        return {i: s / best for i, s in mean.items()}
+
+    def extended(self, query: Query, first: dict[int, float], most: int) -> bytes | None:
+        """The question with its best documents: a row without a session is a document."""
+        unit = {i: as_array(self.rows[i].vector or b"") for i in first}
+        documents: dict[object, tuple[float, list[int]]] = {}
+        for i in sorted((i for i in first if first[i] > 0), key=lambda i: (-first[i], i))[:100]:
+            session = self.rows[i].session
+            same = [j for j in first if session and self.rows[j].session == session]
+            documents.setdefault(session or i, (first[i], same or [i]))
+        total = np.zeros(DIMENSIONS)
+        for score, same in list(documents.values())[:most]:
+            total += score * np.mean([unit[j] for j in same], axis=0)
+        if not documents or query.vector is None:
+            return None
+        both = as_array(query.vector) + total / np.linalg.norm(total)
+        return vector(*both)
+
     def scores(self, query: Query) -> dict[int, float]:
         w = query.weights
         inside = [i for i in self.rows if query.allowed is None or i in query.allowed]
@@ -151,19 +181,23 @@ class Plain:
         covered = self.coverage(query.text or "") if asked else dict(base)
         whole = dict(base)
         if smooth and query.vector is not None and w.document:
-            own = {i: s for i, s in self.cosines(query.vector, 0)[0].items() if i in inside}
-            sessions = {self.rows[i].session for i in own} - {None}
-            for session in sessions:
-                same = [s for i, s in own.items() if self.rows[i].session == session]
-                for i in inside:
-                    if self.rows[i].session == session:
-                        whole[i] = max(0.0, sum(same) / len(same))
-            best = max(whole.values()) or 1.0
-            whole = {i: s / best for i, s in whole.items()}
+            whole = self.whole(query.vector, list(smooth))
+        said = dict.fromkeys(self.rows, 0.0)
         for i in inside:
             row = self.rows[i]
             base[i] = on_words * lexical[i] + on_vector * max(0.0, smooth.get(i, 0.0))
-            base[i] += w.coverage * covered[i] + w.document * whole[i]
+            base[i] += w.coverage * covered[i]
+        if smooth and w.feedback_documents:
+            first = {i: base[i] + w.document * whole[i] for i in smooth}
+            again = self.extended(query, first, w.feedback_documents)
+            if again is not None:
+                whole = self.whole(again, list(smooth)) if w.document else whole
+                near = self.cosines(again, w.context)[1]
+                top = max(near[i] for i in smooth)
+                said = {i: max(0.0, near.get(i, 0.0)) / top for i in self.rows if top > 0}
+        for i in inside:
+            row = self.rows[i]
+            base[i] += w.document * whole[i] + w.feedback * said.get(i, 0.0)
             if len(named) == 1 and row.speaker and name_key(row.speaker) in named:
                 spoken[i] = w.speaker
         out = {}

@@ -41,7 +41,9 @@ def index_document(
 
     Arguments:
       content: the text; Markdown is cut at its headings and paragraphs, other text at sentences.
-      uri: where it is from; names it within its collection.
+      uri: where it is from; names it within its collection. Where it ends as source code does
+        ('.py', '.sql' …) or as records in lines do ('.csv', '.json', '.yaml' …), the text is cut
+        between definitions, at blank lines and between lines.
       title: travels with each chunk.
       collection: a set of documents that is searched together.
       chunk_size: characters a chunk has at most, 1..1000000.
@@ -75,7 +77,9 @@ def index_document(
         handle.execute(UPDATE, (document_id, content, title, chunk_size, overlap, metadata, digest))
         if known[1]:
             return document_id  # the same text in the same pieces
-    write_chunks(handle, document_id, content, chunk_size, overlap)
+    write_chunks(handle, document_id, content, chunk_size, overlap, uri, new=known is None)
+    if known is None:
+        return document_id
     handle.execute(  # a new chunk_size alone made the trigger ask for new chunks
         "UPDATE documents SET content_hash = ?2 WHERE document_id = ?1 AND content_hash IS NULL",
         (document_id, digest),

@@ -7,11 +7,13 @@ White space belongs to the piece before it. All of it takes time linear in the t
 
 from __future__ import annotations
 
+import os
+import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sqlagent.chunking.code import code
+from sqlagent.chunking.code import LINE_SUFFIXES, code
 from sqlagent.chunking.markdown import LOOKS_MARKDOWN, markdown
 from sqlagent.chunking.pack import pack
 from sqlagent.chunking.places import Places
@@ -83,12 +85,21 @@ def sentences(text: str) -> list[tuple[int, int]]:
     return found
 
 
-def best(text: str) -> str:
-    """The way that suits a document: 'markdown' where it looks like Markdown, else 'sentences'.
+def best(text: str, uri: str | None = None) -> str:
+    """The way that suits a document: 'code' where its uri ends as that of source code or of records
+    in lines does, 'markdown' where it looks like Markdown, else 'sentences'.
 
     Paragraphs and headings, then sentences, found the most of what fixed windows cut in two.
     """
+    if uri is not None and suffix(uri) in LINE_SUFFIXES:
+        return "code"
     return "markdown" if LOOKS_MARKDOWN.search(text[:100_000]) else "sentences"
+
+
+def suffix(uri: str) -> str:
+    """The ending of a file's name or of a URL's path, with its dot, in lower case; '' for none."""
+    name = re.split(r"[?#]", uri, maxsplit=1)[0] if "://" in uri else uri
+    return os.path.splitext(name)[1].lower()
 
 
 def numbered(text: str, spans: Iterator[tuple[int, int]], places: Places | None) -> Iterator[Chunk]:

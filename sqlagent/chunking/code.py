@@ -6,6 +6,18 @@ import re
 
 from sqlagent.chunking.places import LINE, Places, level_of
 
+# Of files whose names end so, a line is what holds together.
+_CODE = """
+    .py .pyi .ipy .js .jsx .mjs .cjs .ts .tsx .java .kt .kts .scala .groovy .c .h .cc .cpp .cxx .hpp
+    .hh .cs .go .rs .rb .php .swift .lua .pl .pm .r .jl .sh .bash .zsh .fish .ps1 .bat .sql .css
+    .scss .less .vue .svelte .proto .graphql .dart .ex .exs .erl .hs .clj .zig .m .mm .tf .cmake
+"""
+_LINES = """
+    .csv .tsv .json .jsonl .ndjson .toml .yaml .yml .ini .cfg .conf .properties .xml .log
+"""
+CODE_SUFFIXES = frozenset(_CODE.split())
+LINE_SUFFIXES = CODE_SUFFIXES | frozenset(_LINES.split())
+
 _BLANK = re.compile(r"\r?\n(?:[ \t]*\r?\n)++")
 
 _INNER = frozenset(["", " ", "\t", ")", "]", "}"])

@@ -10,7 +10,8 @@ from sqlagent.chunking.places import FILL, LINE, SPACE, Places, is_cjk, level_of
 _PARAGRAPH = re.compile(r"(?<!\n)(?:\r?\n)[ \t\r]*\n\s*")
 _ITEM = re.compile(r"\r?\n(?=[ \t]*(?:[-*+•>|]|\d{1,3}[.)])[ \t]?\S)")
 _END = re.compile(r"[.!?…]+[\"'”’»)\]*_]*|[。！？｡．।॥؟۔།]+[\"'”’」』）》】)\]]*")
-_WORD = re.compile(r"[^\s(\[\"'“‘«*_]*\Z")
+_OPENS = re.compile(r"[\s(\[\"'“‘«*_]")
+_DOTTED = re.compile(r"(?:\w\.)+\w")
 
 
 def _words(text: str) -> frozenset[str]:
@@ -64,8 +65,7 @@ def _ends_sentence(text: str, match: re.Match[str], start: int) -> bool:
     after = text[start : start + 1]
     if len(match[0].rstrip("\"'”’»)]*_")) > 1 or match[0][0] == "…":
         return not after.islower()
-    found = _WORD.search(text, max(0, match.start() - 20), match.start())
-    raw = found[0] if found else ""
+    raw = _word_before(text, match.start())
     word = raw.lower()
     if after.islower():
         return len(word) > 3 and word not in _NO_END and "." not in word
@@ -73,8 +73,17 @@ def _ends_sentence(text: str, match: re.Match[str], start: int) -> bool:
     if word.isdigit() and len(word) <= 3 and (first == 0 or text[first - 1] == "\n"):
         return False  # the number of a list's item
     initial = len(raw) == 1 and raw.isupper() and raw != "I"
-    if initial or word in _NO_END or re.fullmatch(r"(\w\.)+\w", word):
+    if initial or word in _NO_END or ("." in word and _DOTTED.fullmatch(word)):
         following = re.match(r"[A-Za-z]+", text[start : start + 12])
         often = initial or word in _ENDS_OFTEN or "." in word
         return often and following is not None and following[0].lower() in _STARTERS
     return True
+
+
+def _word_before(text: str, at: int) -> str:
+    """What is written right before `at`, since white space or what opens a quotation or bracket."""
+    near = text[max(0, at - 20) : at]
+    parts = near.rsplit(None, 1)
+    if not parts or near[-1].isspace():
+        return ""
+    return parts[-1] if parts[-1].isalnum() else _OPENS.split(parts[-1])[-1]

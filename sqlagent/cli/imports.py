@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sqlagent.documents.folder import source_of
+from sqlagent.documents.rows import holds_documents
 
 from .import_documents import Indexer
 from .import_rows import Rules, load_rows, reader_of, table_exists
@@ -175,10 +176,13 @@ def _paths(source: str) -> list[Path]:
 
 
 def _as_documents(wanted: Import, found: list[tuple[str, list[Path]]]) -> bool:
-    """Text files to be indexed, or rows? A data file into documents is rows of documents."""
+    """Text files to be indexed, or rows? A data file is rows of documents where its records have a
+    `content`, else a document like others."""
     paths = [path for _, paths in found for path in paths]
     data = [path for path in paths if path.is_file() and reader_of(path)]
-    if wanted.table.lower() == "documents" and len(data) < len(paths):
+    if wanted.table.lower() == "documents" and (
+        len(data) < len(paths) or not all(map(holds_documents, data))
+    ):
         return True
     for path in paths:
         if path not in data:

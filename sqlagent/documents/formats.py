@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
+from sqlagent.chunking.code import LINE_SUFFIXES
 from sqlagent.documents.text import Text, Unreadable, decode
 
 BYTES_MAX = 128 << 20
 HEADING_WITHIN = 4000  # characters from the start, for the title of a Markdown file
 
-_TEXT = """
-    .md .markdown .mdx .txt .text .rst .adoc .org .tex .log .sql .py .pyi .ipy .js .jsx .mjs .ts
-    .tsx .java .kt .scala .c .h .cc .cpp .hpp .cs .go .rs .rb .php .swift .lua .pl .r .jl .sh .bash
-    .zsh .ps1 .css .scss .toml .yaml .yml .ini .cfg .conf .xml .proto .graphql .vue .svelte
-"""
+_TEXT = ".md .markdown .mdx .txt .text .rst .adoc .org .tex"
 _HTML = frozenset((".html", ".htm", ".xhtml"))
 _DATA = {".csv": "delimited", ".tsv": "delimited", ".json": "json_text", ".jsonl": "json_text",
          ".ndjson": "json_text"}  # fmt: skip
@@ -27,8 +25,19 @@ _FILES = {
     ".xlsx": ("office", "xlsx", "openpyxl"),
     ".eml": ("mail", "mail", ""),
 }
-TEXT_SUFFIXES = frozenset(_TEXT.split()) | _HTML
+TEXT_SUFFIXES = (LINE_SUFFIXES - frozenset(_DATA)) | frozenset(_TEXT.split()) | _HTML
 SUFFIXES = TEXT_SUFFIXES | frozenset(_DATA) | frozenset(_FILES)
+
+
+def check_file(path: Path) -> None:
+    """Raises Unreadable for what is no file (a pipe would be waited for) or is too large to be a
+    document, before any of it is read; OSError where it cannot be looked at."""
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode):
+        raise Unreadable("a folder, not a file" if stat.S_ISDIR(about.st_mode) else "not a file")
+    if about.st_size > BYTES_MAX:
+        size = about.st_size
+        raise Unreadable(f"{size:,} bytes are more than the {BYTES_MAX:,} of a document")
 
 
 def read_file(path: Path, encoding: str | None = None) -> Text:
@@ -39,9 +48,7 @@ def read_file(path: Path, encoding: str | None = None) -> Text:
     """
     suffix = path.suffix.lower()
     try:
-        size = path.stat().st_size
-        if size > BYTES_MAX:
-            raise Unreadable(f"{size:,} bytes are more than the {BYTES_MAX:,} of a document")
+        check_file(path)
         text = _by_library(path, suffix) if suffix in _FILES else _as_text(path, suffix, encoding)
     except OSError as error:
         raise Unreadable((error.strerror or "cannot be read").lower()) from error

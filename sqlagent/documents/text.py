@@ -17,6 +17,7 @@ _TELLING = 200_000  # bytes that tell the encoding
 # GB 2312's first level (lead bytes B0..D7) are the 3,755 characters that nearly all of Chinese is.
 _COMMON = re.compile(rb"[\xb0-\xd7][\xa1-\xfe]")
 _CHINESE = 0.7
+_CONTROL = re.compile(r"[\x00-\x07\x0b\x0e-\x1a\x1c-\x1f]")
 
 
 class Unreadable(Exception):
@@ -42,8 +43,8 @@ def decode(raw: bytes, encoding: str | None = None) -> str:
         raise Unreadable(f'unknown encoding "{name}"') from error
     if "\x00" in text:
         raise Unreadable("not text: it holds zero bytes")
-    controls = sum(c < " " and c not in "\t\n\r\f\x1b\b" for c in text[:_TELLING])
-    if controls > len(text[:_TELLING]) // 50:
+    told = text[:_TELLING]
+    if len(_CONTROL.findall(told)) > len(told) // 50:
         raise Unreadable("not text: it is full of control characters")
     return text
 
@@ -58,6 +59,8 @@ def _encoding_of(raw: bytes) -> str:
             return "utf-8"
     except UnicodeDecodeError:
         pass
+    if _nearly_utf8(raw[:_TELLING]):
+        return "utf-8"  # broken: its error is told, rather than all of it misread
     part = raw[: _TELLING // 2 * 2]
     if b"\0" in part:  # of two bytes for a Latin letter one is zero
         even, odd = part[::2].count(0), part[1::2].count(0)
@@ -80,3 +83,10 @@ def _encoding_of(raw: bytes) -> str:
     except UnicodeDecodeError:
         return "utf-8"  # whose error is the one that is told
     return "cp1252"
+
+
+def _nearly_utf8(raw: bytes) -> bool:
+    """Whether three times as many characters beyond ASCII are UTF-8 as are not."""
+    text = raw.decode("utf-8", "replace")
+    bad = text.count("\ufffd")
+    return sum(char > "\x7f" for char in text) - bad > 3 * bad

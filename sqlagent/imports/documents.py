@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlagent import clock
 from sqlagent.documents.folder import Source, source_of
+from sqlagent.documents.rows import data_suffix, holds_documents
 from sqlagent.errors import NotSupportedError, OperationalError
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from sqlagent.cursor import Cursor
     from sqlagent.plan.plans import Import
 
-ROWS = frozenset((".csv", ".tsv", ".parquet", ".json", ".ndjson", ".jsonl"))
 OPTIONS = frozenset(("collection", "encoding", "on_error"))
 COLUMNS = [
     ("imported", "BIGINT"), ("rejected", "BIGINT"), ("seconds", "DOUBLE"),
@@ -31,21 +31,27 @@ REJECT = (
 
 
 def meant(plan: Import, path: str) -> bool:
-    """Whether files become documents: into `documents`, a folder, or files that hold no rows.
+    """Whether files become documents: into `documents`, a folder, or files that hold no rows of it.
 
-    With columns, or an option that only rows have, the files are of rows.
+    A data file holds rows where its records have a `content`, else it is a document itself. With
+    columns, or an option that only rows have, the files are of rows.
     """
     if plan.table.lower() != "documents" or plan.columns or set(plan.options) - OPTIONS:
         return False
     if os.path.isdir(path):
         return True
     if glob.has_magic(path) and not os.path.exists(path):
-        # `**/*.csv` is rows; a pattern that also names other files is documents.
-        return any(
-            os.path.isdir(found) or Path(found).suffix.lower() not in ROWS
-            for found in glob.iglob(path, recursive=True)
-        )
-    return Path(path).suffix.lower() not in ROWS
+        # `**/*.csv` may be rows; a pattern that also names other files is documents.
+        found = (Path(match) for match in glob.iglob(path, recursive=True))
+        return any(each.is_dir() or not _rows(each) for each in found)
+    return not _rows(Path(path))
+
+
+def _rows(path: Path) -> bool:
+    try:
+        return holds_documents(path)
+    except OSError:
+        return bool(data_suffix(path))  # whose reader says what is wrong
 
 
 def bring(connection: Connection, cursor: Cursor, plan: Import, path: str) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from .bm25 import bm25, coverage
+from .feedback import extended
 from .links import smoothed, smoothed_at
 from .near import Fetch, top
 from .rows import Doubles, Floats, Mask, Query, Slots, vector_of
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 # take over where there is no vector. All of it would drown the other parts (R@5 .727 on LoCoMo
 # without vectors, instead of .747).
 _TAKEN: Final = 0.2
+_SHARES: Final = ("coverage", "document", "feedback")
 
 
 class Found(NamedTuple):
@@ -33,6 +35,7 @@ class Found(NamedTuple):
     vector: float
     coverage: Floats | None = None
     document: Floats | None = None
+    feedback: Floats | None = None
 
     @classmethod
     def of(cls, index: "ScopeIndex", query: Query, mask: Mask) -> "Found":
@@ -59,7 +62,23 @@ class Found(NamedTuple):
         if weights.relative > 0.0:
             vector /= float(pair[1].max(initial=0.0, where=mask & has_vector)) or 1.0
         whole = _documents(index, pair[0], mask & has_vector) if weights.document else None
-        return cls(lexical, pair[0], pair[1], 1.0, vector, share, whole)
+        found = cls(lexical, pair[0], pair[1], 1.0, vector, share, whole)
+        return found._again(index, query, mask) if weights.feedback_documents else found
+
+    def _again(self, index: "ScopeIndex", query: Query, mask: Mask) -> "Found":
+        """With what the best documents say: see `feedback`."""
+        counted = mask & index.store.columns.has_vector[: index.used]
+        dots = extended(index, query, self.base(index, query, mask), counted)
+        if dots is None:
+            return self
+        whole = _documents(index, dots, counted) if query.weights.document else None
+        similar = dots if index.links is None else smoothed(index.links, dots)
+        peak = float(similar.max(initial=0.0, where=counted))
+        if not query.weights.feedback or peak <= 0.0:
+            return self._replace(document=whole)
+        said: Floats = np.maximum(similar, np.float32(0.0))
+        said /= np.float32(peak)
+        return self._replace(document=whole, feedback=said)
 
     def candidates(self, index: "ScopeIndex", mask: Mask) -> Mask | None:
         """The rows that the query says something about; None where there is nothing to go by.
@@ -83,7 +102,7 @@ class Found(NamedTuple):
             part = np.maximum(self.cosine, np.float32(0.0))
             part *= np.float32(self.vector * query.weights.vector)
             base += part
-        for name in ("coverage", "document"):
+        for name in _SHARES:
             share = getattr(self, name)
             if share is not None:
                 base += np.float32(getattr(query.weights, name)) * share
@@ -98,7 +117,7 @@ class Found(NamedTuple):
         if self.lexical is not None:
             words = self.words * self.lexical[slots].astype(np.float64)
         values = {"vector": vector, "words": words}
-        for name in ("coverage", "document"):
+        for name in _SHARES:
             share = getattr(self, name)
             if share is not None:
                 values[name] = share[slots].astype(np.float64)

@@ -66,6 +66,8 @@ class Weights(NamedTuple):
     relative: float = 0.0  # 1: the vector's part is divided by the best one (max-norm)
     coverage: float = 0.0  # times the share of the question's words that a row has, by rarity
     document: float = 0.0  # times the mean cosine of the session's rows, over the best one
+    feedback: float = 0.0  # times the cosine with the question and its best documents, likewise
+    feedback_documents: int = 0  # how many documents these are; `document` is of them as well
     graph: float = 0.0  # times how strongly the graph ties a row to the best ones
 
     @classmethod
@@ -74,7 +76,9 @@ class Weights(NamedTuple):
         alpha: float = 0.5,
         context: float = 0.2,
         coverage: float = 0.1,
-        document: float = 0.3,
+        document: float = 0.5,
+        feedback: float = 0.2,
+        feedback_documents: int = 5,
         graph: float = 0.0,
     ) -> "Weights":
         """For documents: `alpha` of the vectors, the rest of the words, each over its best.
@@ -84,10 +88,18 @@ class Weights(NamedTuple):
         """
         if not 0.0 <= alpha <= 1.0:
             raise ValueError(f"expected alpha between 0 and 1, not {alpha!r}")
-        none = dict.fromkeys(cls._fields[2:], 0.0)
-        none["recency_half_life_s"] = 30 * 86400.0
-        more = {"context": context, "coverage": coverage, "document": document, "graph": graph}
-        return cls(alpha, 1.0 - alpha, **{**none, "relative": 1.0, **more})
+        return cls._make(0.0 for _ in cls._fields)._replace(
+            vector=alpha,
+            words=1.0 - alpha,
+            context=context,
+            coverage=coverage,
+            document=document,
+            feedback=feedback,
+            feedback_documents=feedback_documents,
+            graph=graph,
+            recency_half_life_s=cls._field_defaults["recency_half_life_s"],
+            relative=1.0,
+        )
 
 
 MEMORIES = Weights()

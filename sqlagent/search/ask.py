@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlagent.errors import DataError
-from sqlagent.index import MEMORIES, Hits, Linked, Query, ScopeIndex, Weights, strip_names
+from sqlagent.index import (
+    DOCUMENTS,
+    MEMORIES,
+    Hits,
+    Linked,
+    Query,
+    ScopeIndex,
+    Weights,
+    strip_names,
+)
 from sqlagent.models import model_of
 from sqlagent.search.kinds import Key, listed
 from sqlagent.search.scopes import Scopes, scopes
@@ -14,7 +23,8 @@ if TYPE_CHECKING:
     from sqlagent.context import Context
     from sqlagent.embedding import Model
 
-_OTHERS = ("recency_half_life_s", "relative", "coverage", "document")
+_OF_DOCUMENTS = ("relative", "coverage", "document", "feedback", "feedback_documents")
+_OTHERS = ("recency_half_life_s", *_OF_DOCUMENTS)
 SET = tuple(f for f in Weights._fields if f not in _OTHERS)
 EMBED_NOW = 64  # so many missing vectors are made while the question waits; more in the background
 
@@ -99,14 +109,17 @@ def memory_weights(context: Context) -> Weights:
     """The weights of `recall`, from the settings; what is not set has its default."""
     settings = context.settings
     known = {part: settings.get(f"recall_{part}_weight") for part in SET}
-    return MEMORIES._replace(**{part: float(w) for part, w in known.items() if w is not None})
+    given: dict[str, Any] = {part: float(w) for part, w in known.items() if w is not None}
+    return MEMORIES._replace(**given)
 
 
 def document_weights(context: Context, alpha: float) -> Weights:
     """The weights of `search`, from the settings, with this share of meaning."""
-    parts = ("context", "coverage", "document", "graph")
+    parts = ("context", "coverage", "document", "feedback", "graph")
     known = {part: context.settings.get(f"search_{part}_weight") for part in parts}
-    return Weights.fused(alpha, **{part: float(w) for part, w in known.items() if w is not None})
+    most = context.settings.get("search_feedback_documents", DOCUMENTS.feedback_documents)
+    shares = {part: float(weight) for part, weight in known.items() if weight is not None}
+    return Weights.fused(alpha, **shares, feedback_documents=int(most))
 
 
 def search(

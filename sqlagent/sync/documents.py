@@ -6,7 +6,8 @@ A document whose `content_hash` is NULL has no chunks of its text yet; a partial
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from sqlagent.errors import BusyError
 from sqlagent.migrate import sha256
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 BATCH = 50
 PENDING = """
-SELECT document_id, content, chunk_size, overlap FROM documents
+SELECT document_id, content, chunk_size, overlap, uri FROM documents
 WHERE content_hash IS NULL ORDER BY document_id LIMIT ?
 """
 INSERT = """
@@ -47,49 +48,66 @@ DELETE FROM chunk_versions WHERE chunk_id IN (SELECT value FROM json_each(?))
 """
 
 
-def write_chunks(handle: Handle, document_id: int, content: str, size: int, overlap: int) -> int:
+def write_chunks(
+    handle: Handle,
+    document_id: int,
+    content: str,
+    size: int,
+    overlap: int,
+    uri: str | None = None,
+    *,
+    new: bool = False,
+) -> int:
     """Replace the chunks of a document; one whose text stays, or comes back, keeps its id, and its
     vector, whatever white space is around it. How many.
 
     What the document no longer has is in chunk_versions: the trigger on its text put it there.
+    `new` says that there is nothing to replace.
     """
-    from sqlagent.chunking import best, chunks
+    from sqlagent.chunking import best, each
 
-    vectors = {r[0]: r[1:] for r in handle.execute(VECTORS, (document_id,))}
+    vectors: dict[int, Any] = {}
     known: dict[tuple[str, str | None], list[int]] = {}
-    for chunk_id, text, heading in handle.execute(KNOWN, (document_id,)):
-        ids = known.setdefault((text.strip(), heading), [])
-        if chunk_id not in ids:
-            ids.append(chunk_id)
-    handle.execute("DELETE FROM chunks WHERE document_id = ?", (document_id,))
-    made = chunks(content, size, overlap, best(content))
+    if not new:
+        vectors = {r[0]: r[1:] for r in handle.execute(VECTORS, (document_id,))}
+        for chunk_id, text, heading in handle.execute(KNOWN, (document_id,)):
+            ids = known.setdefault((text.strip(), heading), [])
+            if chunk_id not in ids:
+                ids.append(chunk_id)
+        handle.execute("DELETE FROM chunks WHERE document_id = ?", (document_id,))
     (next_id,) = handle.execute(NEXT_ID).fetchone()
-    rows, again = [], []
-    for c in made:
-        ids = known.get((c.content.strip(), c.heading), [])
-        if ids:
-            chunk_id = ids.pop()
-            again.append(chunk_id)
-        else:
-            chunk_id, next_id = next_id, next_id + 1
-        values = (chunk_id, document_id, c.ordinal, c.position, c.content, c.heading)
-        rows.append((*values, c.overlap_prev, c.overlap_next))
-    handle.executemany(INSERT, rows)
-    handle.executemany(
-        "INSERT INTO chunk_vectors (chunk_id, model, vector) VALUES (?, ?, ?)",
-        [(chunk_id, *vectors[chunk_id]) for chunk_id in again if chunk_id in vectors],
-    )
+    again: list[int] = []
+    count = 0
+
+    def rows() -> Iterator[tuple[Any, ...]]:  # one at a time: a document may be large
+        nonlocal next_id, count
+        for c in each(content, size, overlap, best(content, uri)):
+            ids = known.get((c.content.strip(), c.heading), []) if known else []
+            if ids:
+                chunk_id = ids.pop()
+                again.append(chunk_id)
+            else:
+                chunk_id, next_id = next_id, next_id + 1
+            count += 1
+            values = (chunk_id, document_id, c.ordinal, c.position, c.content, c.heading)
+            yield (*values, c.overlap_prev, c.overlap_next)
+
+    handle.executemany(INSERT, rows())
     if again:
+        handle.executemany(
+            "INSERT INTO chunk_vectors (chunk_id, model, vector) VALUES (?, ?, ?)",
+            [(chunk_id, *vectors[chunk_id]) for chunk_id in again if chunk_id in vectors],
+        )
         handle.execute(NOT_OLD, ("[" + ",".join(map(str, again)) + "]",))
     handle.execute(LAST_ID, (str(next_id - 1),))
-    return len(made)
+    return count
 
 
 def chunk_pending(handle: Handle, most: int = BATCH) -> int:
     """Make the chunks of some documents that have none yet, in the caller's transaction."""
     rows = handle.execute(PENDING, (most,)).fetchall()
-    for document_id, content, size, overlap in rows:
-        write_chunks(handle, document_id, content, size, overlap)
+    for document_id, content, size, overlap, uri in rows:
+        write_chunks(handle, document_id, content, size, overlap, uri)
         handle.execute(
             "UPDATE documents SET content_hash = ? WHERE document_id = ?",
             (sha256(content.encode()), document_id),
