@@ -3,9 +3,9 @@
     "sqlagent" | length of the header | its CRC-32 | header | mean | ids | lengths | words
 
 The header carries the version, the dimensions, the count, the metric, a token of the caller's (such
-as the sequence number of the last change inside), how many candidates the codes need, among how many
-rows that was measured, how many words choose the rows that are read whole, and the CRC-32 of all that
-follows it.
+as the sequence number of the last change inside), how many candidates the codes need, among how
+many rows that was measured, how many words choose the rows that are read whole, and the CRC-32 of
+all that follows it.
 """
 
 import json

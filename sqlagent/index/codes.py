@@ -234,9 +234,9 @@ class BinaryCodes:
         """The k nearest ids and their exact distances, nearest first.
 
         The best half of `rerank` candidates (as many as were measured to be needed, and at least
-        3 k) is compared by the floats of `fetch(ids)`, a float32 matrix in the order of ids. A filter that lets no
-        more rows through is answered exactly. The distance is 1 - cosine, the Euclidean one, or
-        minus the inner product.
+        3 k) is compared by the floats of `fetch(ids)`, a float32 matrix in the order of ids. A
+        filter that lets no more rows through is answered exactly. The distance is 1 - cosine, the
+        Euclidean one, or minus the inner product.
         """
         if k < 0:
             raise ValueError(f"expected k of at least 0, not {k}")
