@@ -23,7 +23,11 @@ SQLITE_EXTENSION_INIT3
 #endif
 #define SLICE_MS 50          /* how often an interrupt is looked for */
 #define INTERRUPT_SLICES 100 /* so long an engine may take to end what was interrupted */
+#ifndef STALL_SLICES
+#define STALL_SLICES 600 /* so long an engine may be silent in the middle of a frame */
+#endif
 #define ATTEMPTS 3
+#define WELCOME_MAX (1u << 24)
 #define CHUNK (64u * 1024u) /* a frame's memory grows with what has come, not with what is promised */
 
 #ifndef MSG_NOSIGNAL
@@ -90,6 +94,12 @@ static void hang_up(Engine *engine) {
   engine->fd = -1;
 }
 
+/* Whether nothing has come, neither an end nor a word: an answer is to what is asked next. */
+static int is_quiet(int fd) {
+  struct pollfd seen = {.fd = fd, .events = POLLIN};
+  return poll(&seen, 1, 0) == 0;
+}
+
 static int send_all(int fd, const uint8_t *data, size_t length) {
   while (length > 0) {
     ssize_t sent = send(fd, data, length, MSG_NOSIGNAL);
@@ -114,18 +124,24 @@ static void interrupt(Engine *engine) {
   writer_free(&writer);
 }
 
-/* So many bytes: SQLITE_OK, SQLITE_IOERR where the engine is gone, SQLITE_INTERRUPT. */
-static int receive(Engine *engine, uint8_t *data, size_t length, int *slices) {
+/* So many bytes: SQLITE_OK, SQLITE_IOERR where the engine is gone, SQLITE_INTERRUPT. `begun` says
+** that they are of a frame that has begun: the engine is not at work on them any more. */
+static int receive(Engine *engine, uint8_t *data, size_t length, int begun, int *slices) {
+  int silent = 0;
   while (length > 0) {
     struct pollfd waiting = {.fd = engine->fd, .events = POLLIN};
     int came = poll(&waiting, 1, SLICE_MS);
     if (came > 0) {
+      begun = 1;
+      silent = 0;
       ssize_t got = recv(engine->fd, data, length, 0);
       if (got < 0 && errno == EINTR) continue;
       if (got <= 0) return SQLITE_IOERR;
       data += got;
       length -= (size_t)got;
     } else if (came < 0 && errno != EINTR) {
+      return SQLITE_IOERR;
+    } else if (begun && came == 0 && ++silent > STALL_SLICES) {
       return SQLITE_IOERR;
     } else if (*slices > 0) {
       if (--*slices == 0) return SQLITE_INTERRUPT;
@@ -138,14 +154,14 @@ static int receive(Engine *engine, uint8_t *data, size_t length, int *slices) {
 }
 
 /* The next frame into engine->frame. */
-static int receive_frame(Engine *engine, Reader *reader) {
+static int receive_frame(Engine *engine, uint32_t most, Reader *reader) {
   uint8_t head[4];
   int slices = 0;
-  int code = receive(engine, head, sizeof head, &slices);
+  int code = receive(engine, head, sizeof head, 0, &slices);
   if (code != SQLITE_OK) return code;
   uint32_t length = head[0] | (uint32_t)head[1] << 8 | (uint32_t)head[2] << 16 |
                     (uint32_t)head[3] << 24;
-  if (length == 0 || length > FRAME_MAX) return SQLITE_CORRUPT;
+  if (length == 0 || length > most) return SQLITE_CORRUPT;
   for (size_t used = 0; used < length;) {
     if (used == engine->frame_room) {
       size_t room = engine->frame_room < CHUNK ? CHUNK : 2 * engine->frame_room;
@@ -155,7 +171,7 @@ static int receive_frame(Engine *engine, Reader *reader) {
       engine->frame_room = room;
     }
     size_t wanted = (length < engine->frame_room ? length : engine->frame_room) - used;
-    code = receive(engine, engine->frame + used, wanted, &slices);
+    code = receive(engine, engine->frame + used, wanted, 1, &slices);
     if (code != SQLITE_OK) return code;
     used += wanted;
   }
@@ -174,12 +190,12 @@ uint8_t *engine_take_frame(Engine *engine) {
 
 /* Asking ---------------------------------------------------------------------------------------*/
 
-static int exchange(Engine *engine, char *type, Reader *reply) {
+static int exchange(Engine *engine, uint32_t most, char *type, Reader *reply) {
   int code = writer_end(&engine->out);
   if (code != SQLITE_OK) return code;
   code = SQLITE_IOERR;
-  if (send_all(engine->fd, engine->out.data, engine->out.used))
-    code = receive_frame(engine, reply);
+  if (is_quiet(engine->fd) && send_all(engine->fd, engine->out.data, engine->out.used))
+    code = receive_frame(engine, most, reply);
   if (code == SQLITE_OK) *type = (char)reader_u8(reply);
   else hang_up(engine); /* what comes would be the answer to another question */
   return code;
@@ -194,7 +210,7 @@ static int told_error(Reader *reply, char **message) {
 }
 
 int engine_ask(Engine *engine, char *type, Reader *reply, char **message) {
-  int code = exchange(engine, type, reply);
+  int code = exchange(engine, FRAME_MAX, type, reply);
   if (code == SQLITE_OK && *type == 'X') return told_error(reply, message);
   if (code == SQLITE_INTERRUPT) *message = sqlite3_mprintf("interrupted");
   if (code == SQLITE_CORRUPT) *message = sqlite3_mprintf("what the engine sent is no answer");
@@ -203,6 +219,19 @@ int engine_ask(Engine *engine, char *type, Reader *reply, char **message) {
                                "hint: %s.log may say why; the next call starts it again",
                                engine->socket_path);
   return code;
+}
+
+int engine_ask_again(Engine *engine, char *type, Reader *reply, char **message) {
+  int code = engine_ask(engine, type, reply, message);
+  if (code != SQLITE_IOERR || engine->fd >= 0) return code;
+  Writer asked = engine->out; /* a greeting is written in its place */
+  memset(&engine->out, 0, sizeof engine->out);
+  sqlite3_free(*message);
+  *message = NULL;
+  code = engine_ready(engine, message);
+  writer_free(&engine->out);
+  engine->out = asked;
+  return code == SQLITE_OK ? engine_ask(engine, type, reply, message) : code;
 }
 
 void engine_tell(Engine *engine) {
@@ -243,6 +272,7 @@ static int read_function(Reader *reader, Function *function) {
   function->is_table = kind == 2;
   function->writes = (flags & 1) != 0;
   function->deterministic = (flags & 2) != 0;
+  function->repeats = (flags & 4) != 0;
   function->name = reader_text(reader);
   function->signature = reader_text(reader);
   int count = reader_u16(reader);
@@ -298,7 +328,7 @@ static int greet(Engine *engine, int any_version, int *again, char **message) {
   writer_u64(out, (uint64_t)seen.st_dev);
   writer_u64(out, (uint64_t)seen.st_ino);
   writer_text(out, SQLAGENT_VERSION);
-  int code = exchange(engine, &type, &reply);
+  int code = exchange(engine, WELCOME_MAX, &type, &reply);
   if (code == SQLITE_IOERR) *again = 1; /* it was about to end */
   if (code == SQLITE_OK && type == 'Z') {
     *again = 1;
@@ -326,8 +356,7 @@ int engine_ready(Engine *engine, char **message) {
     return SQLITE_ERROR;
   }
   if (engine->fd >= 0 && engine->pid == getpid()) {
-    struct pollfd seen = {.fd = engine->fd, .events = POLLIN};
-    if (poll(&seen, 1, 0) == 0) return SQLITE_OK; /* nothing came: neither an end nor a word */
+    if (is_quiet(engine->fd)) return SQLITE_OK;
   }
   hang_up(engine);
   engine->pid = getpid();

@@ -18,6 +18,7 @@ typedef struct Column {
 typedef struct Function {
   char *name, *signature;
   int is_table, writes, deterministic;
+  int repeats; /* asking twice does no harm */
   int parameter_count, column_count;
   Parameter *parameters;
   Column *columns; /* one, `value`, of a scalar */
@@ -53,6 +54,9 @@ int engine_ready(Engine *engine, char **message);
 /* Send engine->out; then wait for a frame. `*type` is its first byte, `*reply` the rest, which
 ** stays until the next frame. An error that the engine tells is a code with its message. */
 int engine_ask(Engine *engine, char *type, Reader *reply, char **message);
+
+/* The same; where the engine dies of it, or before, once more of another. */
+int engine_ask_again(Engine *engine, char *type, Reader *reply, char **message);
 
 /* Send engine->out, with no reply to wait for. */
 void engine_tell(Engine *engine);

@@ -45,7 +45,8 @@ static void scalar(sqlite3_context *context, int argc, sqlite3_value **argv) {
     writer_u16(&engine->out, (uint16_t)i);
     writer_value(&engine->out, argv[i]);
   }
-  code = engine_ask(engine, &type, &reply, &message);
+  code = binding->function->repeats ? engine_ask_again(engine, &type, &reply, &message)
+                                    : engine_ask(engine, &type, &reply, &message);
   if (code == SQLITE_OK) {
     Value value;
     int right = type == 'R' && reader_u32(&reply) == call && reader_u8(&reply) == 0 &&

@@ -208,12 +208,13 @@ static int cursor_close(sqlite3_vtab_cursor *base) {
 }
 
 /* Ask with engine->out for rows, and take the frame that they come in. */
-static int cursor_ask(Cursor *cursor) {
+static int cursor_ask(Cursor *cursor, int again) {
   Engine *engine = ((Table *)cursor->base.pVtab)->binding->engine;
   char type = 0, *message = NULL;
   Reader reply;
   cursor->more = 0;
-  int code = engine_ask(engine, &type, &reply, &message);
+  int code = again ? engine_ask_again(engine, &type, &reply, &message)
+                   : engine_ask(engine, &type, &reply, &message);
   if (code == SQLITE_OK) {
     uint32_t call = reader_u32(&reply);
     int more = reader_u8(&reply);
@@ -245,7 +246,7 @@ static int cursor_next(sqlite3_vtab_cursor *base) {
     }
     writer_begin(&engine->out, 'N');
     writer_u32(&engine->out, cursor->call);
-    int code = cursor_ask(cursor);
+    int code = cursor_ask(cursor, 0);
     if (code != SQLITE_OK) {
       cursor->end = 1;
       return code;
@@ -284,7 +285,7 @@ static int cursor_filter(sqlite3_vtab_cursor *base, int number, const char *plac
     writer_value(&binding->engine->out, argv[i]);
     cursor->given[place] = sqlite3_value_dup(argv[i]);
   }
-  code = cursor_ask(cursor);
+  code = cursor_ask(cursor, binding->function->repeats);
   return code == SQLITE_OK ? cursor_next(base) : code;
 }
 

@@ -11,7 +11,9 @@
 
 #include "sqlite3ext.h"
 
+#ifndef PROTOCOL
 #define PROTOCOL 1
+#endif
 #define FRAME_MAX 0x7fffffffu
 
 enum Tag { TAG_NULL, TAG_INTEGER, TAG_REAL, TAG_TEXT, TAG_BLOB };

@@ -70,6 +70,8 @@ class Catalog(NamedTuple):
     `sources` are what a statement may name beside them: attached databases by lower-case alias,
     and under '' the file itself. `scanned(path)` is the alias of a SQLite file that a statement
     names by its path ('' for the file itself), which it makes known; None: it is no such file.
+
+    `temporary` are the connection's own tables, by lower-case name, with their names in the file.
     """
 
     version: int
@@ -77,6 +79,7 @@ class Catalog(NamedTuple):
     definitions: Mapping[str, tuple[Definition, ...]] = {}
     sources: Mapping[str, Source] = {}
     scanned: Callable[[str], str | None] | None = None
+    temporary: Mapping[str, str] = {}
 
     def table(self, name: str) -> Table | None:
         """The table, view, or table function of ours that needs no arguments, of that name."""

@@ -93,11 +93,13 @@ class Connection:
         self.running: dict[int, Any] = {}  # what interrupt() must reach, by id
         self.txn: Any = None  # the writer's handle while a transaction is open
         self.slowly = bool(self.settings["statement_timeout_ms"])  # a transaction or a time limit
+        self.snapshot = False  # the transaction is a reader's
         self.txn_lock = threading.RLock()
         self.txn_failed = False  # under the dialect of PostgreSQL, until ROLLBACK
         self.plans: dict[str, Runner] = {}
         self.sources: dict[str, Any] = {}  # attached databases, by lower-case alias
         self.principal: Any = None  # the user from outside; None: the owner of the file
+        self.session: Any = None  # of a client of the PostgreSQL protocol: its settings, its number
         self.gate: Any = None  # what a principal's statements pass (see sqlagent.serve.gate)
         self.temporary: dict[str, Any] = {}  # definitions of this connection alone, by name
         self.planned_by = 0  # the database's generation when the last plan's catalog was read
@@ -105,7 +107,7 @@ class Connection:
         self.other: Any = None  # the attached database that the transaction writes
         self.wrote: str | None = None  # what the transaction wrote: '' the file, or an alias
         self.savepoints: list[str] = []  # quoted, the outermost first
-        self.session: Any = None  # of the protocol that serves it
+        self.temporary_tables: dict[str, str] = {}  # by lower-case name, their names in the file
         # Asked first of a text: gives what runs it where it is of another system's catalog.
         self.foreign: Callable[[Connection, str], Runner | None] | None = None
         self.database = live.attach(path, read_only=read_only, timeout=timeout)
@@ -216,19 +218,26 @@ class Connection:
         """Whether a transaction is open."""
         return self.txn is not None
 
-    def begin(self) -> None:
-        """Open a transaction, and take the writer for it; raises BusyError after the timeout."""
+    def begin(self, *, snapshot: bool = False) -> None:
+        """Open a transaction, and take the writer for it; raises BusyError after the timeout.
+
+        With `snapshot` it only reads, holds nobody up, and sees one commit throughout. Savepoints
+        that were named before are made in it.
+        """
         with self.txn_lock:
             if self.txn is not None:
                 raise ProgrammingError(
                     "a transaction is open already", hint="Use SAVEPOINT.", sqlstate="25001"
                 )
-            if self.database.read_only:
+            if self.database.read_only or snapshot:
                 handle = self.database.checkout()
                 handle.execute("BEGIN")
                 self.txn = handle
+                self.snapshot = True
             else:
                 self.txn = self.database.hold(self.timeout)
+            for quoted in self.savepoints:
+                self.txn.execute(f"SAVEPOINT {quoted}")
             self.txn_failed = False
             self.slowly = True
             known = self.database.known_catalog
@@ -286,7 +295,8 @@ class Connection:
         self.txn_failed = False
         self.slowly = bool(self.settings["statement_timeout_ms"])
         handle.owner = None
-        if self.database.read_only:
+        if self.snapshot:
+            self.snapshot = False
             self.database.give_back(handle)
         else:
             self.database.let_go()
@@ -315,7 +325,13 @@ class Connection:
             self._end("ROLLBACK")
         except Error:
             pass  # what could not be rolled back is rolled back by closing
+        if self.temporary_tables:
+            from sqlagent.run.temporary import drop_own
+
+            drop_own(self)
         self.closed = True
+        if self.gate is not None:
+            self.gate.ended()
         self.database.tell()  # who waits on this connection
         self.plans = _Closed()
         for source in self.sources.values():

@@ -59,6 +59,7 @@ class Cursor:
     _iter: Iterator[Row] | None = None
     _columns: Any = None  # columns, or what knows them once asked
     _table: Any = None  # gives a pyarrow.Table, where the engine has one
+    _batches: Any = None  # after the first DUCK_ROWS rows, the rest as Arrow's batches
     _close: Any = None
     _feeds: Any = ()  # of each feed that was read, a FeedStep
     rowcount = -1
@@ -102,7 +103,7 @@ class Cursor:
         close, self._close = self._close, None
         if close is not None:
             close()
-        self._iter = self._columns = self._table = None
+        self._iter = self._columns = self._table = self._batches = None
         self.rowcount = -1
 
     # Rows -----------------------------------------------------------------------------------------

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from library import library as library
+from library import place as place
 
 import sqlagent
 

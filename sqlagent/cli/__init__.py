@@ -17,6 +17,7 @@ COMMANDS = {
     "check": "check",
     "demo": "demo",
     "serve": "serve",
+    "users": "users",
     "mcp": "mcp",
     "extension": "extension",
 }

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .options import Parser, UsageError, check_file
+from .users import first_line
 
 EXAMPLES = """\
 examples:
@@ -74,7 +75,7 @@ def main(argv: Sequence[str]) -> int:
         raise UsageError("nothing to listen on", "Such as --pg :5432")
     account = None
     if options.user is not None:
-        account = (options.user, _password(options.password_file))
+        account = (options.user, first_line(options.password_file))
     return command.serve(
         options.file,
         places,
@@ -87,18 +88,6 @@ def main(argv: Sequence[str]) -> int:
         certificate=(options.tls_cert, options.tls_key) if options.tls_cert else None,
         self_signed=options.tls is not None,
     )  # fmt: skip
-
-
-def _password(path: str) -> str:
-    """The first line of a file. Errors: UsageError where there is none."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f'no password in "{path}": {error}') from None
-    password = text.split("\n", 1)[0].removesuffix("\r")
-    if not password:
-        raise UsageError(f'the first line of "{path}" is empty, and should be the password')
-    return password
 
 
 def _count(text: str) -> int:

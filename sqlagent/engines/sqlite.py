@@ -52,6 +52,7 @@ class Database(Writer):
         self.pool: deque[Handle] = deque()
         self.native_pool: deque[Handle] = deque()  # readers for dialect 'sqlite'
         self._readers = 0
+        self.readers_max = READERS_MAX
         self._returned = threading.Condition()
         self.synchronous = "full"
         self.waiting: set[Any] = set()  # told of every commit of this process
@@ -117,7 +118,7 @@ class Database(Writer):
             pass
         with self._returned:
             self.check_open()
-            if within or self._readers < READERS_MAX:
+            if within or self._readers < self.readers_max:
                 self._readers += 1
             else:
                 end = time.monotonic() + self.timeout
@@ -134,7 +135,7 @@ class Database(Writer):
                         self._returned.wait(0.01)
                         if time.monotonic() > end:
                             raise BusyError(
-                                f"all {READERS_MAX} readers are in use",
+                                f"all {self.readers_max} readers are in use",
                                 hint="Fetch or close the cursors that are still open.",
                             ) from None
         try:
@@ -147,7 +148,7 @@ class Database(Writer):
     def give_back(self, handle: Handle) -> None:
         """Return a reader to the pool, which keeps so many as may be in use."""
         handle.owner = None
-        if self.closed or self._readers > READERS_MAX:
+        if self.closed or self._readers > self.readers_max:
             with self._returned:
                 self._readers -= 1
             handle.close()

@@ -30,12 +30,12 @@ Fetch = Callable[[Ids], Floats]
 _BLOCK: Final = 32_768  # rows: what numpy works on stays in the processor's cache
 _SAMPLE: Final = 31  # every so manieth row tells where the cut between near and far lies
 _SURVIVORS: Final = 4_096  # rows whose other words are read
-_PER: Final = 8  # of them at least to each row that is wanted
 _WHOLE: Final = 50_000  # up to so many rows, every word of each is read
 _WIDER: Final = 16  # times the candidates at most, among the rows that a filter leaves
 _LEAST: Final = 2  # first words: of one alone the cut between near and far is too coarse
 _LOST: Final = 0.002  # of the neighbours that more first words hold, for fewer bytes to read
 _TIMES: Final = 3  # k vectors are compared, at least
+_TIMES_OF: Final = 10  # the same, of what a filter leaves
 _MASKS: Final = 4
 _MEAN_ROWS: Final = 65_536
 
@@ -231,7 +231,7 @@ class BinaryCodes:
             ok = self.alive if self.count < len(self.alive) else None
             at = self._chosen(target, want, _TIMES * k, ok)
         else:
-            at = self._near_of(target, want, _as_ids(allowed))
+            at = self._near_of(target, want, k, _as_ids(allowed))
         ids = self._all_ids()[at]
         found = distances(fetch(ids), query, self.metric)
         order = np.lexsort((ids, found))[:k]
@@ -274,8 +274,8 @@ class BinaryCodes:
         wanted = wanted[np.append(wanted[1:] != wanted[:-1], True)[: len(wanted)]]
         n = len(self.base.ids)
         found = np.zeros(0, np.intp)
-        if n and len(wanted) and int(self.base.ids[-1]) - int(self.base.ids[0]) == n - 1:
-            at = wanted - self.base.ids[0]  # without a gap an id tells its place
+        if self._dense() and len(wanted):
+            at = wanted - self.base.ids[0]
             found = at[(at >= 0) & (at < n)]
         elif n and len(wanted):
             at = np.minimum(np.searchsorted(self.base.ids, wanted), n - 1)
@@ -284,6 +284,11 @@ class BinaryCodes:
         if len(late):
             found = np.concatenate((found, n + np.flatnonzero(np.isin(late, wanted))))
         return found[self.alive[found]]
+
+    def _dense(self) -> bool:
+        """Whether an id tells its place in the base: none is missing in between."""
+        ids = self.base.ids
+        return bool(len(ids)) and int(ids[-1]) - int(ids[0]) == len(ids) - 1
 
     def _parts(self) -> list[tuple[int, Words]]:
         n = len(self.base.ids)
@@ -343,21 +348,20 @@ class BinaryCodes:
             return self._best(target, differ if ok is None else differ[at], at, want)
         first = range(self.first)
         coarse = self._scan(code, first)
-        sample, step = coarse[::_SAMPLE], _SAMPLE
-        if ok is not None:
-            sample = sample[ok[::_SAMPLE]]
-        below = np.cumsum(np.bincount(sample, minlength=1)) * step
-        cut = int(np.searchsorted(below, max(_SURVIVORS, _PER * want)))
+        if ok is not None:  # what is not asked for seems furthest
+            last = coarse.dtype.type(-1 % (1 << 8 * coarse.itemsize))
+            np.bitwise_or(coarse, np.multiply(~ok, last, dtype=coarse.dtype), out=coarse)
+        below = np.cumsum(np.bincount(coarse[::_SAMPLE], minlength=1)) * _SAMPLE
+        cut = int(np.searchsorted(below, max(_SURVIVORS, min(8 * want, 5 * want + _SURVIVORS))))
+        cut = min(cut, 64 * len(first))
         at = np.flatnonzero(coarse <= cut)
-        at = at if ok is None else at[ok[at]]
         while len(at) < want and cut < 64 * len(first):
-            cut += 4
+            cut = min(cut + 4, 64 * len(first))
             at = np.flatnonzero(coarse <= cut)
-            at = at if ok is None else at[ok[at]]
         differ = coarse[at] + self._differ(code, at, range(len(first), width))
         return self._best(target, differ, at, want)
 
-    def _near_of(self, target: Floats, want: int, allowed: Ids) -> Slots:
+    def _near_of(self, target: Floats, want: int, k: int, allowed: Ids) -> Slots:
         """What is near of so few rows lies further out, where bits tell less: more of them are
         looked at by the query's own numbers."""
         wide = want * max(2, min(_WIDER, 2 * len(self.alive) // max(1, len(allowed))))
@@ -370,7 +374,7 @@ class BinaryCodes:
             if len(at) > wide:
                 code = self._code(target)
                 at = self._best(target, self._differ(code, at, range(len(code))), at, wide)
-        return self._finer(target, at, 2 * want)
+        return self._finer(target, at, max(want, _TIMES_OF * k))
 
     def _finer(self, target: Floats, at: Slots, want: int) -> Slots:
         """The best of some positions by the query's own numbers at their bits.
@@ -400,7 +404,11 @@ class BinaryCodes:
         for known, mask in self.masks:
             if known is allowed:
                 return mask
-        mask = self.alive & among(self._all_ids(), allowed)
+        if self._dense():
+            mask = np.zeros(len(self.alive), np.bool_)
+            mask[self._positions(allowed)] = True
+        else:
+            mask = self.alive & among(self._all_ids(), allowed)
         self.masks = [(allowed, mask), *self.masks[: _MASKS - 1]]
         return mask
 

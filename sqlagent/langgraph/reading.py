@@ -77,7 +77,7 @@ def config_of(thread: str, namespace: str, checkpoint: str) -> RunnableConfig:
 
 
 class Wanted:
-    """Which checkpoints a list is of, and how far it is; `size` is the next page's, 0 at the end."""
+    """Which checkpoints a list is of, and how far it is; `size` is the next page's, or 0."""
 
     def __init__(
         self,

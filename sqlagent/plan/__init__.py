@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Protected = Callable[[str], str | None]
 DEFINING = ("CREATE", "DROP", "REFRESH", "ALTER")
 WRITING = ("INSERT", "UPDATE", "DELETE", "REPLACE")
+SPELLED = "spelled"  # no setting of the user's: PostgreSQL's words have become ours
 NEAREST = "ordered by a distance: a search finds the rows that can be first"
 PLAIN = "a plain statement on the file's own tables"
 
@@ -55,7 +56,10 @@ def plan(sql: str, catalog: Catalog, settings: Mapping[str, Any], protected: Pro
     if len(parts) > 1 and settings.get("dialect") == "sqlite":
         ends = [p[-1].start + len(p[-1].text) for p in parts]
         return Plan(
-            sql, Script(tuple(sql[p[0].start : e] for p, e in zip(parts, ends, strict=True)))
+            sql,
+            Script(
+                tuple(sql[p[0].start : e] for p, e in zip(parts, ends, strict=True)), atomic=False
+            ),
         )
     if len(parts) > 1:
         raise ProgrammingError(
@@ -67,13 +71,43 @@ def plan(sql: str, catalog: Catalog, settings: Mapping[str, Any], protected: Pro
 
         refuse_graphs(sql, parts[0])
     check(sql, parts[0])
+    if settings.get("dialect") == "postgres" and not settings.get(SPELLED):
+        made = _postgres(sql, parts[0], catalog, settings, protected)
+        if made is not None:
+            return made
     try:
-        return Plan(sql, planned(sql, parts[0], catalog, settings, protected))
+        made = planned(sql, parts[0], catalog, settings, protected)
+        if settings.get("dialect") == "postgres":
+            made = _named(made, parts[0])
+        return Plan(sql, made)
     except RecursionError:
         raise ProgrammingError(
             "the statement is nested too deeply", sql=sql, position=parts[0][0].start,
             sqlstate="54001",
         ) from None  # fmt: skip
+
+
+def _postgres(
+    sql: str,
+    tokens: list[Token],
+    catalog: Catalog,
+    settings: Mapping[str, Any],
+    protected: Protected,
+) -> Plan | None:
+    """The plan of what PostgreSQL says in words of its own; None where they are ours."""
+    from sqlagent.plan.postgres import statement
+
+    found = statement(sql, tokens, catalog)
+    if found is None or isinstance(found, Script):
+        return None if found is None else Plan(sql, found)
+    then = settings if found.again else {**settings, SPELLED: True}
+    try:
+        return plan(edited(sql, list(found.edits)), catalog, then, protected)._replace(sql=sql)
+    except Error as error:
+        if error.position is not None:
+            error.position = found.place(error.position)
+        error.sql = sql
+        raise
 
 
 def planned(
@@ -98,6 +132,11 @@ def planned(
         return found
     found = simple(sql, tokens, catalog)
     word = tokens[0].upper
+    if found is None and word in ("CREATE", "ALTER", "DROP", "GRANT", "REVOKE"):
+        from sqlagent.plan.users import user_statement
+
+        call = user_statement(sql, tokens)
+        found = call and _silent(planned(call, lex(call), catalog, settings, protected))
     if found is None and (word in DEFINING or (catalog.definitions and word in WRITING)):
         from sqlagent.plan.materialized import statement
 
@@ -126,6 +165,29 @@ def planned(
 
         found = route(sql, tokens, catalog, settings, protected)
     return found
+
+
+def _named(made: Any, tokens: list[Token]) -> Any:
+    """A read whose outputs are called as PostgreSQL calls them."""
+    from sqlagent.plan.plans import Duck
+
+    reads = tokens[0].upper in ("SELECT", "WITH", "(")
+    if not isinstance(made, Lite | Duck) or not reads or (isinstance(made, Lite) and made.writes):
+        return made
+    from sqlagent.plan.pg_names import pg_names
+
+    names = pg_names(tokens)
+    if names is None:
+        return made
+    made = made._replace(names=names)
+    if isinstance(made, Duck) and made.lite is not None:
+        made = made._replace(lite=made.lite._replace(names=names))
+    return made
+
+
+def _silent(made: Any) -> Any:
+    """A statement that calls functions which write, and gives no rows of them."""
+    return made._replace(silent=True) if isinstance(made, Calls) else made
 
 
 def _nearest(

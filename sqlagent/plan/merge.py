@@ -128,7 +128,10 @@ class _Merging:
         if isinstance(then, exp.Update):
             return [(e.this.name, e.expression) for e in then.expressions]
         if isinstance(then, exp.Insert):
-            values = list(then.expression.expressions) if then.expression is not None else []
+            given = then.args.get("expression")
+            if given is False:  # INSERT without VALUES
+                raise ProgrammingError("WHEN NOT MATCHED THEN INSERT needs VALUES (…)")
+            values = list(given.expressions) if given is not None else []
             names = [e.name for e in then.this.expressions] if then.this is not None else []
             names = names or self.columns
             if not values or len(names) != len(values):

@@ -178,12 +178,14 @@ class Calls(NamedTuple):
     """`SELECT remember(…), … [FROM …]`: functions that write, once a row of `source` (None: once).
 
     `types` has the logical type of each output that is a value, where the planner knows it.
+    `silent`: it was a statement, such as CREATE USER, and gives no rows.
     """
 
     outputs: tuple[WriteCall, ...]
     source: Lite | Duck | None = None
     why: str = ""
     types: tuple[str | None, ...] | None = None
+    silent: bool = False
 
 
 class WriteTable(NamedTuple):
@@ -302,9 +304,15 @@ class Call(NamedTuple):
 
 
 class Script(NamedTuple):
-    """Several statements in one text, which dialect 'sqlite' allows: run one after the other."""
+    """Several statements in one text, which dialect 'sqlite' allows: run one after the other.
+
+    What one statement of PostgreSQL's becomes is `atomic`: all or none. `temporary` are the names
+    of tables that it makes the connection's own, with their names in the file; None: no more.
+    """
 
     parts: tuple[str, ...]
+    temporary: tuple[tuple[str, str | None], ...] = ()
+    atomic: bool = True
 
 
 class Materialize(NamedTuple):

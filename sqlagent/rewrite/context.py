@@ -21,7 +21,8 @@ OURS = names(
     "current_facts chunk_texts "
     "sqlagent_users sqlagent_grants "
     "langgraph_checkpoints langgraph_values langgraph_writes langgraph_states "
-    "langgraph_state_versions langgraph_items langgraph_item_vectors session_items"
+    "langgraph_state_versions langgraph_items langgraph_item_vectors session_items "
+    "sqlagent_comments"
 )
 
 

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from sqlagent.cursor import Cursor
 
 
-NOT_KEPT = (Setting, Define, Attach, Detach, Databases)
+NOT_KEPT = (Setting, Define, Attach, Detach, Databases, Script)
 
 
 def runner_for(connection: Connection, sql: str) -> tuple[Runner, bool]:
@@ -64,7 +64,7 @@ def runner_for(connection: Connection, sql: str) -> tuple[Runner, bool]:
     return runner, not isinstance(planned.run, NOT_KEPT)
 
 
-def plan_of(connection: Connection, sql: str, **settings: str) -> Plan:
+def plan_of(connection: Connection, sql: str, **settings: str | bool) -> Plan:
     """Parse, rewrite and plan a text, against the file's schema as the transaction sees it.
 
     `settings` take the place of the connection's.
@@ -84,6 +84,9 @@ def plan_of(connection: Connection, sql: str, **settings: str) -> Plan:
         from sqlagent.run.define import overlaid
 
         catalog = overlaid(catalog, connection)
+    if connection.temporary_tables:
+        own = {n: r for n, r in connection.temporary_tables.items() if r.lower() in catalog.tables}
+        catalog = catalog._replace(temporary=own)
     catalog = catalog._replace(
         sources=ChainMap({"": FileSource(connection)}, connection.sources),
         scanned=lambda path: scanned(connection, path),

@@ -72,6 +72,8 @@ class RunCalls:
         rows = writing(connection, work, self.text, several=True, alone=alone)
         if alone:
             rows = [self.finished(connection, row) for row in rows]
+        if self.plan.silent:
+            return
         cursor._columns = self.columns
         cursor._iter = iter(rows)
         cursor.rowcount = len(rows)

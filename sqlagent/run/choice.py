@@ -166,6 +166,10 @@ class Choice:
         limit = TRIAL_TIMES * best + TRIAL_MS
         if len(stat.samples) < TRIALS:
             return Decision(engine, f"by experience: {seen}")
+        if stat.rows > TRIAL_ROWS and theirs is None:  # too many for a trial that could be undone
+            there = self.experience.statistics.duck_ms(known.tables)
+            if 2 * there < best and known.stats["duckdb"].calls < TRIALS + TIMED:
+                return Decision("duckdb", f"by cost: {seen}, duckdb {there:.3g} ms, estimated")
         if stat.rows <= TRIAL_ROWS and (self.planned or other == "sqlite" or best > PLAN_MS):
             unknown = len(rival.samples) < TRIALS and not known.gap
             if unknown or self.due(best, rival.usual):
@@ -274,7 +278,20 @@ class Choice:
             self.ran("duckdb", spent + now_ms() - began, found.num_rows)
             return found
 
+        batches = cursor._batches
+
+        def rest(rows: int) -> Any:
+            took, total = spent, 0
+            began = now_ms()
+            for batch in batches(rows):
+                took += now_ms() - began
+                total += batch.num_rows
+                yield batch
+                began = now_ms()
+            self.ran("duckdb", took, total)
+
         cursor._table = arrow
+        cursor._batches = rest
         cursor._iter = self.timed(cursor._iter, "duckdb", spent)
 
     def on_sqlite(

@@ -109,6 +109,9 @@ class RunDuck:
             return
         cursor._iter = self.rows(connection, result)
         cursor._table = lambda: unified(result.arrow(), columns)
+        cursor._batches = lambda rows: (
+            unified(table_of(batch), columns) for batch in result.record_batches(rows)
+        )
         cursor._close = result.close
         cursor._feeds = result.feeds
 
@@ -205,6 +208,13 @@ def adapted(value: Any) -> Any:
     if type(value).__module__ == "numpy":
         return value.tolist()
     return value
+
+
+def table_of(batch: Any) -> Any:
+    """A batch of Arrow as a table."""
+    import pyarrow as pa
+
+    return pa.Table.from_batches([batch])
 
 
 def unified(table: Any, columns: list[tuple[str, str]]) -> Any:

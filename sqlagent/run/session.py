@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import apsw
@@ -69,6 +71,21 @@ def remember(savepoints: list[str], verb: str, quoted: str) -> None:
         del savepoints[last + (verb == "rollback_to") :]
 
 
+@contextmanager
+def _whole(connection: Connection) -> Iterator[None]:
+    """All the statements within, or none."""
+    if connection.txn is None:
+        connection.begin()
+        try:
+            yield
+        except BaseException:
+            connection.rollback()
+            raise
+        connection.commit()
+        return
+    yield  # an error aborts the transaction, as PostgreSQL's do
+
+
 class RunScript:
     """Several statements, one by one; the rows are the last one's."""
 
@@ -78,8 +95,37 @@ class RunScript:
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
         if parameters:
             raise ProgrammingError("several statements in one text take no parameters")
+        if any(real is not None for _, real in self.plan.temporary):
+            from sqlagent.run.temporary import drop_left
+
+            drop_left(connection)
+        if not self.plan.atomic:
+            for text in self.plan.parts:
+                connection._run(cursor, text, ())
+            return
+        if len(self.plan.parts) > 1:
+            with _whole(connection):
+                self._all(connection, cursor)
+        else:
+            self._all(connection, cursor)
+        cursor._iter = cursor._columns = cursor._table = None
+        for name, real in self.plan.temporary:
+            connection.temporary_tables.pop(name, None)
+            if real is not None:
+                connection.temporary_tables[name] = real
+        connection.plans.clear()
+
+
+    def _all(self, connection: Connection, cursor: Cursor) -> None:
+        from sqlagent.run import make, plan_of
+
+        count = 0
         for text in self.plan.parts:
-            connection._run(cursor, text, ())
+            cursor._reset()
+            planned = plan_of(connection, text, spelled=True)
+            make(connection.database, planned, connection)(connection, cursor, ())
+            count += max(cursor.rowcount, 0)
+        cursor.rowcount = count
 
 
 class RunSetting:

@@ -24,6 +24,7 @@ from sqlagent.index.sample import RUNGS, Sample
 from sqlagent.index.vectors import CAN_CODE
 from sqlagent.migrate import sha256
 from sqlagent.search.kinds import CHOSEN, Key, listed, space_in
+from sqlagent.search.mapped import mapped
 from sqlagent.search.scopes import LOG_ENDS, LOG_MAX, scopes
 
 if TYPE_CHECKING:
@@ -191,9 +192,10 @@ class Codes:
             return
 
     def build(self, handle: Handle, key: Key, metric: str, token: str, high: int) -> Coded:
-        codes = BinaryCodes.build(
-            batches(handle, key), key.dimensions or 0, metric, sample(handle, key, metric)
-        )
+        with mapped(handle):
+            codes = BinaryCodes.build(
+                batches(handle, key), key.dimensions or 0, metric, sample(handle, key, metric)
+            )
         kept = Coded(codes, high)
         self.save(handle, key, kept, token)
         return kept

@@ -91,7 +91,7 @@ def _run(
             catalog = schema.read_catalog(handle)
         planned = plans.find(key, catalog) if shared else None
         if planned is None:
-            text = head + _condition(condition, what)
+            text = head + expression(condition, what)
             planned = _plan(text, catalog, settings, database.protected, condition, what)
             if shared:
                 plans.keep(key, catalog, planned)
@@ -106,7 +106,7 @@ def _run(
         except apsw.Error as error:
             exact = None
             if inexact(error):  # a row that SQLite cannot say exactly, such as lower('É')
-                text, duck = head + _condition(condition, what), {**settings, "route": "duckdb"}
+                text, duck = head + expression(condition, what), {**settings, "route": "duckdb"}
                 with contextlib.suppress(Error):  # DuckDB cannot either: SQLite's error stands
                     exact = plan(text, catalog, duck, database.protected).run
             if not isinstance(exact, Duck):
@@ -114,7 +114,7 @@ def _run(
         return _on_duckdb(context, exact, values) if elsewhere is None else elsewhere()
 
 
-def _condition(text: str, what: str) -> str:
+def expression(text: str, what: str) -> str:
     """The text as one expression of our dialect; ProgrammingError where it is not one."""
     import sqlglot
     from sqlglot import exp

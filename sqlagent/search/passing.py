@@ -7,6 +7,7 @@ again. Whatever else a condition uses is asked anew each time.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import OrderedDict
 from itertools import islice
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from sqlagent.plan.steady import unsteady
-from sqlagent.search.filters import allowed
+from sqlagent.search.filters import allowed, expression
 from sqlagent.search.kinds import listed
 from sqlagent.search.scopes import LOG_ENDS
 
@@ -46,8 +47,12 @@ TYPES = {
     "collection": "VARCHAR",
 }  # fmt: skip
 BATCH = 50_000
+# What only the clock changes can be told by values, though not kept.
+CLOCK = re.compile(
+    r"\b(?:now\s*\(\s*\)|today\s*\(\s*\)|current_timestamp|current_date)", re.IGNORECASE
+)
 DIRTY_MAX = 20_000  # changed rows from which all are looked at again
-KEPT_BYTES = 64 << 20
+KEPT_BYTES = 16 << 20
 
 
 class Kept(NamedTuple):
@@ -68,8 +73,12 @@ class Passing:
         """The sorted vector_ids of the rows for which a condition holds."""
         own = context.handle
         private = own is not None and own is context.database._writer and own.in_transaction
-        if private or unsteady(f"SELECT {condition}") is not None:
+        if private:
             return self.asked(context, collection, condition)
+        if unsteady(f"SELECT {condition}") is not None:
+            clock = unsteady(f"SELECT {CLOCK.sub('NULL', condition)}") is None
+            found = self.faceted(context, collection, condition) if clock else None
+            return found[0] if found else self.asked(context, collection, condition)
         from sqlagent.engines import schema
 
         with context.reading() as handle:  # the snapshot that the condition is asked on, or before
@@ -82,7 +91,11 @@ class Passing:
                 rows = handle.execute(DIRTY, (kept.seq, collection))
                 dirty = [r[0] for r in rows] if kept.seq != high else []
         if kept is None or dirty is None or len(dirty) > DIRTY_MAX or None in dirty:
-            ids = self.asked(context, collection, condition)
+            found = self.faceted(context, collection, condition)
+            if found is not None:
+                ids, high = found
+            else:
+                ids = self.asked(context, collection, condition)
         elif dirty:
             now = chosen(context, CHANGED, condition, (collection, listed(dirty)))
             rest = kept.ids[~np.isin(kept.ids, np.array(dirty))]
@@ -92,15 +105,32 @@ class Passing:
         self.keep(key, Kept(ids, high or 0))
         return ids
 
+    def faceted(self, context: Context, collection: str, condition: str) -> tuple[Any, int] | None:
+        """The same of a large collection by its facets, and of which place in the log; None where
+        they cannot tell."""
+        if context.database.memory or about_ids(condition):
+            return None
+        with context.reading() as handle:
+            if not handle.execute(ROWS, (collection, LARGE)).fetchone()[1]:
+                return None
+        from sqlagent.search.faceted import by_facets
+
+        text = expression(condition, "filter")
+        try:
+            return by_facets(context, collection, text, chosen, INDEXED, CHANGED)
+        except UnicodeDecodeError:  # a foreign client's text that is none
+            return None
+
     def asked(self, context: Context, collection: str, condition: str) -> Any:
         """The same by looking at every row of the collection."""
-        with context.reading() as handle:
-            newest, large = handle.execute(ROWS, (collection, LARGE)).fetchone()
-            if large:
-                least = int(newest or 0) // SHARE
-                large = handle.execute(ROWS, (collection, least)).fetchone()[1]
-        source = SCANNED if large else INDEXED
-
+        source = INDEXED
+        if not about_ids(condition):
+            with context.reading() as handle:
+                newest, large = handle.execute(ROWS, (collection, LARGE)).fetchone()
+                if large:
+                    least = int(newest or 0) // SHARE
+                    large = handle.execute(ROWS, (collection, least)).fetchone()[1]
+            source = SCANNED if large else INDEXED
         found = chosen(context, source, condition, (collection,))
         return np.sort(np.fromiter(found, np.int64, len(found)))
 
@@ -127,6 +157,13 @@ def chosen(context: Context, source: str, condition: str, values: Any) -> frozen
         return on_duckdb(context, source, condition, values)
 
     return allowed(context, source, "vector_id", condition, values, on_duckdb=elsewhere)
+
+
+def about_ids(condition: str) -> bool:
+    """Whether a condition is about ids alone, which the index of a collection has."""
+    from sqlagent.search.conditions import leaves, parsed
+
+    return all(leaf.named for leaf in leaves(parsed(expression(condition, "filter"))))
 
 
 def on_duckdb(context: Context, source: str, condition: str, values: Any) -> list[Any]:

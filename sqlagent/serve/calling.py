@@ -63,7 +63,7 @@ def checked(
         function = known.get(token.name.lower()) if is_name(token) else None
         if function is None or following.text != "(":
             continue
-        if function.writes and not rights.principal.writes:
+        if function.writes and not (rights.principal.writes or rights.calls(function)):
             raise PrivilegeError(
                 f'user "{rights.principal.name}" may only read', sql=sql, position=token.start
             )
@@ -205,6 +205,12 @@ def check_call(
     """The same of a function that writes, with the values that it is called with."""
     if not rights.calls(function):
         raise PrivilegeError(f"permission denied for function {function.name}()")
+    principal = rights.principal
+    if function.name == "alter_user" and (principal.role != "admin" or rights.limited):
+        name, _, *others = values
+        if name != principal.name or any(v is not None and v is not REQUIRED for v in others):
+            raise PrivilegeError(f'user "{principal.name}" may change a password, and but his own')
+        return
     if rights.agents is None:
         return
     agents = 0

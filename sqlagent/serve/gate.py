@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import sqlagent
-from sqlagent.errors import Error, NotSupportedError
+from sqlagent.errors import Error, NotSupportedError, OperationalError
 from sqlagent.parse.lexer import Token, lex, quote, statements
 from sqlagent.parse.parameters import edited
 from sqlagent.plan.plans import (
@@ -45,7 +45,8 @@ if TYPE_CHECKING:
     from sqlagent.connection import Connection, Runner
     from sqlagent.cursor import Cursor
     from sqlagent.functions import Function
-    from sqlagent.serve.users import Authenticator, Principal
+    from sqlagent.serve.limits import Visit
+    from sqlagent.serve.users import Principal
 
 __all__ = ["Gate", "PrivilegeError", "connect"]
 Protected = Callable[[str], str | None]
@@ -86,10 +87,38 @@ class Gate:
     def __init__(self, principal: Principal) -> None:
         self.principal = principal
         self.rights = Rights(principal)
-        self.timeout_ms_max = principal.statement_timeout_ms
-        self.rows_max = principal.rows_max
-        self.users: Authenticator | None = None
+        self.timeout_ms_most = 0  # the server's own limits, beside the user's
+        self.rows_most = 0
+        self.trusted = principal.trusted
+        self.visit: Visit | None = None  # the place that the connection takes, where it is to end
+        self._shut = False
         self._checks: dict[str, list[calling.Check]] = {}  # of the text that was planned last
+
+    # Life ---------------------------------------------------------------------------------------
+
+    @property
+    def timeout_ms_max(self) -> int:
+        """How long a statement may run, in ms; 0 is no limit."""
+        return _least(self.timeout_ms_most, self.principal.statement_timeout_ms)
+
+    @property
+    def rows_max(self) -> int:
+        """How many rows a result may have; 0 is no limit."""
+        return _least(self.rows_most, self.principal.rows_max)
+
+    def renew(self, principal: Principal) -> None:
+        """The user's rights are others from the next statement on."""
+        self.principal = principal
+        self.rights = Rights(principal)
+
+    def shut(self) -> None:
+        """The user is gone: no statement is let through any more."""
+        self._shut = True
+
+    def ended(self) -> None:
+        """The connection is closed."""
+        if self.visit is not None:
+            self.visit.leave()
 
     # Planning -----------------------------------------------------------------------------------
 
@@ -102,6 +131,10 @@ class Gate:
         protected: Protected,
     ) -> Plan:
         """The plan of a text, where its user may run it. Raises PrivilegeError."""
+        if self._shut:
+            raise OperationalError(
+                f'the user "{self.principal.name}" may no longer log in', sqlstate="57P01"
+            )
         self._checks = {}
         parts = statements(lex(sql))
         if len(parts) > 1 or not parts:  # a script's parts come by themselves; else an error
@@ -215,6 +248,8 @@ class Gate:
             if not principal.writes:
                 raise self._reader()
         elif kind == "define":
+            if word == "ALTER" and _alters_user(sql):
+                return  # the call that it becomes is judged: a password of one's own
             if principal.role != "admin" or self.rights.limited:
                 raise PrivilegeError(
                     f'user "{principal.name}" may not change the schema',
@@ -290,7 +325,8 @@ class Gate:
             raise self._reader()
         if run.ddl:
             self._define()
-        self._text(connection, whole, run.sql, native=run.native, ddl=run.ddl)
+        ddl = run.ddl or lex(run.sql)[0].upper in DEFINES
+        self._text(connection, whole, run.sql, native=run.native, ddl=ddl)
 
     def _text(
         self, connection: Connection, whole: Catalog, sql: str, *, native: bool, ddl: bool = False
@@ -336,7 +372,7 @@ class Gate:
         from sqlagent.functions import functions
 
         function = functions()[name]
-        if function.writes and not self.principal.writes:
+        if function.writes and not (self.principal.writes or self.rights.calls(function)):
             raise self._reader()
         if not self.rights.calls(function):
             raise PrivilegeError(f"permission denied for function {name}()")
@@ -391,8 +427,8 @@ class Gate:
         calling.check_call(function, values, self.rights, connection)
 
     def enter(self, connection: Connection, handle: Any) -> None:
-        """A write of the user's begins on the writer's connection."""
-        if self.rights.agents is None:
+        """A statement of the user's begins on a connection: the writer's is to be guarded."""
+        if self.rights.agents is None or handle is not connection.database._writer:
             return
         from sqlagent.serve import guarding
 
@@ -431,6 +467,11 @@ class Checked:
             cursor._table = None
 
 
+def _least(one: int, other: int) -> int:
+    """The stricter of two limits, of which 0 is none."""
+    return min(one or other, other or one)
+
+
 def _at_most(rows: Any, most: int) -> Any:
     """Rows, with an error in the place of those that are too many."""
     yield from islice(rows, most)
@@ -438,6 +479,11 @@ def _at_most(rows: Any, most: int) -> Any:
         raise LimitError(
             f"the result has more than {most} rows", hint="Add a LIMIT, or ask for fewer."
         )
+
+
+def _alters_user(sql: str) -> bool:
+    """Whether a statement is ALTER USER."""
+    return [t.upper for t in lex(sql)[:2]] in (["ALTER", "USER"], ["ALTER", "ROLE"])
 
 
 def _names(seen: Catalog) -> Lite:

@@ -38,6 +38,11 @@ _TEMPORARY = frozenset((
     apsw.SQLITE_DROP_TEMP_INDEX, apsw.SQLITE_CREATE_TEMP_VIEW, apsw.SQLITE_DROP_TEMP_VIEW,
     apsw.SQLITE_CREATE_TEMP_TRIGGER, apsw.SQLITE_DROP_TEMP_TRIGGER,
 ))  # fmt: skip
+# Eponymous tables of SQLite that show pages, statements or files.
+_MODULES = frozenset((
+    "dbstat", "sqlite_dbpage", "sqlite_stmt", "bytecode", "tables_used", "fsdir", "zipfile", "csv",
+    "completion", "fts5vocab", "fts3tokenize", "fts4aux", "carray", "sqlite_memstat",
+))  # fmt: skip
 Action = tuple[int, str | None, str | None, str | None, str | None]
 
 
@@ -136,7 +141,10 @@ def _check_action(
         return
     name = (first or "").lower()
     if code == apsw.SQLITE_READ:
-        _check_read(rights, whole, name, through, called, sql)
+        if not (ddl and name not in whole.tables and name in called):  # what is made just now
+            inner = "" if _is_given(through or "", sql) else (through or "").lower()
+            given = bool(through) and not inner
+            _check_read(rights, whole, name, second or ("*" if given else ""), inner, called, sql)
     elif code == apsw.SQLITE_FUNCTION:
         _check_function(rights, (second or "").lower())
     elif code in _WRITES:
@@ -160,7 +168,13 @@ def _check_action(
 
 
 def _check_read(
-    rights: Rights, whole: Catalog, name: str, through: str | None, called: set[str], sql: str
+    rights: Rights,
+    whole: Catalog,
+    name: str,
+    column: str,
+    through: str,
+    called: set[str],
+    sql: str,
 ) -> None:
     from sqlagent.functions import functions
 
@@ -176,13 +190,17 @@ def _check_read(
         _need(name[7:] in PRAGMAS, f"{name}()")
         _need(not rights.limited or _of_seen(rights, whole, name, sql), f"{name}()")
     elif table is None:
+        if _is_given(name, sql) and name not in _MODULES:
+            return  # a common table expression that reads itself
         raise PrivilegeError(f'"{name}" is not for users of the server')
     elif not rights.sees(table, whole) or not rights.may("select", name):
         if name not in called and _is_shadow(whole, table):
             return  # a full text index opens its own tables while a statement is prepared
-        # A view that is granted shows what it shows of tables that are not.
+        # A view that is granted shows what it shows of tables that are not: what is read there is
+        # read through it. Rows that are counted without a column are said to go through nothing.
         shown = [v for v in called if _shows(rights, whole, v, name)]
-        if shown and not (through and _is_given(through, sql)):
+        inner = {n for v in shown for n in _named_in(whole, v)}
+        if shown and (through in inner if through else not column):
             return
         if not rights.sees(table, whole):
             raise ProgrammingError(f'unknown table "{name}"', sqlstate="42P01")
@@ -219,6 +237,16 @@ def _shows(rights: Rights, whole: Catalog, view: str, table: str) -> bool:
     if found is None or found.kind != "view" or not rights.may("select", view):
         return False
     return rights.sees(found, whole) and table in reads(whole, view)
+
+
+def _named_in(whole: Catalog, view: str, depth: int = 0) -> set[str]:
+    """The lower-case names in the text of a view, and of the views that it reads."""
+    found = whole.tables.get(view)
+    if found is None or found.kind != "view" or depth > 16:
+        return {view}
+    named = {t.name.lower() for t in lex(found.sql or "") if t.kind in ("word", "quoted")}
+    views = [n for n in named - {view} if n in whole.tables and whole.tables[n].kind == "view"]
+    return {view, *named, *(x for v in views for x in _named_in(whole, v, depth + 1))}
 
 
 def reads(whole: Catalog, view: str, depth: int = 0) -> set[str]:
@@ -388,4 +416,4 @@ def _rewritten() -> frozenset[str]:
     from sqlagent.engines.duck_sqlite import SCALARS
 
     named = {f"sqlite_{n}" for several in SCALARS.values() for n in several.split()}
-    return frozenset(named | set(ASKED)) - {"sqlite_randomblob", "sqlite_zeroblob"}
+    return frozenset(named | set(ASKED))

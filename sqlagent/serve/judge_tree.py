@@ -5,11 +5,12 @@ Every call in them is judged by the tokens, every source by sqlglot.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from sqlagent.errors import ProgrammingError
 from sqlagent.parse.lexer import is_name, lex
+from sqlagent.parse.parameters import Numbering
 from sqlagent.parse.words import names
 from sqlagent.serve.allowed import DUCKDB_TABLES
 from sqlagent.serve.judge import check_duck_function
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 # Words before a parenthesis that call nothing.
 _WORDS = names(
     "all and any as between by case cast columns cube decimal distinct else except exclude exists "
-    "extract filter from group having in intersect interval into is join lateral limit "
+    "extract filter from group having in insert intersect interval into is join lateral limit "
     "materialized not numeric offset on or order over partition pivot qualify recursive replace "
     "rollup select set sets struct table then try_cast union unpivot using values varchar char "
     "when where with within"
@@ -31,23 +32,31 @@ _WORDS = names(
 def check_calls(rights: Rights, sql: str) -> None:
     """Raise PrivilegeError for a call that users may not make."""
     tokens = lex(sql)
-    given = {
-        t.name.lower() for t, n in itertools.pairwise(tokens) if n.text == "("
-        and is_name(t)
-    }  # fmt: skip
+    given = set()
+    for place, token in enumerate(tokens[:-1]):
+        start = place
+        while start > 1 and tokens[start - 1].text == ".":
+            start -= 2
+        before = tokens[start - 1] if start else token
+        # A name with its columns, as of an alias or of what an INSERT fills, calls nothing.
+        named = before.upper in ("INTO", "AS", "TABLE", "WITH") or before.text == ")"
+        if is_name(token) and tokens[place + 1].text == "(" and not named:
+            given.add(token.name.lower())
     for name in given - _WORDS - DUCKDB_TABLES:
         check_duck_function(rights, name)
 
 
 def check_tree(rights: Rights, catalog: Catalog, sql: str, names: Iterable[str]) -> None:
     """Raise PrivilegeError where a text reads what its user may not, or is none that reads."""
-    import sqlglot
     from sqlglot import exp
 
+    from sqlagent.parse.tree import parse
+
     check_calls(rights, sql)
+    tokens = lex(sql)
     try:
-        tree = sqlglot.parse_one(sql, dialect="duckdb")
-    except sqlglot.errors.SqlglotError:
+        tree, _ = parse(sql, tokens, Numbering(sql, tokens), "duckdb")
+    except ProgrammingError:
         raise PrivilegeError("a statement of this form is not for users of the server") from None
     if not isinstance(tree, (exp.Query, exp.Pivot, exp.Summarize, exp.Describe)):
         raise PrivilegeError("a statement of this form is not for users of the server")

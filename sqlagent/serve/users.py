@@ -28,7 +28,7 @@ class Principal:
     `role`: a reader reads; a writer also writes rows; an admin also changes the schema and users.
     `grants` are (lower-case table, privilege) pairs, within what the role may; None: every table.
     `agents` are the agents whose rows there are for the user; None: every agent. Limits are 0 where
-    there is none of the user's own.
+    there is none of the user's own. `trusted`: known by other means than the users of the file.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Principal:
     connections_max: int = 0
     statement_timeout_ms: int = 0
     rows_max: int = 0
+    trusted: bool = False
 
     @property
     def writes(self) -> bool:

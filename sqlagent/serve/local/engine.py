@@ -51,6 +51,8 @@ class Engine:
         """Open the file and listen; False where another engine of the file does. Raises Error."""
         if not self._take_lock():
             return False
+        if listens(self.place):
+            raise OperationalError(f"something else listens at {self.place}")
         self.keeping = gate.connect(self.path, None)
         seen = os.stat(self.path)
         self.inode = seen.st_dev, seen.st_ino

@@ -12,7 +12,7 @@ from sqlagent.parse.lexer import quote_name
 from sqlagent.serve.local.wire import text
 
 SCALAR, TABLE = 1, 2
-WRITES, DETERMINISTIC = 1, 2
+WRITES, DETERMINISTIC, REPEATS = 1, 2, 4
 ASK: Final = "sqlagent"  # runs any statement: sqlagent(sql, parameter, …)
 # Names of types as SQLite declares them; a vector is a BLOB there.
 _TYPES = {
@@ -82,6 +82,8 @@ def packed(found: list[Shown]) -> bytes:
     out = [struct.pack("<I", len(found))]
     for one in found:
         flags = WRITES * one.writes | DETERMINISTIC * one.deterministic
+        if not one.writes and one.name != ASK:
+            flags |= REPEATS
         out.append(struct.pack("<BB", TABLE if one.is_table else SCALAR, flags))
         out += [text(one.name), text(one.signature), struct.pack("<H", len(one.arguments))]
         for argument in one.arguments:

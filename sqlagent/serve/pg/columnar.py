@@ -7,6 +7,7 @@ module as a whole is imported lazily: it imports numpy, and pyarrow for Arrow's 
 
 from __future__ import annotations
 
+import datetime
 import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -44,34 +45,49 @@ class Columnar:
 
     def of_rows(self, rows: list[tuple[Any, ...]]) -> bytes:
         """The messages of tuples."""
-        blocks = [
-            self._of_values(list(values), place)
-            for place, values in enumerate(zip(*rows, strict=True))
-        ]
-        return assembled(blocks, len(rows), self.rows.letter)
+        return assembled(self.blocks(rows), len(rows), self.rows.letter)
 
     def of_batch(self, batch: pa.RecordBatch) -> bytes:
         """The messages of a batch of Arrow."""
         if not batch.num_rows:
             return b""
-        blocks = [self._of_array(array, place) for place, array in enumerate(batch.columns)]
-        return assembled(blocks, batch.num_rows, self.rows.letter)
+        return assembled(self.blocks(batch), batch.num_rows, self.rows.letter)
+
+    def blocks(self, chunk: Any) -> list[Block]:
+        """The columns of tuples, or of a table of Arrow in one batch."""
+        if isinstance(chunk, list):
+            columns = zip(*chunk, strict=True)
+            return [self._of_values(list(v), place) for place, v in enumerate(columns)]
+        return [self._of_array(array, place) for place, array in enumerate(chunk.columns)]
 
     # Columns of Python values -----------------------------------------------------------------
 
     def _of_values(self, values: list[Any], place: int) -> Block:
         codec = self.rows.columns[place].type.codec
         kinds = set(map(type, values))
+        some = kinds - {type(None)}
+        null = None
+        if len(some) < len(kinds) and len(some) == 1:
+            null = np.fromiter((v is None for v in values), dtype=bool, count=len(values))
         if self.rows.formats[place]:
-            if codec in ("int8", "float8") and len(kinds) == 1 and kinds <= {int, float}:
-                wanted = int if codec == "int8" else float
-                if kinds == {wanted}:
-                    try:
-                        return fixed(np.array(values, dtype=_DTYPE[codec]))
-                    except OverflowError:
-                        pass
-        elif codec in ("int8", "int4", "int2", "numeric") and kinds == {int}:
-            return texts(list(map(str, values)))
+            if (codec, some) in (("int8", {int}), ("float8", {float})):
+                plain = values if null is None else [0 if v is None else v for v in values]
+                try:
+                    return fixed(np.array(plain, dtype=_DTYPE[codec]), null)
+                except OverflowError:
+                    return self._each(values, place)
+            if codec == "timestamp" and some == {datetime.datetime}:
+                if any(v is not None and v.tzinfo is not None for v in values):
+                    return self._each(values, place)
+                micros = np.array(values, dtype="M8[us]").view("i8") - EPOCH_US
+                return fixed(micros.astype(">i8"), null)
+        elif null is None:
+            if codec in ("int8", "int4", "int2", "numeric") and kinds == {int}:
+                return texts(list(map(str, values)))
+            if codec == "float8" and kinds == {float}:
+                said = floats(values)
+                if said is not None:
+                    return said
         if codec in ("text", "json") and kinds == {str} and self.rows.codec == "utf-8":
             return texts(values)
         return self._each(values, place)
@@ -119,6 +135,8 @@ class Columnar:
             return _strings(array.cast(pa.string()))
         if codec == "bool" and pa.types.is_boolean(kind):
             return _strings(pc.if_else(array, "t", "f"))
+        if codec == "float8" and pa.types.is_float64(kind) and not array.null_count:
+            return floats(array.to_numpy().tolist())
         if codec == "date" and pa.types.is_date(kind):
             return _strings(array.cast(pa.string()))
         if codec == "timestamp" and pa.types.is_timestamp(kind) and kind.tz is None:
@@ -223,6 +241,15 @@ def fixed(values: _Array, null: _Array | None = None) -> Block:
     return Block(lengths, np.ascontiguousarray(values).view(np.uint8), width)
 
 
+def floats(values: list[float]) -> Block | None:
+    """A column of numbers as PostgreSQL prints them; None where Python does not print them so."""
+    numbers = np.array(values)
+    if not (np.isfinite(numbers).all() and (np.abs(numbers) < 1e15).all()):
+        return None
+    said = "\n".join(map(repr, values)) + "\n"
+    return texts(said.replace(".0\n", "\n").split("\n")[:-1])
+
+
 def texts(values: list[str]) -> Block:
     """A column of texts without NULL."""
     whole = "".join(values)
@@ -233,6 +260,39 @@ def texts(values: list[str]) -> Block:
     parts = [v.encode() for v in values]
     lengths = np.fromiter(map(len, parts), dtype=np.int64, count=len(parts))
     return Block(lengths, np.frombuffer(data, dtype=np.uint8))
+
+
+def joined(
+    blocks: list[Block], count: int, delimiter: bytes, null: bytes, letter: bytes
+) -> bytes:
+    """A message with a line for each of `count` rows, the columns between delimiters."""
+    sizes = np.full(count, 5 + len(blocks), dtype=np.int64)
+    lengths = [np.where(b.lengths < 0, len(null), b.lengths) for b in blocks]
+    for length in lengths:
+        sizes += length
+    ends = np.cumsum(sizes)
+    at = ends - sizes
+    out = np.empty(int(ends[-1]), dtype=np.uint8)
+    head = np.empty((count, 5), dtype=np.uint8)
+    head[:, 0] = letter[0]
+    head[:, 1:5] = (sizes - 1).astype(">u4").view(np.uint8).reshape(count, 4)
+    _put(out, at, head)
+    at = at + 5
+    for number, (block, length) in enumerate(zip(blocks, lengths, strict=True)):
+        real = np.maximum(block.lengths, 0)
+        if len(block.data):
+            before = np.cumsum(real) - real
+            places = np.repeat(at - before, real)
+            places += np.arange(len(block.data))
+            out[places] = block.data
+        if null:
+            missing = at[block.lengths < 0]
+            for place, byte in enumerate(null):
+                out[missing + place] = byte
+        at = at + length
+        out[at] = 10 if number == len(blocks) - 1 else delimiter[0]
+        at = at + 1
+    return out.tobytes()
 
 
 def assembled(blocks: list[Block], count: int, letter: bytes) -> bytes:

@@ -77,6 +77,12 @@ class Wire:
         self._poll(select.POLLIN, limit)
         return self.receive()
 
+    def wait_for(self, *, read: bool) -> None:
+        """Wait until it can be read or written, until the deadline. Raises TooSlow."""
+        left = None if self.deadline is None else self.deadline - time.monotonic()
+        if not self._poll(select.POLLIN if read else select.POLLOUT, left):
+            raise TooSlow("the client took too long")
+
     def _poll(self, events: int, seconds: float | None) -> bool:
         poll = select.poll()
         try:

@@ -7,3 +7,16 @@ sees of the catalog, `server` the HTTP that carries it all.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlagent.serve.quack.server import QuackListener
+    from sqlagent.serve.server import Server
+
+
+def start(server: Server, host: str, port: int) -> QuackListener:
+    """Listen for DuckDB clients; `sqlagent.serve.command` calls it."""
+    from sqlagent.serve.quack.server import QuackListener
+
+    return QuackListener(server, host, port)

@@ -7,14 +7,20 @@ import socket
 import socketserver
 import ssl
 import threading
+import time
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from sqlagent.errors import Error
 from sqlagent.serve.quack import wire
+from sqlagent.serve.users import AuthenticationError
 
 if TYPE_CHECKING:
+    from sqlagent.serve.limits import Visit
     from sqlagent.serve.quack.session import Session
     from sqlagent.serve.quack.shadow import Shadow
+    from sqlagent.serve.server import Server
+    from sqlagent.serve.users import Principal
 
 PATH = "/quack"
 MIME = "application/vnd.duckdb"
@@ -23,27 +29,27 @@ SOCKETS_MAX = 512
 IDLE_S = 3600.0  # a session of which nobody has heard for so long is closed
 IDLE_WRITING_S = 60.0  # or for so long with an open transaction, which other writers wait for
 SWEEP_S = 5.0
+SHADOWS_MAX = 64
 HELLO = b"This is sqlagent's port for DuckDB clients: ATTACH 'quack:HOST:PORT' AS r (TOKEN '...')\n"
 
 
-class Listener:
+class QuackListener:
     """A port that listens until it is closed."""
 
-    def __init__(self, server: Any, host: str, port: int) -> None:
+    def __init__(self, server: Server, host: str, port: int) -> None:
         self.server = server
         self.sessions: dict[str, Session] = {}
-        self._shadows: dict[str, Shadow] = {}
+        self._visits: dict[str, Visit] = {}
+        self._shadows: OrderedDict[Principal, Shadow] = OrderedDict()
         self._lock = threading.Lock()
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._http = _Http((host, port), self, family)
-        self.address: tuple[str, int] = self._http.server_address[:2]
+        name, own = self._http.server_address[:2]
+        self.port = int(own)
+        self.address = f"[{host}]:{own}" if ":" in host else f"{name!s}:{own}"
         self._closed = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._http.serve_forever, args=(0.5,), daemon=True),
-            threading.Thread(target=self._sweep, daemon=True),
-        ]
-        for thread in self._threads:
-            thread.start()
+        for work in (lambda: self._http.serve_forever(0.5), self._sweep):
+            threading.Thread(target=work, name="sqlagent-quack", daemon=True).start()
 
     def answer(self, data: bytes, peer: str) -> bytes:
         """The answer to the bytes of a message. Never raises for what they say."""
@@ -61,11 +67,14 @@ class Listener:
         except Error as error:
             return wire.failed(str(error))
 
-    def close(self) -> None:
-        """Stop listening, interrupt what runs, roll back what is open."""
+    def close(self, grace_s: float = 0.0) -> None:
+        """Stop listening, let statements that run go on for so long, then end every session."""
         self._closed.set()
         self._http.shutdown()
         self._http.server_close()
+        end = time.monotonic() + grace_s
+        while time.monotonic() < end and any(s.busy for s in list(self.sessions.values())):
+            time.sleep(0.02)
         for session in list(self.sessions.values()):
             self._end(session)
         for shadow in self._shadows.values():
@@ -79,23 +88,41 @@ class Listener:
             return wire.failed(
                 f"Unsupported Quack version - server only supports version {wire.VERSION} of quack"
             )
-        name, _, password = message.fields.get(1, "").partition(":")
-        connection = self.server.login(name, password, peer)
+        time.sleep(self.server.failures.delay(peer))
+        visit = self.server.admit(peer)
+        try:
+            session = self._session(message.fields.get(1, ""), peer, visit)
+        except BaseException:
+            visit.leave()
+            raise
+        self._visits[session.id] = visit
+        self.sessions[session.id] = session
+        return wire.connected(session.id, *_platform())
+
+    def _session(self, token: str, peer: str, visit: Visit) -> Session:
+        """A session for who has the token `name:password`. Raises AuthenticationError."""
         from sqlagent.serve.quack.session import Session
         from sqlagent.serve.quack.shadow import Shadow
 
         try:
-            with self._lock:
-                shadow = self._shadows.setdefault(name, Shadow(self.server.path))
-            session = Session(connection, shadow)
-        except BaseException:
-            connection.close()
-            raise
-        self.sessions[session.id] = session
-        return wire.connected(session.id, *_platform())
+            principal = self.server.users.token(token)
+        except AuthenticationError:
+            self.server.failures.failed(peer)
+            raise AuthenticationError(
+                "Authentication failed", hint="The TOKEN is 'name:password'."
+            ) from None
+        self.server.failures.succeeded(peer)
+        visit.login(principal)
+        with self._lock:
+            shadow = self._shadows.pop(principal, None) or Shadow(self.server.name)
+            self._shadows[principal] = shadow
+            if len(self._shadows) > SHADOWS_MAX:  # who still uses it makes it anew
+                self._shadows.popitem(last=False)[1].close()
+        return Session(self.server.connect(principal), shadow)
 
     def _end(self, session: Session) -> None:
         if self.sessions.pop(session.id, None) is not None:
+            self._visits.pop(session.id).leave()
             session.close()
 
     def _sweep(self) -> None:
@@ -121,7 +148,7 @@ class _Http(socketserver.ThreadingMixIn, http.server.HTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], listener: Listener, family: int) -> None:
+    def __init__(self, address: tuple[str, int], listener: QuackListener, family: int) -> None:
         self.listener = listener
         self.address_family = family
         self._free = threading.BoundedSemaphore(SOCKETS_MAX)
@@ -164,7 +191,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         listener = self.server.listener
         size = self.headers.get("Content-Length", "")
-        most = listener.server.message_bytes_max
+        most = listener.server.limits.message_bytes
         if self.path.rstrip("/") != PATH:
             self._send(404, b"", "text/plain")
         elif not size.isdecimal():
@@ -191,13 +218,3 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """Nothing: statements may hold what is nobody's business."""
-
-
-def start(server: Any, host: str, port: int) -> Listener:
-    """Listen for DuckDB clients. Raises OperationalError where the port cannot be had."""
-    from sqlagent.errors import OperationalError
-
-    try:
-        return Listener(server, host, port)
-    except OSError as error:
-        raise OperationalError(f"cannot listen on {host}:{port}: {error.strerror}") from None

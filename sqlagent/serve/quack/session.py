@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from sqlagent.arrow import arrow_type, table_of
 from sqlagent.errors import Error, NotSupportedError, ProgrammingError
-from sqlagent.serve.quack import vectors, wire
-from sqlagent.serve.quack.kinds import BIGINT, BOOLEAN, Kind, kind_of
+from sqlagent.parse.lexer import lex, statements
+from sqlagent.serve.quack import rows, vectors, wire
+from sqlagent.serve.quack.kinds import BIGINT, BOOLEAN, Kind
 from sqlagent.serve.quack.shadow import Shadow, wants
 from sqlagent.sync.log import quoted
 
@@ -35,18 +35,20 @@ CONTROL = re.compile(r"\s*(BEGIN|START|COMMIT|END|ROLLBACK|ABORT)\b", re.IGNOREC
 class Result:
     """What is left of a result: its columns, and an iterator over its rows in batches."""
 
-    def __init__(self, names: list[str], kinds: list[Kind], rows: Iterator[pa.RecordBatch]) -> None:
+    def __init__(
+        self, names: list[str], kinds: list[Kind], batches: Iterator[pa.RecordBatch]
+    ) -> None:
         self.names = names
         self.kinds = kinds
         self.encoded = [k.encoded() for k in kinds]
-        self.rows = rows
+        self.batches = batches
         self.id = secrets.randbits(126)
         self.batch = itertools.count(1)
         self.done = False
 
     def next(self) -> list[bytes]:
         """The chunks of the next batch; none at the end."""
-        batch = None if self.done else next(self.rows, None)
+        batch = None if self.done else next(self.batches, None)
         if batch is None or batch.num_rows < BATCH_ROWS:
             self.done = True
         return [] if batch is None else vectors.chunks(batch, self.kinds, self.encoded)
@@ -80,9 +82,14 @@ class Session:
                 self.used = time.monotonic()
 
     @property
+    def busy(self) -> bool:
+        """Whether a message is being answered."""
+        return self._lock.locked()
+
+    @property
     def idle_s(self) -> float:
         """Seconds since its last message; 0 while one is being answered."""
-        return 0.0 if self._lock.locked() else time.monotonic() - self.used
+        return 0.0 if self.busy else time.monotonic() - self.used
 
     def close(self) -> None:
         """End what it runs, roll back its transaction."""
@@ -102,7 +109,10 @@ class Session:
             names, kinds, sql = self._scan(scan)
             self._result = result_of(self.connection.execute(sql), sql, names, kinds)
         else:
-            self._result = result_of(self.connection.execute(text), text)
+            *before, last = _parts(text)
+            for part in before:  # as DuckDB does: the rows are those of the last
+                self.connection.execute(part).close()
+            self._result = result_of(self.connection.execute(last), last)
         result = self._result
         chunks = result.next()
         return wire.prepared(result.encoded, result.names, chunks, not result.done, result.id)
@@ -145,44 +155,41 @@ class Session:
         )
 
 
+def _parts(text: str) -> list[str]:
+    """The statements of a text."""
+    if ";" not in text.rstrip().rstrip(";"):
+        return [text]
+    found = [p for p in statements(lex(text)) if p]
+    return [text[p[0].start : p[-1].start + len(p[-1].text)] for p in found] or [text]
+
+
 def result_of(
     cursor: Cursor, text: str, names: list[str] | None = None, kinds: list[Kind] | None = None
 ) -> Result:
     """The rows of a cursor, or what DuckDB answers to a statement that has none.
 
-    `kinds` are what the client takes the columns for; else they are as the statement declares, and
-    where it does not, as the values of the first batch are.
+    `names` and `kinds` are what the client takes the columns for; else they are as the statement
+    declares, or, where the values are of another type, as those of the first batch are.
     """
     columns = cursor._described()
     if cursor._iter is None or not columns:
         return _without_rows(cursor, text)
     own = [n for n, _ in columns] if names is None else names
-    first = table_of(columns, cursor.fetchmany(BATCH_ROWS))
-    if kinds is None:
-        kinds = []
-        for array, (_, declared) in zip(first.columns, columns, strict=True):
-            kind = kind_of(declared) if declared else vectors.kind_of_arrow(array.type)
-            fits = pa.types.is_null(array.type) or arrow_type(declared) in (
-                None, array.type,
-            )  # fmt: skip
-            kinds.append(kind if fits else vectors.kind_of_arrow(array.type))
+    tables = rows.tables(cursor, columns, BATCH_ROWS)
+    first = next(tables, None) or rows.table(columns, [])
+    wire_kinds = kinds or [
+        rows.kind_of_column(array, declared)
+        for array, (_, declared) in zip(first.columns, columns, strict=True)
+    ]
 
     def batches() -> Iterator[pa.RecordBatch]:
-        table = first
         try:
-            while table.num_rows:
-                arrays = [
-                    vectors.fitted(c.combine_chunks(), k, n)
-                    for c, k, n in zip(table.columns, kinds, own, strict=True)
-                ]
-                yield pa.RecordBatch.from_arrays(arrays, [str(i) for i in range(len(arrays))])
-                if table.num_rows < BATCH_ROWS:
-                    return
-                table = table_of(columns, cursor.fetchmany(BATCH_ROWS))
+            for table in itertools.chain([first], tables):
+                yield rows.batch(table, wire_kinds, own)
         finally:
             cursor.close()
 
-    return Result(own, kinds, batches())
+    return Result(own, wire_kinds, batches())
 
 
 def _without_rows(cursor: Cursor, text: str) -> Result:
@@ -190,16 +197,12 @@ def _without_rows(cursor: Cursor, text: str) -> Result:
     cursor.close()
     if CONTROL.match(text):
         return Result(["Success"], [BOOLEAN], iter(()))
-    rows = [] if count < 0 else [pa.record_batch([pa.array([count], pa.int64())], ["0"])]
-    return Result(["Count"], [BIGINT], iter(rows))
+    found = [] if count < 0 else [pa.record_batch([pa.array([count], pa.int64())], ["0"])]
+    return Result(["Count"], [BIGINT], iter(found))
 
 
 def _of_table(names: list[str], kinds: list[Kind], table: pa.Table) -> Result:
     """A result that is there whole."""
-    arrays = [
-        vectors.fitted(c.combine_chunks(), k, n)
-        for c, k, n in zip(table.columns, kinds, names, strict=True)
-    ]
-    batch = pa.RecordBatch.from_arrays(arrays, [str(i) for i in range(len(arrays))])
+    batch = rows.batch(table, kinds, names)
     parts = (batch.slice(i, BATCH_ROWS) for i in range(0, batch.num_rows, BATCH_ROWS))
     return Result(names, kinds, parts)

@@ -8,12 +8,11 @@ data. (duckdb and pyarrow are imported when it is first asked.)
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from typing import TYPE_CHECKING, Any
 
-from sqlagent.errors import NotSupportedError
+from sqlagent.errors import Error, NotSupportedError
 from sqlagent.serve.quack.kinds import Kind, kind_of
 from sqlagent.sync.log import quoted
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow
 
+    from sqlagent.catalog import Table
     from sqlagent.connection import Connection
 
 Columns = list[tuple[str, Kind]]
@@ -45,8 +45,8 @@ def wants(text: str) -> bool:
 class Shadow:
     """The catalog of one file for one user. Safe for threads."""
 
-    def __init__(self, path: str) -> None:
-        self._name = os.path.splitext(os.path.basename(path))[0] or "agent"
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._lock = threading.Lock()
         self._seen: Any = None
         self._tables: dict[str, tuple[str, Columns]] = {}
@@ -68,8 +68,7 @@ class Shadow:
 
         with self._lock:
             self._refresh(connection)
-            if self._root is None:
-                self._root = self._made()
+            assert self._root is not None
             cursor = self._root.cursor()
             cursor.execute(f"USE {quoted(self._name)}")
         try:
@@ -93,11 +92,24 @@ class Shadow:
         if catalog.version == self._seen:
             return
         self._forget()
-        self._tables = {
-            name: (table.name, [(c.name, kind_of(c.type)) for c in table.columns])
+        root = self._root = self._opened()
+        self._tables = {}
+        tables = [
+            table
             for name, table in catalog.tables.items()
             if table.columns and not name.startswith("sqlite_")
-        }
+        ]
+        for table in sorted(tables, key=_is_view):  # a view is described over the tables
+            kinds = [c.type for c in table.columns]
+            if _is_view(table) and None in kinds:
+                kinds = _described(connection, root, table.name) or kinds
+            columns = [(c.name, kind_of(k)) for c, k in zip(table.columns, kinds, strict=True)]
+            listed = ", ".join(f"{quoted(n)} {k.name}" for n, k in columns)
+            root.execute(f"CREATE TABLE {quoted(table.name)} ({listed})")
+            self._tables[table.name.lower()] = (table.name, columns)
+        root.execute("SET temp_directory = ''")
+        root.execute("SET enable_external_access = false")
+        root.execute("SET lock_configuration = true")
         self._seen = catalog.version
 
     def _forget(self) -> None:
@@ -105,7 +117,7 @@ class Shadow:
             self._root.close()
             self._root = None
 
-    def _made(self) -> duckdb.DuckDBPyConnection:
+    def _opened(self) -> duckdb.DuckDBPyConnection:
         import duckdb
 
         root = duckdb.connect(
@@ -117,20 +129,40 @@ class Shadow:
         )  # fmt: skip
         root.execute(f"ATTACH ':memory:' AS {quoted(self._name)}")
         root.execute(f"USE {quoted(self._name)}")
-        for name, columns in self._tables.values():
-            listed = ", ".join(f"{quoted(n)} {k.name}" for n, k in columns)
-            root.execute(f"CREATE TABLE {quoted(name)} ({listed})")
-        root.execute("SET temp_directory = ''")
-        root.execute("SET enable_external_access = false")
-        root.execute("SET lock_configuration = true")
         return root
+
+
+def _is_view(table: Table) -> bool:
+    return table.kind in ("view", "query", "materialized")
+
+
+def _described(
+    connection: Connection, root: duckdb.DuckDBPyConnection, view: str
+) -> list[str | None] | None:
+    """The types of a view's columns, as DuckDB says them over tables without rows; None where it
+    cannot: they are then text."""
+    import duckdb
+
+    from sqlagent.plan.plans import Duck
+    from sqlagent.run import plan_of
+    from sqlagent.types import widened
+
+    try:
+        run = plan_of(connection, f"SELECT * FROM {quoted(view)}", route="duckdb").run
+        if not isinstance(run, Duck):
+            return None
+        return [widened(str(row[1])) for row in root.execute(f"DESCRIBE {run.sql}").fetchall()]
+    except (Error, duckdb.Error):
+        return None
 
 
 def visible(connection: Connection) -> Any:
     """The tables and views that the connection's user may see."""
     from sqlagent.engines import schema
 
-    return schema.catalog(connection.database)
+    catalog = schema.catalog(connection.database)
+    rights = getattr(connection.gate, "rights", None)
+    return catalog if rights is None else rights.catalog(catalog)
 
 
 def _check(text: str) -> None:

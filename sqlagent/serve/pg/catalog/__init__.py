@@ -6,16 +6,14 @@ or a function of theirs, is rewritten and run over rows that are made from the f
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sqlagent.connection import Connection, Runner
 
 
-def install(connection: Connection, session: Any = None) -> None:
-    """Let a connection answer for the catalogs; `session` is that of `catalog.session`."""
-    if session is not None:
-        connection.session = session
+def install(connection: Connection) -> None:
+    """Let a connection answer for the catalogs."""
     connection.foreign = runner
 
 

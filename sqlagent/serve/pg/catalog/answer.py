@@ -17,7 +17,7 @@ from sqlagent.serve.pg.catalog.names import named
 from sqlagent.serve.pg.catalog.rewrite import rewritten
 from sqlagent.serve.pg.catalog.session_values import filled
 from sqlagent.serve.pg.catalog.spell import read
-from sqlagent.serve.pg.catalog.store import database_name, store
+from sqlagent.serve.pg.catalog.store import LIVE, database_name, store
 
 if TYPE_CHECKING:
     from sqlagent.connection import Connection
@@ -50,6 +50,7 @@ class Answer:
         self.tree = tree
         self.outer = _outer_regs(tree, self.kinds)
         self.theirs = _foreign(tree)
+        self.live = {t.name.lower() for t in tree.find_all(exp.Table)} & set(LIVE)
         self._described: list[tuple[str, str]] | None = None
 
     def _parameters(self, tree: exp.Expr) -> list[str]:
@@ -74,7 +75,7 @@ class Answer:
             for node in list(tree.find_all(exp.Parameter)):
                 kind = self.wanted[int(node.name) - 1] if node.name.isdigit() else "text"
                 node.replace(exp.cast(exp.null(), _carrier(kind), dialect="duckdb"))
-            with store(connection).cursor() as cursor:
+            with store(connection).cursor(connection, self.live) as cursor:
                 made = self._give(connection, cursor, limit=0)
                 try:
                     rows = cursor.execute(f"DESCRIBE {self._said(tree)}").fetchall()
@@ -105,7 +106,7 @@ class Answer:
         bound = {
             str(n.name): values[int(n.name) - 1] for n in tree.find_all(exp.Parameter)
         }  # fmt: skip
-        with store(connection).cursor() as duck:
+        with store(connection).cursor(connection, self.live) as duck:
             made = self._give(connection, duck)
             connection.running[id(duck)] = duck
             try:

@@ -34,8 +34,9 @@ class Kinds:
 
     def __init__(self, tree: exp.Expr) -> None:
         self.aliased: dict[str, exp.Expr] = {}
+        outermost = {id(node) for node in _projections(tree)}
         for node in tree.find_all(exp.Alias):
-            if node.find_ancestor(exp.Select) is not None:
+            if id(node) not in outermost and node.find_ancestor(exp.Select) is not None:
                 self.aliased.setdefault(node.alias.lower(), node.this)
         self.outputs = [self._output(n) for n in _projections(tree)]
 
@@ -57,6 +58,10 @@ class Kinds:
             return self.column(node, depth)
         if isinstance(node, exp.Anonymous):
             return _RETURNS.get(node.name.lower(), "")
+        if isinstance(node, exp.CurrentUser | exp.SessionUser | exp.CurrentSchema):
+            return "name"
+        if isinstance(node, exp.CurrentCatalog | exp.CurrentDatabase):
+            return "name"
         if isinstance(node, exp.ArrayAgg):
             inner = self.kind(node.this.this if isinstance(node.this, exp.Order) else node.this, depth + 1)
             return f"{inner}[]" if inner and not inner.endswith("]") else ""
@@ -128,7 +133,10 @@ def wanted(node: exp.Expr, kinds: Kinds) -> str:
     """The type of a parameter, told from what it is cast to or meets; text where nothing says."""
     outer = node.parent
     if isinstance(outer, exp.Cast):
-        return pg_name(outer.to) or types.of_logical(_logical(outer.to))[0]
+        name = pg_name(outer.to)
+        if name.removesuffix("[]") in _REG:  # a name, or an oid in digits
+            return "text" + name[len(name.removesuffix("[]")) :]
+        return name or types.of_logical(_logical(outer.to))[0]
     if isinstance(outer, exp.Limit | exp.Offset):
         return "int8"
     if isinstance(outer, exp.Paren | exp.Any):

@@ -1,45 +1,86 @@
-"""Advisory locks: a number that sessions of this server take in turn, and nothing else of it."""
+"""Advisory locks: numbers that the sessions of this server take in turn, and nothing else of it.
+
+One that ends with the transaction is the writer's: whoever holds it writes alone.
+"""
 
 from __future__ import annotations
 
 import threading
+import time
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlglot import exp
+from sqlagent.errors import OperationalError
 
-from sqlagent.errors import NotSupportedError
+if TYPE_CHECKING:
+    from sqlagent.connection import Connection
 
-_guard = threading.Lock()
-_held: dict[tuple[Any, ...], tuple[weakref.ref[Any], int]] = {}
+Key = tuple[Any, ...]
+_changed = threading.Condition()
+_held: dict[Key, tuple[weakref.ref[Any], int]] = {}
+LOOK_S = 0.25  # how often a lock is looked at whose holder may have gone without a word
 
 
-def asked(session: Any, keys: tuple[Any, ...], wanted: bool | None, dry: bool) -> exp.Expr:
-    """Take (`wanted` None or True) or give back (False) the lock of `keys`; what the call gives.
+class _Wait:
+    """What `Connection.interrupt` reaches."""
 
-    Raises NotSupportedError where one that another session holds is waited for: ask by
-    pg_try_advisory_lock().
-    """
-    if dry:
-        return exp.convert(True) if wanted is not None else exp.Literal.string("")
-    with _guard:
-        holder, count = _held.get(keys, (lambda: None, 0))  # type: ignore[assignment, return-value]
-        mine = holder() is session
-        if wanted is False:
-            if not mine:
-                return exp.convert(False)
-            if count > 1:
-                _held[keys] = (holder, count - 1)
-            else:
-                del _held[keys]
-            return exp.convert(True)
-        free = mine or holder() is None
-        if free:
-            _held[keys] = (weakref.ref(session), count + 1 if mine else 1)
-    if wanted:
-        return exp.convert(free)
-    if not free:
-        raise NotSupportedError(
-            "another session holds this advisory lock", hint="Ask with pg_try_advisory_lock()."
-        )
-    return exp.Literal.string("")
+    def __init__(self) -> None:
+        self.ended = False
+
+    def interrupt(self) -> None:
+        self.ended = True
+        with _changed:
+            _changed.notify_all()
+
+
+def take(connection: Connection, owner: Any, key: Key, wait: bool) -> bool:
+    """Take a lock; without `wait` only if it is free. Raises OperationalError (57014) where it is
+    cancelled, or the statement's time is over."""
+    limit = connection.settings["statement_timeout_ms"] / 1000
+    end = time.monotonic() + limit if limit else None
+    waiting = _Wait()
+    connection.running[id(waiting)] = waiting
+    try:
+        with _changed:
+            while not _take(owner, key):
+                if not wait:
+                    return False
+                if waiting.ended or (end is not None and time.monotonic() >= end):
+                    raise OperationalError(
+                        "canceling statement while it waits for a lock", sqlstate="57014"
+                    )
+                _changed.wait(LOOK_S)
+        return True
+    finally:
+        connection.running.pop(id(waiting), None)
+
+
+def _take(owner: Any, key: Key) -> bool:
+    found = _held.get(key)
+    holder = found[0]() if found is not None else None
+    if holder is not None and holder is not owner:
+        return False
+    _held[key] = (weakref.ref(owner), found[1] + 1 if found is not None and holder else 1)
+    return True
+
+
+def give(owner: Any, key: Key) -> bool:
+    """Give a lock back; whether it was held."""
+    with _changed:
+        found = _held.get(key)
+        if found is None or found[0]() is not owner:
+            return False
+        if found[1] > 1:
+            _held[key] = (found[0], found[1] - 1)
+        else:
+            del _held[key]
+            _changed.notify_all()
+    return True
+
+
+def give_all(owner: Any) -> None:
+    """Give back all that a session holds."""
+    with _changed:
+        for key in [k for k, (holder, _) in _held.items() if holder() in (owner, None)]:
+            del _held[key]
+        _changed.notify_all()

@@ -104,7 +104,8 @@ CREATE MACRO pg_relation_is_updatable(o, t) AS CASE WHEN getvariable('view_texts
 CREATE MACRO pg_column_is_updatable(o, c, t) AS getvariable('view_texts')[pg_regclass(o)] IS NULL;
 CREATE MACRO pg_relation_is_publishable(o) AS false;
 CREATE MACRO pg_partition_root(o) AS pg_regclass(o);
-CREATE MACRO pg_partition_ancestors(o) AS TABLE SELECT pg_regclass(o) AS relid;
+CREATE MACRO pg_partition_ancestors(o) AS unnest([pg_regclass(o)]);
+CREATE MACRO pg_rows_of_ancestors(o) AS TABLE SELECT pg_regclass(o) AS relid, CAST(1 AS BIGINT) AS ordinality;
 CREATE MACRO pg_encoding_to_char(n) AS CASE n WHEN 6 THEN 'UTF8' WHEN 0 THEN 'SQL_ASCII' WHEN -1 THEN '' ELSE CAST(n AS VARCHAR) END;
 CREATE MACRO pg_char_to_encoding(n) AS CASE upper(replace(n, '-', '')) WHEN 'UTF8' THEN 6 WHEN 'UNICODE' THEN 6 WHEN 'SQL_ASCII' THEN 0 ELSE -1 END;
 CREATE MACRO pg_collation_for(x) AS '"default"';
@@ -154,6 +155,7 @@ CREATE MACRO generate_subscripts(a, d) AS unnest(range(1, len(a) + 1)::INTEGER[]
 CREATE MACRO pg_subscripts0(a) AS unnest(range(0, len(a))::INTEGER[]);
 CREATE MACRO _pg_expandarray(a) AS unnest(list_transform(range(1, len(a) + 1), lambda i: {'x': a[i], 'n': CAST(i AS INTEGER)}));
 
+CREATE MACRO pg_get_keywords() AS TABLE SELECT keyword_name AS word, CASE keyword_category WHEN 'reserved' THEN 'R' WHEN 'unreserved' THEN 'U' WHEN 'column_name' THEN 'C' ELSE 'T' END AS catcode, keyword_category AS catdesc FROM duckdb_keywords();
 CREATE MACRO getdatabaseencoding() AS 'UTF8';
 CREATE MACRO pg_rows_of_acl(a) AS TABLE SELECT CAST(NULL AS UINTEGER) AS grantor, CAST(NULL AS UINTEGER) AS grantee, CAST(NULL AS VARCHAR) AS privilege_type, CAST(NULL AS BOOLEAN) AS is_grantable WHERE a IS NULL AND false;
 CREATE MACRO pg_rows_of_subscripts(a) AS TABLE SELECT unnest(range(1, len(a) + 1)::INTEGER[]) AS generate_subscripts;

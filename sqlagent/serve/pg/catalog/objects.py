@@ -14,6 +14,7 @@ import apsw
 from sqlagent.catalog import Catalog, Column, Table
 from sqlagent.engines import schema
 from sqlagent.parse.lexer import Token, lex, quote_name
+from sqlagent.plan.postgres.tables import TEMPORARY
 from sqlagent.serve.pg.catalog import types
 from sqlagent.serve.pg.catalog.oids import OWNER, PUBLIC, oid, table_oid
 
@@ -86,12 +87,14 @@ def _gather(handle: Any, catalog: Catalog, connection: Connection) -> Objects:
         from sqlagent.run.define import overlaid
 
         catalog = overlaid(catalog, connection)
-    seen = visible(connection)
+    catalog = _own_temporary(catalog, connection)
+    if connection.gate is not None:  # what the user may not see is not there
+        catalog = connection.gate.rights.catalog(catalog)
     shadows = {str(name) for (name,) in handle.execute(_SHADOWS).fetchall()}
     tables = {
         t.name: t
         for t in sorted(catalog.tables.values(), key=lambda t: t.name)
-        if t.name not in shadows and (seen is None or t.name.lower() in seen)
+        if t.name not in shadows
     }
     defaults, primary = {}, defaultdict(list)
     for table, column, default, _, pk in _rows(handle, _COLUMNS):
@@ -104,7 +107,8 @@ def _gather(handle: Any, catalog: Catalog, connection: Connection) -> Objects:
     checks = []
     for name, sql in _rows(handle, _SOURCES):
         if name in tables:
-            checks += [(name, n, text) for n, text in _checks(name, str(sql))]
+            columns = [c.name for c in tables[name].columns]
+            checks += [(name, n, text) for n, text in _checks(name, str(sql), columns)]
     triggers = [t for t in _rows(handle, _TRIGGERS) if t[1] in tables]
     return Objects(
         tuple(tables.values()), defaults,
@@ -113,10 +117,13 @@ def _gather(handle: Any, catalog: Catalog, connection: Connection) -> Objects:
     )  # fmt: skip
 
 
-def visible(connection: Connection) -> frozenset[str] | None:
-    """Lower-case names of the tables and views that the connection may read; None: all of them."""
-    principal = getattr(connection, "principal", None)
-    return None if principal is None else principal.tables
+def _own_temporary(catalog: Catalog, connection: Connection) -> Catalog:
+    """The connection's temporary tables under the names that it gave them, no one else's."""
+    tables = {n: t for n, t in catalog.tables.items() if not n.startswith(TEMPORARY)}
+    for name, real in connection.temporary_tables.items():
+        if real.lower() in catalog.tables:
+            tables[name] = catalog.tables[real.lower()]._replace(name=name)
+    return catalog._replace(tables=tables)
 
 
 def _rows(handle: Any, sql: str) -> list[tuple[Any, ...]]:
@@ -144,9 +151,7 @@ def _indexes(handle: Any, tables: dict[str, Table]) -> list[Index]:
             name = f"{table}_pkey"
         elif rows[0][3] == "u":
             name = "_".join([table, *(str(r[5]) for r in rows), "key"])
-        made.append(
-            Index(name, table, bool(rows[0][2]), str(rows[0][3]), tuple(columns), texts[1])
-        )
+        made.append(Index(name, table, bool(rows[0][2]), str(rows[0][3]), tuple(columns), texts[1]))
     return made
 
 
@@ -185,8 +190,9 @@ def _keys(handle: Any, primary: dict[str, list[tuple[int, str]]]) -> list[Key]:
     return keys
 
 
-def _checks(table: str, sql: str) -> list[tuple[str, str]]:
-    """The CHECKs of a CREATE TABLE: (name, condition)."""
+def _checks(table: str, sql: str, columns: list[str]) -> list[tuple[str, str]]:
+    """The CHECKs of a CREATE TABLE: (name, condition). One without a name has the table's in it,
+    and that of the column where it is about one alone."""
     tokens, found, used = lex(sql), [], set[str]()
     for place, token in enumerate(tokens[:-1]):
         if token.upper != "CHECK" or tokens[place + 1].text != "(":
@@ -195,7 +201,10 @@ def _checks(table: str, sql: str) -> list[tuple[str, str]]:
         if end is None:
             continue
         named = place >= 2 and tokens[place - 2].upper == "CONSTRAINT"
-        name = tokens[place - 1].name if named else f"{table}_check"
+        about = {t.name.lower() for t in tokens[place + 2 : end] if t.kind in ("word", "quoted")}
+        about &= {c.lower() for c in columns}
+        parts = [table, *about, "check"] if len(about) == 1 else [table, "check"]
+        name = tokens[place - 1].name if named else "_".join(parts)
         base, number = name, 0
         while name in used:
             number += 1
@@ -241,5 +250,5 @@ def kind_of(column: Column) -> tuple[str, int, int]:
 
 __all__ = [
     "OWNER", "PUBLIC", "Index", "Key", "Objects", "gather", "kind_of", "oid", "quoted", "relkind",
-    "table_oid", "visible",
+    "table_oid",
 ]  # fmt: skip

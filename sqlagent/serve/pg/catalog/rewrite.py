@@ -237,6 +237,9 @@ def _only(node: exp.Table) -> exp.Expr | None:
     inner = node.this
     if isinstance(inner, exp.Anonymous) and inner.name.lower() == "aclexplode":
         inner.set("this", "pg_rows_of_acl")
+    elif isinstance(inner, exp.Anonymous) and inner.name.lower() == "pg_partition_ancestors":
+        inner.set("this", "pg_rows_of_ancestors")
+        node.set("ordinality", None)
     elif isinstance(inner, exp.Anonymous) and inner.name.lower() == "generate_subscripts":
         first = inner.expressions[0]
         zero = isinstance(first, exp.Column) and first.name.lower() in ZERO_BASED
@@ -266,8 +269,8 @@ _SCALAR_ROWS = frozenset((
 ))  # fmt: skip
 
 
-@_on(exp.Unnest)
-def _unnests(node: exp.Unnest) -> exp.Expr | None:
+@_on(exp.Unnest, exp.Lateral)
+def _unnests(node: exp.Unnest | exp.Lateral) -> exp.Expr | None:
     return _scalar_rows(node)
 
 

@@ -1,67 +1,43 @@
 """What the catalogs ask of the session that serves a connection: its settings, its number, …
 
-The protocol gives its own; a connection without one has the defaults of `Session`.
+The protocol gives its own; a connection without one has a `Session`.
 """
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 import os
-import threading
-import time
+import socket
 from typing import TYPE_CHECKING, Any
 
-from sqlagent.errors import ProgrammingError
+from sqlagent.errors import NotSupportedError, ProgrammingError
+from sqlagent.serve.pg.settings import SERVER_VERSION, Settings
 
 if TYPE_CHECKING:
     from sqlagent.connection import Connection
 
-VERSION = "15.0"
-# What PostgreSQL's tools look for in the settings, where the session knows nothing of it.
-DEFAULTS = {
-    "server_version": VERSION, "server_version_num": "150000", "server_encoding": "UTF8",
-    "client_encoding": "UTF8", "search_path": '"$user", public', "timezone": "UTC",
-    "datestyle": "ISO, MDY", "intervalstyle": "postgres", "application_name": "",
-    "standard_conforming_strings": "on", "integer_datetimes": "on", "is_superuser": "off",
-    "max_identifier_length": "63", "max_index_keys": "32", "block_size": "8192",
-    "transaction_isolation": "read committed", "default_transaction_isolation": "read committed",
-    "transaction_read_only": "off", "default_transaction_read_only": "off", "bytea_output": "hex",
-    "extra_float_digits": "1", "statement_timeout": "0", "lc_collate": "C.UTF-8",
-    "lc_ctype": "C.UTF-8", "max_connections": "100", "role": "none", "ssl": "off",
-}  # fmt: skip
+VERSION = SERVER_VERSION
 
 
 class Session:
-    """What a protocol's session offers; each has a sensible answer for a connection without one."""
+    """The session of a connection that nothing serves: its settings are those of a fresh one."""
 
-    pid: int = 0
     address: str | None = None  # of the client
-    port: int | None = None
+    user = ""
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self.started = time.time()
-        self._values = dict(DEFAULTS)
-        self._lock = threading.Lock()
+        self.started = datetime.datetime.now(datetime.UTC)
+        self.settings = Settings(lambda name, value: None)
+        self.owner = self
+        self.in_block = True
 
-    def get(self, name: str) -> str | None:
-        """The value of a setting in any case; None where there is none of that name."""
-        return self._values.get(name.lower())
+    def tell(self, channel: str, payload: str) -> None:
+        """NOTIFY."""
+        raise NotSupportedError("nobody listens to a connection that is not served")
 
-    def set(self, name: str, value: str, local: bool) -> str:
-        """Set it, for the transaction alone where `local`; returns the value as it is kept."""
-        with self._lock:
-            self._values[name.lower()] = value
-        return value
-
-    def all(self) -> dict[str, str]:
-        """Every setting and its value."""
-        return dict(self._values)
-
-    def notify(self, channel: str, payload: str) -> None:
-        """NOTIFY to every session that listens."""
-        raise ProgrammingError("nobody listens to a connection of one's own", sqlstate="0A000")
-
-    def cancel(self, pid: int, terminate: bool) -> bool:
+    def cancel_other(self, pid: int, terminate: bool) -> bool:
         """Cancel the statement of another session, or end it; whether there was one."""
         return False
 
@@ -70,18 +46,77 @@ class Session:
         return [{"pid": self.pid, "state": "active", "backend_type": "client backend"}]
 
 
+class Served:
+    """The session of the protocol, as the catalogs ask it."""
+
+    def __init__(self, served: Any) -> None:
+        self._served = served
+        self.pid, self.started, self.user = served.pid, served.started, served.user
+        self.settings = served.settings
+        self.owner = served
+        self.in_block = bool(served.transactions.block)
+        found = next((c for c in served.shared.clients() if c.session is served), None)
+        self.address = None if found is None or found.local else str(found.address)
+
+    def tell(self, channel: str, payload: str) -> None:
+        """NOTIFY, which is sent at COMMIT."""
+        if self._served.transactions.open:
+            self._served.transactions.notices.append((channel, payload))
+        else:
+            self._served.publish([], [(channel, payload)])
+
+    def cancel_other(self, pid: int, terminate: bool) -> bool:
+        """Cancel the statement of another session of the same user, or of any for an admin."""
+        for client in self._served.shared.clients():
+            other = client.session
+            if client.pid != pid or other is None:
+                continue
+            principal = self._served.connection.principal
+            if principal is not None and principal.role != "admin" and other.user != self.user:
+                raise ProgrammingError(
+                    "must be a member of the role whose query is being canceled", sqlstate="42501"
+                )
+            other.cancel()
+            if terminate:
+                with contextlib.suppress(OSError):
+                    client.sock.shutdown(socket.SHUT_RDWR)
+            return True
+        return False
+
+    def activity(self) -> list[dict[str, Any]]:
+        """The rows of pg_stat_activity: of a user's own sessions, of all for an admin."""
+        principal = self._served.connection.principal
+        every = principal is None or principal.role == "admin"
+        found = []
+        for client in self._served.shared.clients():
+            other = client.session
+            if other is None or not (every or other.user == self.user):
+                continue
+            block = other.transactions.block
+            found.append({
+                "pid": client.pid, "usename": other.user,
+                "application_name": other.settings["application_name"],
+                "client_addr": None if client.local else str(client.address),
+                "backend_start": other.started.isoformat(),
+                "state": "active" if other.busy else
+                "idle in transaction" if block else "idle",
+                "backend_type": "client backend",
+            })  # fmt: skip
+        return found
+
+
 def session(connection: Connection) -> Any:
-    """The session that serves a connection."""
-    served = getattr(connection, "session", None)
+    """The session that serves a connection; one of its own where none does."""
+    served = connection.session
     if served is None:
-        served = connection.session = Session()  # type: ignore[attr-defined]
-    return served
+        served = connection.session = Session()
+    return Served(served) if hasattr(served, "shared") else served
 
 
 def shown(connection: Connection) -> dict[str, tuple[str, str]]:
     """Every setting: (value, pg_settings.vartype)."""
     found = {}
-    for name, value in session(connection).all().items():
+    for name, value in session(connection).settings.values.items():
         text = str(value)
         kind = "bool" if text in ("on", "off") else "integer" if text.isdigit() else "string"
         found[name] = (text, kind)

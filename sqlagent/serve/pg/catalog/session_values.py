@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ _KEYWORDS: dict[type[exp.Expr], str] = {
     exp.CurrentUser: "current_user", exp.SessionUser: "session_user",
     exp.CurrentSchema: "current_schema", exp.CurrentCatalog: "current_database",
     exp.CurrentDatabase: "current_database", exp.CurrentVersion: "version",
+    exp.CurrentSchemas: "current_schemas",
 }  # fmt: skip
 
 
@@ -32,6 +32,8 @@ def filled(tree: exp.Expr, connection: Connection, values: list[Any], *, dry: bo
         given: list[exp.Expr] = []
         if isinstance(node, exp.Anonymous):
             name, given = node.name.lower(), node.expressions
+        elif isinstance(node, exp.CurrentSchemas) and node.this is not None:
+            given = [node.this]
         elif isinstance(node, exp.Column):
             if node.table or node.this.quoted or node.name.lower() not in _BARE:
                 continue
@@ -134,7 +136,7 @@ def _setting(asked: _Session, given: list[exp.Expr]) -> exp.Expr:
     name = asked.value(given, 0)
     if name is None:
         return exp.null()
-    found = asked.session.get(str(name))
+    found = asked.session.settings.get(str(name))
     if found is None and asked.value(given, 1) in (True, "true", "t", "on", "1"):
         return exp.cast(exp.null(), "TEXT")
     if found is None and not asked.dry:
@@ -151,7 +153,7 @@ def _set_config(asked: _Session, given: list[exp.Expr]) -> exp.Expr:
         return exp.Literal.string("")
     if name is None:
         raise ProgrammingError("SET requires parameter name", sqlstate="22004")
-    return _text(asked.session.set(str(name), "" if value is None else str(value), local))
+    return _text(asked.session.settings.set(str(name), "" if value is None else str(value), local))
 
 
 def _sleep(asked: _Session, given: list[exp.Expr]) -> exp.Expr:
@@ -168,29 +170,60 @@ def _notify(asked: _Session, given: list[exp.Expr]) -> exp.Expr:
     if not asked.dry:
         if not channel:
             raise ProgrammingError("channel name cannot be empty", sqlstate="22023")
-        asked.session.notify(str(channel), "" if payload is None else str(payload))
+        asked.session.tell(str(channel), "" if payload is None else str(payload))
     return exp.Literal.string("")
 
 
 def _cancel(terminate: bool) -> Callable[[_Session, list[exp.Expr]], exp.Expr]:
     def answer(asked: _Session, given: list[exp.Expr]) -> exp.Expr:
         pid = asked.value(given, 0)
-        done = not asked.dry and pid is not None and asked.session.cancel(int(pid), terminate)
+        done = not asked.dry and pid is not None and asked.session.cancel_other(int(pid), terminate)
         return exp.convert(bool(done))
 
     return answer
 
 
-def _lock(result: bool | None) -> Callable[[_Session, list[exp.Expr]], exp.Expr]:
-    """Advisory locks of one session's own: writers are one after the other here as it is."""
-
+def _lock(wait: bool) -> Callable[[_Session, list[exp.Expr]], exp.Expr]:
     def answer(asked: _Session, given: list[exp.Expr]) -> exp.Expr:
         from sqlagent.serve.pg.catalog import locks
 
-        keys = tuple(asked.value(given, place) for place in range(len(given)))
-        return locks.asked(asked.session, keys, result, asked.dry)
+        key = tuple(asked.value(given, place) for place in range(len(given)))
+        taken = asked.dry or locks.take(asked.connection, asked.session.owner, key, wait)
+        return exp.Literal.string("") if wait else exp.convert(taken)
 
     return answer
+
+
+def _unlock(asked: _Session, given: list[exp.Expr]) -> exp.Expr:
+    from sqlagent.serve.pg.catalog import locks
+
+    key = tuple(asked.value(given, place) for place in range(len(given)))
+    return exp.convert(asked.dry or locks.give(asked.session.owner, key))
+
+
+def _unlock_all(asked: _Session, given: list[exp.Expr]) -> exp.Expr:
+    from sqlagent.serve.pg.catalog import locks
+
+    if not asked.dry:
+        locks.give_all(asked.session.owner)
+    return exp.Literal.string("")
+
+
+def _writer(asked: _Session, given: list[exp.Expr]) -> exp.Expr:
+    """A lock to the end of the transaction is the writer's."""
+    if not asked.dry and asked.connection.txn is None and asked.session.in_block:
+        asked.connection.begin()
+    return exp.Literal.string("")
+
+
+def _try_writer(asked: _Session, given: list[exp.Expr]) -> exp.Expr:
+    from sqlagent.errors import BusyError
+
+    try:
+        _writer(asked, given)
+    except BusyError:
+        return exp.convert(False)
+    return exp.convert(True)
 
 
 def _transaction(asked: _Session, given: list[exp.Expr]) -> exp.Expr:
@@ -198,9 +231,7 @@ def _transaction(asked: _Session, given: list[exp.Expr]) -> exp.Expr:
 
 
 def _started(asked: _Session, given: list[exp.Expr]) -> exp.Expr:
-    at = datetime.datetime.fromtimestamp(
-        getattr(asked.session, "started", 0) or 0, datetime.UTC
-    ).isoformat()
+    at = asked.session.started.isoformat()
     return exp.cast(exp.Literal.string(at), "TIMESTAMPTZ", dialect="duckdb")
 
 
@@ -225,8 +256,8 @@ _ANSWERS: dict[str, Callable[[_Session, list[exp.Expr]], exp.Expr]] = {
     "pg_terminate_backend": _cancel(True), "txid_current": _transaction,
     "pg_current_xact_id": _transaction, "pg_postmaster_start_time": _started,
     "pg_reload_conf": _fixed(True), "inet_client_addr": _address,
-    "pg_client_encoding": lambda asked, given: _text(asked.session.get("client_encoding")),
-    "pg_advisory_lock": _lock(None), "pg_advisory_xact_lock": _lock(None),
-    "pg_try_advisory_lock": _lock(True), "pg_try_advisory_xact_lock": _lock(True),
-    "pg_advisory_unlock": _lock(False),
+    "pg_client_encoding": lambda asked, given: _text(asked.session.settings["client_encoding"]),
+    "pg_advisory_lock": _lock(True), "pg_advisory_xact_lock": _writer,
+    "pg_try_advisory_lock": _lock(False), "pg_try_advisory_xact_lock": _try_writer,
+    "pg_advisory_unlock": _unlock, "pg_advisory_unlock_all": _unlock_all,
 }  # fmt: skip

@@ -92,10 +92,10 @@ def attributes() -> dict[str, tuple[str, ...]]:
     return {name: tuple(sorted(kinds)) for name, kinds in found.items()}
 
 
-def create(relation: Relation) -> str:
-    """DuckDB's CREATE TABLE of a relation, empty."""
+def create(relation: Relation, *, temporary: bool = False) -> str:
+    """DuckDB's CREATE TABLE of a relation, empty; a temporary one stands before the other."""
     columns = ", ".join(f"{quote_name(c.name)} {c.carrier}" for c in relation.columns)
-    return f"CREATE TABLE {quote_name(relation.stored)} ({columns})"
+    return f"CREATE {'TEMP ' if temporary else ''}TABLE {quote_name(relation.stored)} ({columns})"
 
 
 @lru_cache(maxsize=32)

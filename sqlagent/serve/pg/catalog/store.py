@@ -9,19 +9,21 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import apsw
 import duckdb
 
 from sqlagent.parse.lexer import quote_name
 from sqlagent.serve.pg.catalog import functions, rows, shells, types
-from sqlagent.serve.pg.catalog.objects import Objects, gather, quoted, visible
+from sqlagent.serve.pg.catalog.objects import Objects, gather, quoted
 from sqlagent.serve.pg.catalog.oids import OWNER, PG_CATALOG, PUBLIC
+from sqlagent.serve.pg.catalog.session import session, shown
 
 if TYPE_CHECKING:
     from sqlagent.connection import Connection
@@ -69,17 +71,14 @@ class Store:
             kept = [{k: v for k, v in row.items() if k in names} for row in found]
             cursor.execute(shells.insert(relation), [dumps(kept)])
 
-    def refresh(self, connection: Connection) -> None:
+    def _refresh(self, connection: Connection) -> None:
         """Bring the rows up to date with the schema that the connection sees."""
         key = _state(connection)
-        with self._lock:
-            if key == self._key and connection.txn is None:
-                return
-            found = gather(connection)
-            self._load(found, connection)
-            # What a transaction has made is nobody else's: the next question reads it all again.
-            self._key = key if connection.txn is None else None
-            self._number += 1
+        if key == self._key:
+            return
+        self._load(gather(connection), connection)
+        self._key = key
+        self._number += 1
 
     def _load(self, found: Objects, connection: Connection) -> None:
         made = rows.of_objects(found)
@@ -130,9 +129,15 @@ class Store:
                 cursor.execute(f"SET VARIABLE {name} = $1", [value])
 
     @contextmanager
-    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor whose variables are those of the last refresh."""
+    def cursor(
+        self, connection: Connection, live: Iterable[str] = ()
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor that sees what the connection sees now, whatever others make of it meanwhile.
+
+        `live` are the relations of LIVE that the statement reads.
+        """
         with self._lock:
+            self._refresh(connection)
             number = self._number
             while self._idle and self._idle[-1][0] != number:
                 self._idle.pop()[1].close()
@@ -140,11 +145,21 @@ class Store:
             if found is None:
                 found = self._root.cursor()
                 self._set(found)
+            found.execute("BEGIN")
         try:
+            for name in live:
+                relation = shells.relations()[name]
+                found.execute(shells.create(relation, temporary=True))
+                self._insert(found, name, LIVE[name](connection))
             yield found
         finally:
             with self._lock:
-                if len(self._idle) < IDLE_MAX and number == self._number:
+                try:
+                    found.execute("ROLLBACK")
+                    kept = len(self._idle) < IDLE_MAX and number == self._number
+                except duckdb.Error:
+                    kept = False
+                if kept:
                     self._idle.append((number, found))
                 else:
                     found.close()
@@ -152,6 +167,13 @@ class Store:
     def close(self) -> None:
         """Free the instance."""
         self._root.close()
+
+
+def _activity(connection: Connection) -> list[dict[str, Any]]:
+    name, database = database_name(connection), rows.oid("pg_database", database_name(connection))
+    return [
+        {"datid": database, "datname": name, **row} for row in session(connection).activity()
+    ]
 
 
 _NOTHING: dict[str, dict[str, Any]] = {
@@ -171,8 +193,8 @@ _VALUES = {
 
 
 def store(connection: Connection) -> Store:
-    """The store for what the connection sees, up to date."""
-    key = (connection.database.path, visible(connection), _who(connection))
+    """The store for what the connection may see."""
+    key = (connection.database.path, connection.principal, user(connection))
     with _lock:
         found = _stores.get(key)
         if found is None:
@@ -180,26 +202,35 @@ def store(connection: Connection) -> Store:
             if len(_stores) > STORES_MAX:
                 _stores.popitem(last=False)  # freed with its last cursor
         _stores.move_to_end(key)
-    found.refresh(connection)
     return found
 
 
 def _state(connection: Connection) -> object:
-    """What changes whenever the catalogs do: SQLite's cookie, and our generation."""
+    """What changes whenever the catalogs do: SQLite's cookie, the comments, and what is the
+    connection's own."""
+    own = (tuple(connection.temporary), tuple(connection.temporary_tables.items()))
+    if connection.txn is not None:  # what it has made is nobody else's
+        return (*_versions(connection.txn), connection.database.generation, own, id(connection))
     with connection.database.read() as handle:
-        cookie = int(handle.execute("PRAGMA schema_version").fetchall()[0][0])
-    return cookie, connection.database.generation, tuple(connection.temporary)
+        return (*_versions(handle), connection.database.generation, own)
 
 
-def _who(connection: Connection) -> str:
-    principal = getattr(connection, "principal", None)
-    return "" if principal is None else f"{principal.name} {principal.role}"
+def _versions(handle: Any) -> tuple[Any, ...]:
+    cookie = handle.execute("PRAGMA schema_version").fetchall()[0][0]
+    try:
+        said = handle.execute(
+            "SELECT count(*), total(length(comment)), group_concat(comment) FROM sqlagent_comments"
+        ).fetchall()[0]
+    except apsw.SQLError:  # a file that is read only, from before there were comments
+        said = ()
+    return (cookie, *said)
 
 
 def user(connection: Connection) -> str:
-    """The name of the user; the file's owner has the name of the account that runs the server."""
-    principal = getattr(connection, "principal", None)
-    return OWNER_NAME if principal is None else str(principal.name)
+    """The name of the user."""
+    if connection.principal is not None:
+        return str(connection.principal.name)
+    return str(getattr(connection.session, "user", None) or OWNER_NAME)
 
 
 OWNER_NAME = "owner"
@@ -239,18 +270,15 @@ def _server(connection: Connection) -> dict[str, list[dict[str, Any]]]:
             {"oid": 1663, "spcname": "pg_default", "spcowner": OWNER},
             {"oid": 1664, "spcname": "pg_global", "spcowner": OWNER},
         ],
-        "pg_settings": _settings(connection),
     }  # fmt: skip
 
 
 def _may_create(connection: Connection) -> bool:
-    principal = getattr(connection, "principal", None)
+    principal = connection.principal
     return principal is None or principal.role == "admin"
 
 
 def _settings(connection: Connection) -> list[dict[str, Any]]:
-    from sqlagent.serve.pg.catalog.session import shown
-
     return [
         {
             "name": name, "setting": value, "category": "Client Connection Defaults",
@@ -259,6 +287,10 @@ def _settings(connection: Connection) -> list[dict[str, Any]]:
         }
         for name, (value, kind) in sorted(shown(connection).items())
     ]  # fmt: skip
+
+
+# Relations that are each session's, of the moment.
+LIVE = {"pg_settings": _settings, "pg_stat_activity": _activity}
 
 
 def _variables(
@@ -288,7 +320,7 @@ def _variables(
     ):  # fmt: skip
         maps[f"{prefix}_names"] = {r["oid"]: r[column] for r in server[name]}
         maps[f"{prefix}_oids"] = {r[column]: r["oid"] for r in server[name]}
-    maps["settings"] = {r["name"].lower(): r["setting"] for r in server["pg_settings"]}
+    maps["settings"] = {n.lower(): value for n, (value, _) in shown(connection).items()}
     maps["database"] = database_name(connection)
     maps["may_create"] = _may_create(connection)
     maps["privileges"] = _privileges(found, connection)
@@ -308,7 +340,7 @@ def type_names() -> dict[int, str]:
 
 
 def _privileges(found: Objects, connection: Connection) -> dict[str, list[str]]:
-    principal = getattr(connection, "principal", None)
+    principal = connection.principal
     every = ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"]
     made = {}
     for table in found.tables:

@@ -1,0 +1,80 @@
+"""Names that are qualified by the database or the schema public, and those of temporary tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlagent.parse.lexer import Token, is_name, quote_name
+
+if TYPE_CHECKING:
+    from sqlagent.catalog import Catalog
+
+_PUBLIC = ("public", "pg_temp")
+
+
+def edits(tokens: list[Token], catalog: Catalog) -> list[tuple[int, int, str]]:
+    """Edits that leave only the name of `public.t` and `agent.public.t`, and give temporary tables
+    the name that they have in the file."""
+    found: list[tuple[int, int, str]] = []
+    place = 0
+    while place < len(tokens):
+        took = _qualified(tokens, place, catalog)
+        if took:
+            found.append((tokens[place].start, tokens[place + took].start, ""))
+            place += took
+        real = _temporary(tokens, place, catalog)
+        if real is not None:
+            token = tokens[place]
+            found.append((token.start, token.start + len(token.text), real))
+        place += 1
+    return found
+
+
+def _qualified(tokens: list[Token], place: int, catalog: Catalog) -> int:
+    """How many tokens before a name say where it is: the schema, or the database too."""
+    if not is_name(tokens[place]) or (place and tokens[place - 1].text == "."):
+        return 0
+    texts = [t.text for t in tokens[place : place + 5]]
+    name = tokens[place].name.lower()
+    if texts[1:2] != ["."] or len(texts) < 3 or not is_name(tokens[place + 2]):
+        return 0
+    if name in _PUBLIC and name not in catalog.sources and catalog.tables.get(name) is None:
+        return 2
+    second = tokens[place + 2].name.lower()
+    if texts[3:4] == ["."] and len(texts) == 5 and second in _PUBLIC:
+        return 4 if name not in catalog.sources and is_name(tokens[place + 4]) else 0
+    return 0
+
+
+def _temporary(tokens: list[Token], place: int, catalog: Catalog) -> str | None:
+    """The name in the file of the temporary table that a token names."""
+    if place >= len(tokens) or not catalog.temporary or not is_name(tokens[place]):
+        return None
+    real = catalog.temporary.get(tokens[place].name.lower())
+    if real is None or tokens[place].name == real:
+        return None
+    before = tokens[place - 1].text if place else ""
+    after = tokens[place + 1].text if place + 1 < len(tokens) else ""
+    if before == "." or tokens[place].kind == "word" and after == "(" and not _into(tokens, place):
+        return None
+    column = before.upper() in ("SELECT", ",", "SET", "BY") and after != "." and not _from(
+        tokens, place
+    )  # fmt: skip
+    return None if column else quote_name(real)
+
+
+def _into(tokens: list[Token], place: int) -> bool:
+    return place > 0 and tokens[place - 1].upper in ("INTO", "TABLE", "COPY", "EXISTS")
+
+
+def _from(tokens: list[Token], place: int) -> bool:
+    """Whether a name after a comma is one of a FROM's."""
+    depth = 0
+    for at in range(place - 1, -1, -1):
+        depth += (tokens[at].text == ")") - (tokens[at].text == "(")
+        word = tokens[at].upper
+        if depth < 0 or (not depth and word in ("SELECT", "SET", "BY", "WHERE", "ON")):
+            return False
+        if not depth and word in ("FROM", "TABLE", "TRUNCATE", "DROP", "INTO"):
+            return True
+    return False

@@ -1,0 +1,140 @@
+"""The dialect `sqlagent`: connections of ours, statements in our SQL, reflection of SQLite's file."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from sqlalchemy import pool, types
+from sqlalchemy.dialects.sqlite.base import SQLiteDialect, SQLiteExecutionContext
+from sqlalchemy.dialects.sqlite.json import JSONIndexType, JSONPathType
+from sqlalchemy.engine import default
+from sqlalchemy.engine.url import URL
+from sqlalchemy.types import TypeEngine
+
+from sqlagent.sqlalchemy.compiler import Compiler, DDLCompiler, TypeCompiler
+from sqlagent.sqlalchemy.types import Exact, named
+
+LEVELS = ("READ COMMITTED", "SERIALIZABLE", "AUTOCOMMIT")
+TRUTH = {"1": True, "true": True, "on": True, "yes": True}
+
+
+class SqlAgentDialect(SQLiteDialect):
+    """An agent's file as SQLAlchemy sees it.
+
+    Isolation levels: 'READ COMMITTED', the default, takes the writer with the first write of a
+    transaction; 'SERIALIZABLE' with its beginning; 'AUTOCOMMIT' commits each statement.
+    """
+
+    name = "sqlagent"
+    driver = "sqlagent"
+    supports_statement_cache = True
+    supports_native_boolean = True
+    supports_native_decimal = True
+    supports_native_enum = False
+    supports_sane_rowcount = True
+    supports_sane_rowcount_returning = False
+    supports_sane_multi_rowcount = True
+    supports_empty_insert = False
+    supports_default_values = True
+    div_is_floordiv = False  # 5 / 2 is 2.5
+    insertmanyvalues_max_parameters = 32_766
+    returns_native_bytes = True
+    default_paramstyle = "qmark"
+    statement_compiler = Compiler
+    ddl_compiler = DDLCompiler
+    type_compiler_cls = TypeCompiler
+    colspecs: ClassVar[dict[Any, Any]] = {
+        types.Numeric: Exact,
+        types.Float: types.Float,
+        types.JSON.JSONIndexType: JSONIndexType,
+        types.JSON.JSONPathType: JSONPathType,
+    }
+    construct_arguments: ClassVar[list[Any]] = []  # those of SQLite are taken: sqlite_where=…
+    execution_ctx_cls = SQLiteExecutionContext
+
+    def __init__(
+        self, json_serializer: Any = None, json_deserializer: Any = None, **options: Any
+    ) -> None:
+        # SQLite's own asks for the version of Python's sqlite3, which is not what we run on.
+        default.DefaultDialect.__init__(self, **options)
+        self._json_serializer = json_serializer
+        self._json_deserializer = json_deserializer
+        self.native_datetime = True
+
+    @classmethod
+    def import_dbapi(cls) -> Any:
+        """The DB-API module."""
+        import sqlagent
+
+        return sqlagent
+
+    @classmethod
+    def get_pool_class(cls, url: URL) -> type[pool.Pool]:
+        """One connection for all where nothing is kept: two would see two databases."""
+        memory = url.database in (None, "", ":memory:")
+        return pool.StaticPool if memory else pool.QueuePool
+
+    def create_connect_args(self, url: URL) -> Any:
+        """sqlagent.connect(path, setting=…)."""
+        options: dict[str, Any] = {"autocommit": False}
+        for name, value in url.query.items():
+            text = value if isinstance(value, str) else value[-1]
+            if name == "read_only":
+                options[name] = TRUTH.get(text.lower(), False)
+            elif name == "timeout":
+                options[name] = float(text)
+            else:
+                options[name] = text
+        return [url.database or ":memory:"], options
+
+    def _get_server_version_info(self, connection: Any) -> tuple[int, ...]:
+        import apsw
+
+        return tuple(int(n) for n in apsw.sqlite_lib_version().split("."))
+
+    # Transactions ---------------------------------------------------------------------------------
+
+    def get_isolation_level_values(self, dbapi_connection: Any) -> list[str]:
+        """The levels that there are."""
+        return [*LEVELS]
+
+    def get_default_isolation_level(self, dbapi_connection: Any) -> str:
+        """The level of a connection for which none was asked."""
+        return LEVELS[0]
+
+    def get_isolation_level(self, dbapi_connection: Any) -> str:
+        """The level of a connection."""
+        if dbapi_connection.autocommit:
+            return "AUTOCOMMIT"
+        return getattr(dbapi_connection, "isolation_level", LEVELS[0])
+
+    def set_isolation_level(self, dbapi_connection: Any, level: str) -> None:
+        """Give a connection a level."""
+        dbapi_connection.autocommit = level == "AUTOCOMMIT"
+        dbapi_connection.isolation_level = level
+
+    def detect_autocommit_setting(self, dbapi_conn: Any) -> bool:
+        """Whether a connection commits each statement."""
+        return bool(dbapi_conn.autocommit)
+
+    def do_begin(self, dbapi_connection: Any) -> None:
+        """A transaction begins: at the first write, or now."""
+        if self.get_isolation_level(dbapi_connection) == "SERIALIZABLE":
+            dbapi_connection.begin()
+
+    def do_ping(self, dbapi_connection: Any) -> bool:
+        """Whether a connection is usable."""
+        return not dbapi_connection.closed
+
+    def is_disconnect(self, e: Any, connection: Any, cursor: Any) -> bool:
+        """Whether an error says that the connection is gone."""
+        return "the connection is closed" in str(e)
+
+    def set_engine_execution_options(self, engine: Any, opts: Any) -> None:
+        """Options that hold for all connections of an engine."""
+        default.DefaultDialect.set_engine_execution_options(self, engine, opts)
+
+    # Reflection -----------------------------------------------------------------------------------
+
+    def _resolve_type_affinity(self, type_: str) -> TypeEngine[Any]:
+        return named(type_)
