@@ -12,6 +12,8 @@ that needs them.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from sqlagent.connection import Connection, connect
 from sqlagent.cursor import (
     Binary,
@@ -46,6 +48,18 @@ apilevel = "2.0"
 threadsafety = 2  # threads may share the module and connections
 paramstyle = "qmark"  # `:name` and `$name` are taken as well
 
+if TYPE_CHECKING:
+    import os
+
+
+def load(con: Any, path: str | os.PathLike[str], **settings: Any) -> Connection:
+    """Give a connection of APSW's or DuckDB's our functions over the file `path`: see
+    `sqlagent.loading`."""
+    from sqlagent.loading import load
+
+    return load(con, path, **settings)
+
+
 __all__ = [
     "BINARY",
     "DATETIME",
@@ -76,6 +90,7 @@ __all__ = [
     "Warning",
     "apilevel",
     "connect",
+    "load",
     "paramstyle",
     "threadsafety",
 ]

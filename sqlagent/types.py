@@ -72,7 +72,7 @@ def _nested(declared: str) -> str:
     if text[:6].upper() == "STRUCT":
         parts = ", ".join(f"{name} {part}" for name, part in fields(text))
         return f"STRUCT({parts})"
-    return logical(text) or "VARCHAR"
+    return (None if "[" in text else logical(text)) or "VARCHAR"
 
 
 def fields(kind: str) -> list[tuple[str, str]]:

@@ -91,7 +91,8 @@ class Runnable:
             return True
 
         cursor.exec_trace = see
-        cursor.execute(self.sql, parameters)
+        # A cached statement tells the types that the table had when it was prepared.
+        cursor.execute(self.sql, parameters, can_cache=False)
         if self.columns is None:
             self.columns = []
         return cursor

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import types
@@ -49,6 +50,23 @@ NAMES: dict[str, type[types.TypeEngine[Any]]] = {
 }
 
 
+class Exact(types.Numeric[Any]):
+    """A number that SQLAlchemy wants as a Decimal, also where an expression gives a float."""
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:
+        """What makes a value of a result the type's own."""
+        if not self.asdecimal:
+            return lambda value: float(value) if isinstance(value, Decimal) else value
+        digits = self._effective_decimal_return_scale
+
+        def exact(value: Any) -> Any:
+            if value is None or isinstance(value, Decimal):
+                return value
+            return Decimal(f"{value:.{digits}f}") if isinstance(value, float) else Decimal(value)
+
+        return exact
+
+
 class Vector(types.UserDefinedType[list[float]]):
     """A vector of `dimensions` 32-bit floats, FLOAT[n]; a value is a list of numbers."""
 
@@ -87,6 +105,8 @@ class Nested(types.UserDefinedType[Any]):
 def named(text: str) -> types.TypeEngine[Any]:
     """The type that a column declares; NullType where it declares none that is known."""
     upper = text.strip().upper()
+    if upper.endswith(" TEXT") and upper.startswith(("DECIMAL", "NUMERIC", "UUID")):
+        upper = upper.removesuffix(" TEXT")  # which the file adds, so that SQLite keeps every digit
     vector = re.fullmatch(r"(?:FLOAT|REAL|FLOAT4)\[(\d+)\]", upper)
     if vector is not None:
         return Vector(int(vector[1]))
