@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import sqlagent
-from sqlagent.errors import Error, NotSupportedError, OperationalError
+from sqlagent.errors import Error, NotSupportedError, ProgrammingError, OperationalError
 from sqlagent.parse.lexer import Token, lex, quote, statements
 from sqlagent.parse.parameters import edited
 from sqlagent.plan.plans import (
@@ -35,6 +35,7 @@ from sqlagent.plan.plans import (
     Typed,
     WriteTable,
 )  # fmt: skip
+from sqlagent.run.place import STATEMENTS
 from sqlagent.serve import calling, judge
 from sqlagent.serve.allowed import DEFINES, READS, SETTABLE, WRITES
 from sqlagent.serve.limits import LimitError
@@ -258,6 +259,10 @@ class Gate:
                 )
             if word == "VACUUM" and any(t.upper == "INTO" for t in lex(sql)):
                 raise PrivilegeError("VACUUM INTO writes a file of the server")
+        elif word and word.lower() not in STATEMENTS:
+            raise ProgrammingError(
+                f'syntax error at or near "{token.text}"', sql=sql, position=token.start
+            )
         elif word:
             raise PrivilegeError(
                 f"{word} is not for users of the server", sql=sql, position=token.start
