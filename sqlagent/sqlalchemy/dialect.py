@@ -112,10 +112,6 @@ class SqlAgentDialect(SQLiteDialect):
         """The levels that there are."""
         return [*LEVELS]
 
-    def get_default_isolation_level(self, dbapi_connection: Any) -> Any:
-        """The level of a connection for which none was asked."""
-        return LEVELS[0]
-
     def get_isolation_level(self, dbapi_connection: Any) -> Any:
         """The level of a connection."""
         if dbapi_connection.autocommit:
