@@ -181,6 +181,28 @@ def test_encodings_are_told(text: str, encoding: str) -> None:
     assert decode(text.encode(encoding)) == text
 
 
+@pytest.mark.parametrize("text", ["夜间渡船十一点出发。" * 3, "Ärger über Öl für fünf Mörder à ß"])
+def test_broken_utf8_is_told_and_not_misread(text: str) -> None:
+    raw = text.encode()
+    with pytest.raises(Unreadable, match=r"not utf-8 text: byte \d+"):
+        decode(raw[:-1])
+    with pytest.raises(Unreadable, match=r"not utf-8 text: byte \d+"):
+        decode(raw + b" \xff\n")
+
+
+def test_what_is_no_file_is_not_waited_for(
+    words: sqlagent.Connection, copy: Copy, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe.txt")
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "loop.md").symlink_to(tmp_path / "loop.md")
+    (tmp_path / "good.md").write_text("The ferry.")
+    done = copy(tmp_path)
+    assert (done["imported"], done["rejected"]) == (1, 3)
+    assert copy(tmp_path / "pipe.txt")["rejected"] == 1
+    assert copy(Path("/dev/zero"))["rejected"] == 1
+
+
 def test_what_is_no_text_is_refused() -> None:
     noise = random.Random(1).randbytes(5000)
     for raw in (b"\x81\x8d\x8f", noise, bytes(100), b"\x01\x02" * 200):

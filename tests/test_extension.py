@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from library import SHELL, compiled, engines, loading_python
+from library import ROOT, SHELL, compiled, engines, loading_python
 
 import sqlagent
 from sqlagent.functions import functions
@@ -447,3 +447,99 @@ def test_something_else_that_listens(
     threading.Thread(target=greet, daemon=True).start()
     assert "is no engine of sqlagent's" in sql("SELECT 1;")
     listener.close()
+
+
+def test_a_storm_leaves_nothing_behind(python: Python, place: Path) -> None:
+    assert python("SELECT token_count('a b')") == [(2,)]
+    (pid,) = engines(place)
+    (path,) = (path for path in (place / "sqlagent").iterdir() if path.is_socket())
+    descriptors = Path(f"/proc/{pid}/fd")
+
+    def held() -> int:
+        return len(list(descriptors.iterdir()))
+
+    before = held()
+    for n in range(300):
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(str(path))
+        client.sendall([b"", b"\0", b"\1\0\0\0X", b"\xff\xff\xff\xff", b"\5\0\0\0H1234"][n % 5])
+        client.close()
+    end = time.monotonic() + 30
+    while held() > before + 2:
+        assert time.monotonic() < end, (before, held())
+        time.sleep(0.05)
+    assert python("SELECT content FROM recall('ada', 'parcel', 1)") == [
+        ("the parcel is in locker 17",)
+    ]
+    assert engines(place) == [pid]
+
+
+def test_what_was_acknowledged_outlives_a_killed_engine(
+    python: Python, place: Path, agent: Path
+) -> None:
+    kept = []
+    for round in range(3):
+        for n in range(20):
+            rows = python("SELECT remember('ada', ?)", f"kept {round} {n}")
+            if isinstance(rows, list):
+                kept.append(rows[0][0])
+        for pid in engines(place):
+            os.kill(pid, signal.SIGKILL)
+    with sqlagent.connect(agent) as con:
+        known = {i for (i,) in con.execute("SELECT memory_id FROM memories").fetchall()}
+        assert set(kept) <= known and len(kept) > 50
+        assert con.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        con.close()
+
+
+# The command line ---------------------------------------------------------------------------------
+
+
+def test_the_command_names_the_library(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from sqlagent.cli import extension, main
+
+    monkeypatch.setattr(extension, "NAME", "none-such.so")
+    assert main(["extension"]) == 2
+    assert "built without a C compiler" in capsys.readouterr().err
+    library = tmp_path / "sqlagent0.so"
+    library.write_bytes(b"")
+    monkeypatch.setattr(extension, "NAME", str(library))
+    assert main(["extension"]) == 0
+    assert capsys.readouterr().out.strip() == str(library)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--serve", "agent.db"], "--serve needs --socket PATH"),
+        (["--serve", "agent.db", "--socket", "s", "--idle", "0"], "--idle is a number of seconds"),
+        (["--serve", "nowhere.db", "--socket", "s"], "no such file"),
+    ],
+)
+def test_wrong_usage(capsys: pytest.CaptureFixture[str], arguments: list[str], said: str) -> None:
+    from sqlagent.cli import main
+
+    assert main(["extension", *arguments]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_wheel_is_built_with_it_or_without(tmp_path: Path) -> None:
+    """What setup.py finds: a compiler and the headers, or a reason to be pure."""
+    code = (
+        "import sys, setuptools; setuptools.setup = lambda **k: print(len(k['ext_modules'])); "
+        "sys.argv = ['setup.py']; exec(open('setup.py').read())"
+    )
+    pytest.importorskip("setuptools.command.bdist_wheel")
+
+    def modules(**environment: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True,
+            env={**os.environ, **environment},
+        )  # fmt: skip
+        return done.stdout.strip() or done.stderr
+
+    compiled(tmp_path / "sqlagent0.so")
+    assert modules() == "1"
+    assert modules(SQLAGENT_PURE="1") == modules(CC="/nowhere/cc") == "0"

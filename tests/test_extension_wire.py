@@ -271,7 +271,8 @@ def checked_library(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dic
     )
     if not Path(found.stdout.strip()).is_absolute():
         pytest.skip("no AddressSanitizer beside the compiler")
-    compiled(target, "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-DSTALL_SLICES=4")
+    sanitizers = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+    compiled(target, *sanitizers, "-DSTALL_SLICES=4")
     options = "exitcode=99:detect_leaks=1:allocator_may_return_null=1"
     return target, {"LD_PRELOAD": found.stdout.strip(), "ASAN_OPTIONS": options}
 

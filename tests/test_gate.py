@@ -139,7 +139,6 @@ PRAGMA wal_checkpoint(TRUNCATE)
 PRAGMA writable_schema = ON
 PRAGMA query_only = OFF
 PRAGMA temp_store_directory = '/tmp'
-CREATE TEMP TABLE t (a)
 CREATE VIRTUAL TABLE t USING fts5(a)
 EXPLAIN SELECT * FROM '/etc/passwd'
 EXPLAIN ANALYZE SELECT * FROM read_csv('/etc/passwd')
@@ -209,6 +208,7 @@ def test_conditions_in_texts(user: Callable[..., sqlagent.Connection]) -> None:
         "CALL rebuild('text')",
         "SELECT erase(user_id => 'x')",
         "CREATE TABLE t (a)",
+        "CREATE TEMP TABLE t (a INT)",
         "DROP TABLE orders",
         "ALTER TABLE orders ADD COLUMN z",
         "CREATE USER x PASSWORD 'y'",

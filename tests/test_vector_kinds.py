@@ -161,4 +161,27 @@ def test_analytics_beside_bits(words: sqlagent.Connection) -> None:
     sql = (
         "SELECT collection, count(*), max(list_sum(vector)) FROM vectors GROUP BY ALL ORDER BY ALL"
     )
-    assert words.execute(sql).fetchall() == [("b", 1, None), ("p", 1, 1.5)]
+    assert words.execute(sql).fetchall() == [("b", 1, 2.0), ("p", 1, 1.5)]
+
+
+def test_columns_show_the_numbers_of_every_type(words: sqlagent.Connection) -> None:
+    """On DuckDB a vector of any type is a list of FLOAT, kept up with what is written."""
+    for kind, metric in (("float16", "ip"), ("int8", "l2"), ("binary", "hamming")):
+        words.execute(
+            "SELECT create_collection(?, 5, metric => ?, element_type => ?)", (kind, metric, kind)
+        )
+        words.execute("SELECT put_vector(?, 'a', [1, 0, -1, 2, 3])", (kind,))
+    words.execute("SELECT put_vector('plain', 'a', [1, 0, -1])")
+    words.execute("SET route = 'duckdb'")
+    sql = "SELECT collection, vector FROM vectors ORDER BY vector_id"
+    numbers = [1.0, 0.0, -1.0, 2.0, 3.0]
+    told = [("float16", numbers), ("int8", numbers), ("binary", [1.0, 0.0, 0.0, 1.0, 1.0])]
+    assert words.execute(sql).fetchall() == [*told, ("plain", [1.0, 0.0, -1.0])]
+    words.execute("SET route = 'auto'")
+    words.execute("SELECT put_vector('int8', 'a', [0, 0, 0, 0, 9])")
+    words.execute("SET route = 'duckdb'")
+    found = words.execute("SELECT vector FROM vectors WHERE collection = 'int8'").fetchall()
+    assert found == [([0.0, 0.0, 0.0, 0.0, 9.0],)]
+    assert words.execute(
+        "SELECT l2_distance(vector, [0, 0, 0, 0, 7]) FROM vectors WHERE collection = 'int8'"
+    ).fetchone() == (2.0,)

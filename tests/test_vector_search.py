@@ -261,6 +261,62 @@ def test_an_index_of_lance_is_fresh(tmp_path: Path, kind: str) -> None:
     con.close()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["ivf_pq", "hnsw_sq"])
+def test_an_index_of_lance_keeps_min_recall(tmp_path: Path, kind: str) -> None:
+    """Vectors without any order, and an index that is asked for too little."""
+    pytest.importorskip("lancedb")
+    import pyarrow as pa
+
+    con = sqlagent.connect(tmp_path / "a.db", embedding_model="none")
+    rng = np.random.default_rng(5)
+    matrix = rng.standard_normal((8000, 32)).astype(np.float32)
+    ids = [f"v{i}" for i in range(8000)]
+    con.execute(
+        "COPY vectors FROM ? (COLLECTION 'c')", (pa.table({"id": ids, "vector": list(matrix)}),)
+    )
+    few = "partitions = 64, probes = 1, candidates = 1"
+    con.execute(f"CREATE INDEX mine ON vectors USING {kind} WITH (collection = 'c', {few})")
+    unit = matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
+    sql = "SELECT id FROM knn('c', ?, k => 10)"
+
+    def share() -> float:
+        hits = 0
+        for place in range(40):
+            query = unit[place] + 0.3 * unit[place + 1]
+            best = {f"v{i}" for i in np.argsort(-(unit @ query))[:10]}
+            hits += len(best & {i for (i,) in con.execute(sql, (query,))})
+        return hits / 400
+
+    con.execute("SET min_recall = 0.2")
+    low = share()
+    con.execute("SET min_recall = 0.95")
+    assert low < 0.9 and share() >= 0.95
+    rows = {r[0]: r for r in con.execute("CALL measure_recall('c', 10)").fetchall()}
+    assert rows[kind][4] is True and rows[kind][1] >= 0.95
+    con.close()
+    con = sqlagent.connect(tmp_path / "a.db", embedding_model="none")
+    found = sqlagent_measures(con)
+    assert share() >= 0.95 and not found  # as the process before had measured it
+    con.close()
+
+
+def sqlagent_measures(con: sqlagent.Connection) -> list[Any]:
+    """What is measured from now on, as it comes."""
+    from sqlagent.search import probing
+
+    done: list[Any] = []
+    measure = probing.Probing.measure
+
+    def noted(self: Any, *given: Any) -> Any:
+        done.append(given)
+        return measure(self, *given)
+
+    con.database.services["probing"] = probing.Probing()
+    con.database.services["probing"].measure = noted.__get__(con.database.services["probing"])
+    return done
+
+
 def test_min_recall_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where bits tell nothing, as of vectors without any order, all rows are compared."""
     monkeypatch.setattr(codes, "CODES_FROM", 500)

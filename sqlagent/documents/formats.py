@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -28,6 +29,17 @@ TEXT_SUFFIXES = (LINE_SUFFIXES - frozenset(_DATA)) | frozenset(_TEXT.split()) | 
 SUFFIXES = TEXT_SUFFIXES | frozenset(_DATA) | frozenset(_FILES)
 
 
+def check_file(path: Path) -> None:
+    """Raises Unreadable for what is no file (a pipe would be waited for) or is too large to be a
+    document, before any of it is read; OSError where it cannot be looked at."""
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode):
+        raise Unreadable("a folder, not a file" if stat.S_ISDIR(about.st_mode) else "not a file")
+    if about.st_size > BYTES_MAX:
+        size = about.st_size
+        raise Unreadable(f"{size:,} bytes are more than the {BYTES_MAX:,} of a document")
+
+
 def read_file(path: Path, encoding: str | None = None) -> Text:
     """The title and text of a file; a file of an unknown kind is read as text.
 
@@ -36,9 +48,7 @@ def read_file(path: Path, encoding: str | None = None) -> Text:
     """
     suffix = path.suffix.lower()
     try:
-        size = path.stat().st_size
-        if size > BYTES_MAX:
-            raise Unreadable(f"{size:,} bytes are more than the {BYTES_MAX:,} of a document")
+        check_file(path)
         text = _by_library(path, suffix) if suffix in _FILES else _as_text(path, suffix, encoding)
     except OSError as error:
         raise Unreadable((error.strerror or "cannot be read").lower()) from error

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlagent.documents.folder import Source
-from sqlagent.documents.formats import read_file
+from sqlagent.documents.formats import check_file, read_file
 from sqlagent.documents.text import Text, Unreadable
 from sqlagent.errors import DataError, IntegrityError
 
@@ -112,6 +112,7 @@ class Load:
         characters = unchanged = 0
         for path, uri in waiting:
             try:
+                check_file(path)
                 digest = file_hash(path)
                 if self._existing == "changed" and self._known(uri) == digest:
                     unchanged += 1

@@ -28,6 +28,8 @@ def holds_documents(path: Path) -> bool:
     A Parquet file always is, and one packed so that it cannot be looked into here. Raises OSError.
     """
     suffix = data_suffix(path)
+    if suffix and not path.is_file():
+        return False
     if not suffix or suffix == ".parquet" or path.name.lower().endswith(".zst"):
         return bool(suffix)
     try:

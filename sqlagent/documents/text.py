@@ -59,6 +59,8 @@ def _encoding_of(raw: bytes) -> str:
             return "utf-8"
     except UnicodeDecodeError:
         pass
+    if _nearly_utf8(raw[:_TELLING]):
+        return "utf-8"  # broken: its error is told, rather than all of it misread
     part = raw[: _TELLING // 2 * 2]
     if b"\0" in part:  # of two bytes for a Latin letter one is zero
         even, odd = part[::2].count(0), part[1::2].count(0)
@@ -81,3 +83,10 @@ def _encoding_of(raw: bytes) -> str:
     except UnicodeDecodeError:
         return "utf-8"  # whose error is the one that is told
     return "cp1252"
+
+
+def _nearly_utf8(raw: bytes) -> bool:
+    """Whether three times as many characters beyond ASCII are UTF-8 as are not."""
+    text = raw.decode("utf-8", "replace")
+    bad = text.count("\ufffd")
+    return sum(char > "\x7f" for char in text) - bad > 3 * bad

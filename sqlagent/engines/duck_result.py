@@ -94,6 +94,9 @@ class DuckResult:
             yield from self._cursor.to_arrow_reader(rows)
         except duckdb.Error as error:
             raise self._translated(error) from None
+        except OSError as error:  # pyarrow's, around one of DuckDB's
+            kind = duckdb.InterruptException if "INTERRUPT" in str(error) else duckdb.Error
+            raise self._translated(kind(str(error))) from None
         finally:
             self.close()
 

@@ -145,14 +145,14 @@ class Lance:
                     with self.locked(name, fcntl.LOCK_SH):
                         with self.database.snapshot() as handle:
                             token = self.fresh(handle, name, key)
-                        if token is not None and (not index or token.built == str(index)):
+                        if token is not None and (not index or token.built == index.built):
                             return work(name, token)
                 if self.database.read_only:
                     return None
                 with self.locked(name, fcntl.LOCK_EX):
                     with self.database.snapshot() as handle:
                         token = self.follow(handle, name, key, anew)
-                    if index and token.built != str(index):
+                    if index and token.built != index.built:
                         token = self.indexed(name, key, token, index)
                     return work(name, token)
             except Damaged as error:
@@ -242,7 +242,7 @@ class Lance:
         with lances():
             train(table, space_in(key).measure, index)
             version = int(table.version)
-        token = token._replace(version=version, built=str(index))
+        token = token._replace(version=version, built=index.built)
         self.write(name, token)
         self.keep(name, token, table)
         return token
@@ -320,7 +320,8 @@ class Lance:
         """Remove a dataset, its token first; only for whoever has the lock alone."""
         with self.lock:
             self.known.pop(name, None)
-        for path in (os.path.join(self.folder, name + end) for end in (".json", ".lance")):
+        ends = (".json", ".probes", ".lance")
+        for path in (os.path.join(self.folder, name + end) for end in ends):
             with suppress(FileNotFoundError):
                 if os.path.isdir(path) and not os.path.islink(path):
                     shutil.rmtree(path)

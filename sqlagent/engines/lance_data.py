@@ -37,6 +37,11 @@ class Index(NamedTuple):
     probes: int = 20  # partitions that a search looks into
     candidates: int = 20  # times k rows that are compared by their vectors
 
+    @property
+    def built(self) -> str:
+        """What is built; the rest says how it is searched."""
+        return f"{self.kind} {self.partitions} {self.sub_vectors}"
+
 
 class Damaged(Exception):
     """Lance cannot read or write a dataset (it has no class of its own to say so)."""
@@ -134,17 +139,17 @@ def train(table: Any, metric: str, index: Index) -> None:
     if rows < TRAINED:
         return
     width = table.schema.field("vector").type.list_size
+    from lancedb.index import HnswSq, IvfPq
+
     given: dict[str, Any] = {
-        "metric": "dot" if metric == "ip" else metric,
-        "vector_column_name": "vector",
-        "index_type": {"ivf_pq": "IVF_PQ", "hnsw_sq": "IVF_HNSW_SQ"}[index.kind],
+        "distance_type": "dot" if metric == "ip" else metric,
         "num_partitions": index.partitions or max(1, round(rows**0.5 / PARTITION_ROOTS)),
-        "replace": True,
     }
     if index.kind == "ivf_pq":
         most = next(n for n in range(max(1, width // 8), 0, -1) if width % n == 0)
         given["num_sub_vectors"] = index.sub_vectors or most
-    table.create_index(**given)
+    kind = IvfPq if index.kind == "ivf_pq" else HnswSq
+    table.create_index("vector", config=kind(**given), replace=True)
 
 
 def listed(ids: Any) -> str:

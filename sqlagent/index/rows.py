@@ -66,10 +66,9 @@ class Weights(NamedTuple):
     relative: float = 0.0  # 1: the vector's part is divided by the best one (max-norm)
     coverage: float = 0.0  # times the share of the question's words that a row has, by rarity
     document: float = 0.0  # times the mean cosine of the session's rows, over the best one
-    graph: float = 0.0  # times how strongly the graph ties a row to the best ones
-    # times the cosine with the question and its best documents, over the best
-    feedback: float = 0.0
+    feedback: float = 0.0  # times the cosine with the question and its best documents, likewise
     feedback_documents: int = 0  # how many documents these are; `document` is of them as well
+    graph: float = 0.0  # times how strongly the graph ties a row to the best ones
 
     @classmethod
     def fused(

@@ -76,7 +76,10 @@ def plan(sql: str, catalog: Catalog, settings: Mapping[str, Any], protected: Pro
         if made is not None:
             return made
     try:
-        return Plan(sql, planned(sql, parts[0], catalog, settings, protected))
+        made = planned(sql, parts[0], catalog, settings, protected)
+        if settings.get("dialect") == "postgres":
+            made = _named(made, parts[0])
+        return Plan(sql, made)
     except RecursionError:
         raise ProgrammingError(
             "the statement is nested too deeply", sql=sql, position=parts[0][0].start,
@@ -162,6 +165,24 @@ def planned(
 
         found = route(sql, tokens, catalog, settings, protected)
     return found
+
+
+def _named(made: Any, tokens: list[Token]) -> Any:
+    """A read whose outputs are called as PostgreSQL calls them."""
+    from sqlagent.plan.plans import Duck
+
+    reads = tokens[0].upper in ("SELECT", "WITH", "(")
+    if not isinstance(made, Lite | Duck) or not reads or (isinstance(made, Lite) and made.writes):
+        return made
+    from sqlagent.plan.pg_names import pg_names
+
+    names = pg_names(tokens)
+    if names is None:
+        return made
+    made = made._replace(names=names)
+    if isinstance(made, Duck) and made.lite is not None:
+        made = made._replace(lite=made.lite._replace(names=names))
+    return made
 
 
 def _silent(made: Any) -> Any:

@@ -31,7 +31,7 @@ _JUDGED = (
     *COMPARISONS, exp.Between, exp.In, exp.Anonymous, exp.Add, exp.Sub, exp.Mul, exp.Neg, exp.Mod,
     exp.Literal, exp.DPipe, exp.Cast, exp.TableAlias, exp.Star, exp.Ordered, exp.Min, exp.Max,
     exp.Join, exp.Group, exp.Distinct, exp.Limit, exp.Window, exp.Trim, *NUMERIC, *TEXTUAL,
-    exp.Sum, exp.Avg, exp.GroupConcat, exp.Floor, exp.Ceil, exp.Select,
+    exp.Sum, exp.Avg, exp.GroupConcat, exp.Floor, exp.Ceil, exp.Select, exp.Interval,
 )  # fmt: skip
 _TIMELY = (exp.Extract, exp.Year, exp.Month, exp.Day, exp.TimestampTrunc, exp.DateTrunc)
 # Alike wherever they stand: most nodes of any tree are of these, and need no look.
@@ -102,6 +102,9 @@ def _doubt(node: exp.Expr, context: Context, writes: bool) -> str | None:
         return _aggregate(node, context)
     if isinstance(node, (exp.Floor, exp.Ceil)):
         return None if kind(node.this, context) == "DOUBLE" else f"{node.key}() of no DOUBLE"
+    if isinstance(node, exp.Interval):
+        beside = isinstance(node.parent, (exp.Add, exp.Sub)) and node.parent.expression is node
+        return None if beside else "an INTERVAL that is added to no time"
     if type(node) in EXACT:
         return _select(node) if isinstance(node, exp.Select) else None
     return f"{_spelled(node)} is DuckDB's"

@@ -25,6 +25,15 @@ def output_names(sql: str, tokens: list[Token]) -> Names | None:
     >>> output_names(q := "SELECT n, n + 1, count(*) c FROM t", lex(q))
     (None, 'n + 1', None)
     """
+    found = output_tokens(tokens)
+    if found is None:
+        return None
+    outputs = [_name(sql, output) for output in found]
+    return tuple(outputs) if any(n is not None and n != STAR for n in outputs) else None
+
+
+def output_tokens(tokens: list[Token]) -> list[list[Token]] | None:
+    """The tokens of each output of the first SELECT; None where there is no SELECT."""
     start = _first_select(tokens)
     if start is None:
         return None
@@ -37,11 +46,17 @@ def output_names(sql: str, tokens: list[Token]) -> Names | None:
         ended = ended or (token is not None and token.text == ";")
         if ended or (not depth and token is not None and token.text == ","):
             if place > first:
-                outputs.append(_name(sql, tokens[first:place]))
+                outputs.append(tokens[first:place])
             first = place + 1
         if ended:
             break
-    return tuple(outputs) if any(n is not None and n != STAR for n in outputs) else None
+    return outputs
+
+
+def alias_of(output: list[Token]) -> str | None:
+    """None where an output has a name of its own, `*` for several columns, else some text."""
+    end = output[-1].start + len(output[-1].text)
+    return _name(" " * end, output) if output else None
 
 
 def _first_select(tokens: list[Token]) -> int | None:

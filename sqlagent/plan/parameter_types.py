@@ -67,7 +67,10 @@ def _met(node: exp.Expr, tree: exp.Expr, context: Context) -> str | None:
     while isinstance(parent, exp.Paren | exp.Neg | exp.Alias) and parent is not tree:
         child, parent = parent, parent.parent
     if isinstance(parent, exp.Cast):
-        return logical(parent.to.sql("duckdb"))
+        from sqlagent.plan.pg_types import cast_type
+
+        exact = cast_type(parent.to) if context.dialect == "postgres" else None
+        return exact or logical(parent.to.sql("duckdb"))
     if isinstance(parent, exp.Any | exp.All):
         comparison = parent.parent
         other = _other(comparison, parent) if comparison is not None else None

@@ -7,6 +7,7 @@ words. The module as a whole is imported lazily: its passes import sqlglot.
 from __future__ import annotations
 
 from sqlagent.rewrite.arguments import arguments
+from sqlagent.rewrite.array_texts import array_texts
 from sqlagent.rewrite.checked import checked
 from sqlagent.rewrite.context import Context
 from sqlagent.rewrite.division import division
@@ -28,7 +29,7 @@ from sqlagent.rewrite.views import views
 
 # What users defined comes first: a definition may name files, and call functions of ours.
 # Arguments are bound before our macros are inlined, since a macro's body is filled by position.
-COMMON = (expand, files, inner_names, arguments, macros)
+COMMON = (array_texts, expand, files, inner_names, arguments, macros)
 # Times before spellings: a comparison decides whether `datetime('now')` is a text or a time.
 TO_SQLITE = (
     vectors,

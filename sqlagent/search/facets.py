@@ -1,8 +1,8 @@
 """The facets of large collections: what their rows' metadata hold, in columns of codes.
 
 Built by one scan when a filter is first asked about a path, together with whatever other paths the
-first rows show; kept in the derived folder; followed by the change log. They are a cache: a file that
-is missing, damaged, or not of this collection's history is built anew from the rows.
+first rows show; kept in the derived folder; followed by the change log. They are a cache: a file
+that is missing, damaged, or not of this collection's history is built anew from the rows.
 """
 
 from __future__ import annotations
@@ -106,8 +106,8 @@ class Store:
         with mapped(handle):
             cursor = handle.execute(sql, (*values, collection))
             while rows := list(islice(cursor, BATCH)):
-                ids, *found = zip(*rows, strict=True)
-                numbers.append(np.array(ids, np.int64))
+                told, *found = zip(*rows, strict=True)
+                numbers.append(np.array(told, np.int64))
                 for column, fragments in zip(columns, found, strict=True):
                     column.add(fragments)
         ids = np.concatenate(numbers) if numbers else np.zeros(0, np.int64)
@@ -217,7 +217,8 @@ def named(collection: str) -> str:
 
 def asked(paths: Sequence[Path], first: str = "") -> tuple[str, list[str]]:
     """(what a SELECT shows of some paths, the values of its parameters)."""
-    shown, values = "", []
+    shown = ""
+    values: list[str] = []
     for path in paths:
         if path == CREATED:
             shown += ", json_quote(CAST(created_at AS TEXT))"

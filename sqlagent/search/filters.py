@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sqlagent.context import Context
     from sqlagent.plan.plans import Duck, Lite
 
+SUCH = "Such as filter => '(metadata->>''$.topic'') = ''tea'''"
 PLANS_MAX = 256  # conditions that are remembered for a file
 
 
@@ -118,6 +119,8 @@ def expression(text: str, what: str) -> str:
     import sqlglot
     from sqlglot import exp
 
+    if not text.strip():
+        raise ProgrammingError(f"{what} is empty, not a condition", hint=SUCH)
     try:
         tree = sqlglot.parse_one(f"SELECT 1 WHERE {text}\n", dialect="duckdb")
     except sqlglot.errors.SqlglotError as error:
@@ -125,7 +128,7 @@ def expression(text: str, what: str) -> str:
             f"{what} is not a condition: {str(error).splitlines()[0]}",
             sql=text,
             position=0,
-            hint="Such as filter => '(metadata->>''$.topic'') = ''tea'''",
+            hint=SUCH,
         ) from None
     where = tree.args.get("where")
     whole = isinstance(tree, exp.Select) and {k for k, v in tree.args.items() if v} <= {

@@ -135,9 +135,15 @@ def found(
 
             wanted = Index(kind, **index.options) if index is not None and trained else None
             few = None if allowed is None else frozenset(allowed.tolist())
-            answer = lance(context.database).nearest(
-                context, key, vector, metric, k, few, fetch, wanted
-            )
+            answer = None
+            if wanted is not None:
+                from sqlagent.search.probing import probed
+
+                wanted = probed(context, key, wanted, fetch)
+            if wanted is not None or not trained:
+                answer = lance(context.database).nearest(
+                    context, key, vector, metric, k, few, fetch, wanted
+                )
             if answer is not None:
                 said["way"] = kind if trained else "lance"
                 return answer

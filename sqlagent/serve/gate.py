@@ -427,8 +427,8 @@ class Gate:
         calling.check_call(function, values, self.rights, connection)
 
     def enter(self, connection: Connection, handle: Any) -> None:
-        """A write of the user's begins on the writer's connection."""
-        if self.rights.agents is None:
+        """A statement of the user's begins on a connection: the writer's is to be guarded."""
+        if self.rights.agents is None or handle is not connection.database._writer:
             return
         from sqlagent.serve import guarding
 

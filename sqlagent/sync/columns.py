@@ -35,9 +35,12 @@ class NotColumnar(NotSupportedError):
         self.reason = reason
 
 
-# Vectors that are not float32 are no lists of FLOAT: as columns they are NULL; the file has them.
-NUMBERS = """CASE WHEN length(vector) % 4 = 0 AND collection NOT IN (
-  SELECT c.collection FROM collections c WHERE c.element_type <> 'float32') THEN vector END"""
+# A vector that is not float32 crosses over as a text that says what it is, and becomes FLOATs.
+NUMBERS = """CASE WHEN collection IN (
+    SELECT c.collection FROM collections c WHERE c.element_type <> 'float32')
+  THEN (SELECT c.element_type || ' ' || c.dimensions || ' ' || hex(vector) FROM collections c
+    WHERE c.collection = vectors.collection)
+  WHEN length(vector) % 4 = 0 THEN vector END"""
 
 
 class Field(NamedTuple):
@@ -256,6 +259,8 @@ def to_arrow(shape: Shape, rows: list[tuple[Any, ...]]) -> pyarrow.Table:
     arrays = [pa.array(columns[0], pa.int64())]
     for f, values in zip(shape.fields, columns[1:], strict=True):
         kinds = set(map(type, values)) - {type(None)}
+        if f.read == NUMBERS:
+            kinds -= {str}
         if not kinds <= _KINDS[f.stored]:
             odd = next(v for v in values if v is not None and type(v) not in _KINDS[f.stored])
             shown = repr(odd) if len(repr(odd)) <= 40 else type(odd).__name__
@@ -274,10 +279,32 @@ def to_arrow(shape: Shape, rows: list[tuple[Any, ...]]) -> pyarrow.Table:
     return pa.table(arrays, names=["k", *(f"c{i}" for i in range(len(shape.fields)))])
 
 
-def _vectors(table: str, f: Field, values: tuple[bytes | None, ...]) -> pyarrow.Array:
+def as_floats(values: tuple[bytes | str | None, ...]) -> list[bytes | None]:
+    """Vectors of all types as float32 bytes; None for one whose size is not its collection's."""
+    from sqlagent.elements import Space, decoded
+
+    out = [v if isinstance(v, bytes) else None for v in values]
+    if not any(isinstance(v, str) for v in values):
+        return out
+    told: dict[tuple[str, str], list[tuple[int, bytes]]] = {}
+    for place, value in enumerate(values):
+        if isinstance(value, str):
+            kind, dimensions, data = value.split(" ")
+            told.setdefault((kind, dimensions), []).append((place, bytes.fromhex(data)))
+    for (kind, dimensions), vectors in told.items():
+        space = Space(int(dimensions), element_type=kind)
+        fit = [(place, data) for place, data in vectors if len(data) == space.size]
+        matrix = decoded(space, [data for _, data in fit]).astype("<f4", copy=False)
+        for (place, _), row in zip(fit, matrix, strict=True):
+            out[place] = row.tobytes()
+    return out
+
+
+def _vectors(table: str, f: Field, given: tuple[bytes | str | None, ...]) -> pyarrow.Array:
     """float32 little-endian bytes as lists, without looking at a number in Python."""
     import pyarrow as pa
 
+    values = as_floats(given)
     size = f.type[6:-1]
     length = 4 * int(size) if size else 0
     for v in values:

@@ -6,6 +6,7 @@ A document whose `content_hash` is NULL has no chunks of its text yet; a partial
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from sqlagent.errors import BusyError
@@ -63,7 +64,7 @@ def write_chunks(
     What the document no longer has is in chunk_versions: the trigger on its text put it there.
     `new` says that there is nothing to replace.
     """
-    from sqlagent.chunking import best, chunks
+    from sqlagent.chunking import best, each
 
     vectors: dict[int, Any] = {}
     known: dict[tuple[str, str | None], list[int]] = {}
@@ -74,19 +75,24 @@ def write_chunks(
             if chunk_id not in ids:
                 ids.append(chunk_id)
         handle.execute("DELETE FROM chunks WHERE document_id = ?", (document_id,))
-    made = chunks(content, size, overlap, best(content, uri))
     (next_id,) = handle.execute(NEXT_ID).fetchone()
-    rows, again = [], []
-    for c in made:
-        ids = known.get((c.content.strip(), c.heading), []) if known else []
-        if ids:
-            chunk_id = ids.pop()
-            again.append(chunk_id)
-        else:
-            chunk_id, next_id = next_id, next_id + 1
-        values = (chunk_id, document_id, c.ordinal, c.position, c.content, c.heading)
-        rows.append((*values, c.overlap_prev, c.overlap_next))
-    handle.executemany(INSERT, rows)
+    again: list[int] = []
+    count = 0
+
+    def rows() -> Iterator[tuple[Any, ...]]:  # one at a time: a document may be large
+        nonlocal next_id, count
+        for c in each(content, size, overlap, best(content, uri)):
+            ids = known.get((c.content.strip(), c.heading), []) if known else []
+            if ids:
+                chunk_id = ids.pop()
+                again.append(chunk_id)
+            else:
+                chunk_id, next_id = next_id, next_id + 1
+            count += 1
+            values = (chunk_id, document_id, c.ordinal, c.position, c.content, c.heading)
+            yield (*values, c.overlap_prev, c.overlap_next)
+
+    handle.executemany(INSERT, rows())
     if again:
         handle.executemany(
             "INSERT INTO chunk_vectors (chunk_id, model, vector) VALUES (?, ?, ?)",
@@ -94,7 +100,7 @@ def write_chunks(
         )
         handle.execute(NOT_OLD, ("[" + ",".join(map(str, again)) + "]",))
     handle.execute(LAST_ID, (str(next_id - 1),))
-    return len(made)
+    return count
 
 
 def chunk_pending(handle: Handle, most: int = BATCH) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlagent.errors import Error
+from sqlagent.plan.named import spread
 from sqlagent.plan.plans import (
     Calls,
     Databases,
@@ -22,6 +23,7 @@ from sqlagent.plan.plans import (
     WriteTable,
 )  # fmt: skip
 from sqlagent.serve.pg.catalog.oids import table_oid
+from sqlagent.serve.pg.catalog.types import of_column
 from sqlagent.serve.pg.messages import Column
 from sqlagent.serve.pg.types import BY_OID, UNKNOWN, logical_of, modifier, pg_type
 
@@ -51,7 +53,41 @@ def describe(connection: Connection, sql: str, declared: tuple[int, ...]) -> Des
     planned = plan_of(connection, sql)
     oids = parameter_oids(connection, sql, declared)
     columns = columns_of(connection, planned, oids)
+    if columns is not None:
+        columns = refined(connection, sql, columns)
     return Description(oids, columns, writes(planned.run))
+
+
+def refined(
+    connection: Connection, sql: str, columns: tuple[Column, ...]
+) -> tuple[Column, ...]:
+    """Columns with the types that PostgreSQL gives them: int4 for `'1'::int`, and those of tables
+    as they are declared."""
+    if all(c.table or c.type.codec in _PLAIN for c in columns):
+        return columns
+    from sqlagent.plan.pg_types import output_types
+
+    found = output_types(sql, catalog_of_cached(connection), connection.settings)
+    if found is None or len(found) != len(columns):
+        return columns
+    return tuple(
+        column if column.table else _refined(column, kind)
+        for column, kind in zip(columns, found, strict=True)
+    )
+
+
+# Of these PostgreSQL has but one type that the engine could mean.
+_PLAIN = ("bool", "bytea", "date", "time", "interval", "uuid", "numeric")
+
+
+def _refined(column: Column, kind: Any) -> Column:
+    if kind is None:
+        return column
+    if isinstance(kind, str):
+        made = pg_type(kind)
+        return column._replace(type=made, modifier=modifier(kind))
+    name, size = of_column(kind)
+    return column._replace(type=pg_type(name), modifier=size)
 
 
 def _of_catalogs(connection: Connection, answer: Any, declared: tuple[int, ...]) -> Description:
@@ -92,7 +128,7 @@ def parameter_oids(connection: Connection, sql: str, declared: tuple[int, ...]) 
         return tuple(given)
     from sqlagent.plan.parameter_types import parameter_types
 
-    found = parameter_types(sql, catalog_of(connection), connection.settings)
+    found = parameter_types(sql, catalog_of_cached(connection), connection.settings)
     return tuple(
         oid if oid not in (0, UNKNOWN.oid) else pg_type(found.get(place)).oid
         for place, oid in enumerate(given)
@@ -118,7 +154,9 @@ def columns_of(
     if isinstance(run, Duck):
         if run.lite is not None and run.lite.types and None not in run.lite.types:
             return lite_columns(connection, planned, run.lite)
-        return plain(read_columns(connection, planned.sql, oids))
+        found = read_columns(connection, planned.sql, oids) or []
+        given = spread(run.names, len(found))
+        return plain([(new or n, k) for new, (n, k) in zip(given, found, strict=True)])
     if isinstance(run, Calls):
         from sqlagent.run.calls import RunCalls
 
@@ -217,13 +255,17 @@ def _with_origin(
 ) -> Column:
     """A column with the table column that it is."""
     table, number = 0, 0
+    size = modifier(kind)
+    made = pg_type(kind)
     if origin[3] and origin[4]:
         known = catalog_of_cached(connection).tables.get(str(origin[3]).lower())
         if known is not None:
             names = [c.name for c in known.columns]
             if origin[4] in names:
                 table, number = table_oid(known.name), names.index(origin[4]) + 1
-    return Column(name, kind, pg_type(kind), modifier(kind), table, number)
+                declared, size = of_column(known.columns[number - 1])
+                made = pg_type(declared)
+    return Column(name, kind, made, size, table, number)
 
 
 def catalog_of_cached(connection: Connection) -> Any:

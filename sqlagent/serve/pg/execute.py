@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlagent.errors import NotSupportedError
+from sqlagent.errors import Error, NotSupportedError
+from sqlagent.plan.plans import Plan
+from sqlagent.run.lite import Runnable
 from sqlagent.serve.pg import copying, cursors, describe as describing, prepared, verbs
 from sqlagent.serve.pg.commands import Command
 from sqlagent.serve.pg.describe import Description
@@ -51,12 +53,43 @@ def engine(
         if len(description.columns) != len(columns):
             raise NotSupportedError("cached plan must not change result type")
         columns = description.columns
+    elif connection.settings["dialect"] == "postgres" and command.tokens[0].upper in _QUERIES:
+        columns = _refined(session, command, columns)
     outcome = Outcome(
         command.tag, columns, cursor._iter, count=-1, batches=cursor._batches, close=cursor.close
     )
     if command.tag in ("INSERT", "UPDATE", "DELETE", "MERGE") and cursor.rowcount >= 0:
         outcome.count = cursor.rowcount
     return outcome
+
+
+_QUERIES = frozenset(("SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "("))
+
+
+def _refined(session: Session, command: Command, columns: Any) -> Any:
+    """The columns of a text that was not described, with PostgreSQL's types."""
+    connection = session.connection
+    key = ("refined", command.sql, connection.database.generation, tuple(c.kind for c in columns))
+    known = session.shared.descriptions
+    found = known.get(key)
+    if found is None or found[0] != [c.name for c in columns]:
+        known_as = _described_by_sqlite(connection, command.sql)
+        if known_as is None or len(known_as) != len(columns):
+            known_as = describing.refined(connection, command.sql, columns)
+        found = [c.name for c in columns], known_as
+        if not connection.redefined:
+            known[key] = found
+    return found[1]
+
+
+def _described_by_sqlite(connection: Any, sql: str) -> Any:
+    """The columns of what SQLite runs, with the tables that they are of; None elsewhere."""
+    runner = connection.plans.get(sql)
+    runner = getattr(runner, "lite", None) or runner
+    if not isinstance(runner, Runnable):
+        return None
+    columns = describing.lite_columns(connection, Plan(sql, runner.plan), runner.plan)
+    return None if columns is None else describing.refined(connection, sql, columns)
 
 
 def describe(session: Session, command: Command, declared: tuple[int, ...]) -> Description:
@@ -76,7 +109,11 @@ def describe(session: Session, command: Command, declared: tuple[int, ...]) -> D
         found: Description | None = known.get(key)
         if found is not None:
             return found
-    made = describing.describe(connection, command.sql, declared)
+    try:
+        made = describing.describe(connection, command.sql, declared)
+    except Error as error:
+        connection._place(error, command.sql)
+        raise
     if key is not None and not connection.temporary and not connection.sources:
         if len(known) >= 5000:
             known.clear()

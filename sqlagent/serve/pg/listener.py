@@ -54,6 +54,7 @@ class Client:
         self.pid = self.secret = 0
         self.quiet_since = 0.0
         self.ended = False
+        self.killed = False
 
 
 class Shared:
@@ -63,6 +64,7 @@ class Shared:
         self.server = server
         self.descriptions: dict[Any, Any] = {}
         self.hub = Hub(listener.wake, listener.listened)
+        self._listener = listener
         self._clients: dict[int, Client] = {}
         self._lock = threading.Lock()
         self._last = os.getpid() & 0xFFFF
@@ -97,6 +99,15 @@ class Shared:
         """All that have logged in."""
         with self._lock:
             return list(self._clients.values())
+
+    def client(self, pid: int) -> Client | None:
+        """The client of a session's number."""
+        with self._lock:
+            return self._clients.get(pid)
+
+    def terminate(self, client: Client) -> None:
+        """End another session."""
+        self._listener.terminate(client)
 
     def log(self, text: str) -> None:
         """What the one who runs the server should know."""
@@ -202,6 +213,13 @@ class Listener:
         if client is not None:
             self._task("deliver", client)
 
+    def terminate(self, client: Client) -> None:
+        """End a session, as an administrator does."""
+        client.killed = True
+        if client.session is not None:
+            client.session.cancel()
+        self._task("deliver", client)
+
     def listened(self) -> None:
         """Somebody listens: what changes is watched from now on."""
         if self._watch is None:
@@ -256,7 +274,7 @@ class Listener:
         try:
             if client.session is None:
                 client.session = start(client, self.shared)
-            if client.ended:
+            if client.ended and not client.killed:
                 raise Fatal(client.session.too_quiet())
             if self._serve(client):
                 return
@@ -276,7 +294,7 @@ class Listener:
         session, wire = client.session, client.wire
         assert session is not None  # it has logged in
         wire.flush()
-        while not self._closing:
+        while not (self._closing or client.killed):
             if len(wire.buffer) > wire.at:
                 kind, body = wire.message()
                 session.handle(kind, body)

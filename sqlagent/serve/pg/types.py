@@ -81,6 +81,18 @@ _ARRAY_OIDS = {
 ARRAYS = {
     base: PgType(oid, f"_{base.name}", -1, "array", base) for base, oid in _ARRAY_OIDS.items()
 }
+_OTHERS = {  # of the catalogs alone, with the OID of their arrays
+    "inet": (869, 1041), "cidr": (650, 651), "macaddr": (829, 1040), "money": (790, 791),
+    "bit": (1560, 1561), "varbit": (1562, 1563), "refcursor": (1790, 2201),
+    "regprocedure": (2202, 2207), "regoper": (2203, 2208), "regoperator": (2204, 2209),
+    "regrole": (4096, 4097), "regcollation": (4191, 4192), "regconfig": (3734, 3735),
+    "regdictionary": (3769, 3770), "xid8": (5069, 271), "pg_lsn": (3220, 3221),
+}  # fmt: skip
+for _name, (_oid, _array) in _OTHERS.items():
+    _made = _base(_oid, _name, 4 if _name.startswith("reg") else -1,
+                  "oid" if _name.startswith("reg") else "text")  # fmt: skip
+    _SCALARS += (_made,)
+    ARRAYS[_made] = PgType(_array, f"_{_name}", -1, "array", _made)
 BY_OID = {t.oid: t for t in (*_SCALARS, *ARRAYS.values())}
 _BY_NAME = {t.name: t for t in _SCALARS}
 
@@ -121,6 +133,8 @@ def pg_type(kind: str | None) -> PgType:
     found = _LOGICAL.get(kind) or _BY_NAME.get(kind)
     if found is not None:
         return found
+    if kind.startswith(("varchar(", "bpchar(")):
+        return _BY_NAME[kind.partition("(")[0]]
     if kind.startswith(("DECIMAL(", "NUMERIC(")):
         return NUMERIC
     if kind.startswith(("STRUCT", "MAP", "UNION")):
@@ -137,6 +151,8 @@ def modifier(kind: str | None) -> int:
     if kind is not None and kind.startswith("DECIMAL(") and kind.endswith(")"):
         precision, _, scale = kind[8:-1].partition(",")
         return (int(precision) << 16 | int(scale or 0)) + 4
+    if kind is not None and kind.startswith(("varchar(", "bpchar(")):
+        return int(kind.partition("(")[2].rstrip(")")) + 4
     return -1
 
 

@@ -11,15 +11,14 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from sqlagent.arrow import arrow_type, table_of
 from sqlagent.errors import Error, NotSupportedError, ProgrammingError
 from sqlagent.parse.lexer import lex, statements
-from sqlagent.serve.quack import vectors, wire
-from sqlagent.serve.quack.kinds import BIGINT, BOOLEAN, Kind, kind_of
+from sqlagent.serve.quack import rows, vectors, wire
+from sqlagent.serve.quack.kinds import BIGINT, BOOLEAN, Kind
 from sqlagent.serve.quack.shadow import Shadow, wants
 from sqlagent.sync.log import quoted
 
@@ -36,18 +35,20 @@ CONTROL = re.compile(r"\s*(BEGIN|START|COMMIT|END|ROLLBACK|ABORT)\b", re.IGNOREC
 class Result:
     """What is left of a result: its columns, and an iterator over its rows in batches."""
 
-    def __init__(self, names: list[str], kinds: list[Kind], rows: Iterator[pa.RecordBatch]) -> None:
+    def __init__(
+        self, names: list[str], kinds: list[Kind], batches: Iterator[pa.RecordBatch]
+    ) -> None:
         self.names = names
         self.kinds = kinds
         self.encoded = [k.encoded() for k in kinds]
-        self.rows = rows
+        self.batches = batches
         self.id = secrets.randbits(126)
         self.batch = itertools.count(1)
         self.done = False
 
     def next(self) -> list[bytes]:
         """The chunks of the next batch; none at the end."""
-        batch = None if self.done else next(self.rows, None)
+        batch = None if self.done else next(self.batches, None)
         if batch is None or batch.num_rows < BATCH_ROWS:
             self.done = True
         return [] if batch is None else vectors.chunks(batch, self.kinds, self.encoded)
@@ -167,55 +168,28 @@ def result_of(
 ) -> Result:
     """The rows of a cursor, or what DuckDB answers to a statement that has none.
 
-    `kinds` are what the client takes the columns for; else they are as the statement declares, and
-    where it does not, as the values of the first batch are.
+    `names` and `kinds` are what the client takes the columns for; else they are as the statement
+    declares, or, where the values are of another type, as those of the first batch are.
     """
     columns = cursor._described()
     if cursor._iter is None or not columns:
         return _without_rows(cursor, text)
     own = [n for n, _ in columns] if names is None else names
-    first = _table(columns, cursor.fetchmany(BATCH_ROWS))
-    if kinds is None:
-        kinds = []
-        for array, (_, declared) in zip(first.columns, columns, strict=True):
-            kind = kind_of(declared) if declared else vectors.kind_of_arrow(array.type)
-            fits = pa.types.is_null(array.type) or arrow_type(declared) in (
-                None, array.type,
-            )  # fmt: skip
-            kinds.append(kind if fits else vectors.kind_of_arrow(array.type))
+    tables = rows.tables(cursor, columns, BATCH_ROWS)
+    first = next(tables, None) or rows.table(columns, [])
+    wire_kinds = kinds or [
+        rows.kind_of_column(array, declared)
+        for array, (_, declared) in zip(first.columns, columns, strict=True)
+    ]
 
     def batches() -> Iterator[pa.RecordBatch]:
-        table = first
         try:
-            while table.num_rows:
-                arrays = [
-                    vectors.fitted(c.combine_chunks(), k, n)
-                    for c, k, n in zip(table.columns, kinds, own, strict=True)
-                ]
-                yield pa.RecordBatch.from_arrays(arrays, [str(i) for i in range(len(arrays))])
-                if table.num_rows < BATCH_ROWS:
-                    return
-                table = _table(columns, cursor.fetchmany(BATCH_ROWS))
+            for table in itertools.chain([first], tables):
+                yield rows.batch(table, wire_kinds, own)
         finally:
             cursor.close()
 
-    return Result(own, kinds, batches())
-
-
-def _table(columns: Any, rows: list[tuple[Any, ...]]) -> pa.Table:
-    """Rows as Arrow; a MAP, which is a dictionary in Python, as its pairs."""
-    maps = [i for i, (_, kind) in enumerate(columns) if (kind or "").startswith("MAP(")]
-    if not maps:
-        return table_of(columns, rows)
-    values: list[list[Any]] = [list(c) for c in zip(*rows, strict=True)] or [[] for _ in columns]
-    arrays = []
-    for i, (_, kind) in enumerate(columns):
-        if i in maps:
-            pairs = [None if v is None else list(v.items()) for v in values[i]]
-            arrays.append(pa.array(pairs, vectors.target_of(kind_of(kind))))
-        else:
-            arrays.append(table_of([columns[i]], [(v,) for v in values[i]]).column(0))
-    return pa.Table.from_arrays(arrays, names=[str(i) for i in range(len(arrays))])
+    return Result(own, wire_kinds, batches())
 
 
 def _without_rows(cursor: Cursor, text: str) -> Result:
@@ -223,16 +197,12 @@ def _without_rows(cursor: Cursor, text: str) -> Result:
     cursor.close()
     if CONTROL.match(text):
         return Result(["Success"], [BOOLEAN], iter(()))
-    rows = [] if count < 0 else [pa.record_batch([pa.array([count], pa.int64())], ["0"])]
-    return Result(["Count"], [BIGINT], iter(rows))
+    found = [] if count < 0 else [pa.record_batch([pa.array([count], pa.int64())], ["0"])]
+    return Result(["Count"], [BIGINT], iter(found))
 
 
 def _of_table(names: list[str], kinds: list[Kind], table: pa.Table) -> Result:
     """A result that is there whole."""
-    arrays = [
-        vectors.fitted(c.combine_chunks(), k, n)
-        for c, k, n in zip(table.columns, kinds, names, strict=True)
-    ]
-    batch = pa.RecordBatch.from_arrays(arrays, [str(i) for i in range(len(arrays))])
+    batch = rows.batch(table, kinds, names)
     parts = (batch.slice(i, BATCH_ROWS) for i in range(0, batch.num_rows, BATCH_ROWS))
     return Result(names, kinds, parts)

@@ -26,7 +26,8 @@ from sqlagent.serve.quack.kinds import (
 from sqlagent.serve.quack.wire import END, blob, listed, put, unsigned
 
 CHUNK_ROWS = 2048  # DuckDB's STANDARD_VECTOR_SIZE: a client has no room for more
-_LENGTHS = [unsigned(n) for n in range(1 << 10)]
+BYTES16 = pa.binary(16)
+SHORT = 128  # a length below it is one byte of LEB128
 _TARGETS = {
     "TINYINT": pa.int8(), "SMALLINT": pa.int16(), "INTEGER": pa.int32(), "FLOAT": pa.float32(),
     "UTINYINT": pa.uint8(), "USMALLINT": pa.uint16(), "UINTEGER": pa.uint32(),
@@ -38,7 +39,7 @@ _TARGETS = {
 def fitted(array: pa.Array, kind: Kind, name: str) -> pa.Array:
     """A column as Arrow's type for `kind`. Raises DataError where a value is none of it."""
     target = target_of(kind)
-    if array.type == target:
+    if array.type in (target, BYTES16):
         return array
     try:
         if kind.name in ("VARCHAR", "JSON") and pa.types.is_nested(array.type):
@@ -143,15 +144,28 @@ def _list(array: Any, kind: Kind) -> bytes:
 
 
 def _texts(array: pa.Array) -> bytes:
-    """Texts or blobs, one after another; a NULL is an empty one."""
-    values = array.cast(pa.binary()).to_pylist() if array.type != pa.binary() else array.to_pylist()
-    out = [unsigned(len(values))]
-    for value in values:
-        length = len(value) if value else 0
-        out.append(_LENGTHS[length] if length < 1024 else unsigned(length))
-        if length:
-            out.append(value)
-    return b"".join(out)
+    """Texts or blobs, each after its length; a NULL is an empty one."""
+    plain = array.cast(pa.binary()) if array.type != pa.binary() else array
+    if plain.null_count:
+        plain = pc.fill_null(plain, b"")
+    count = len(plain)
+    offsets = np.frombuffer(plain.buffers()[1], "<i4")[plain.offset : plain.offset + count + 1]
+    lengths = np.diff(offsets)
+    if count and int(lengths.max()) < SHORT:  # a length is one byte: all of them at once
+        data = plain.buffers()[2]
+        first, last = int(offsets[0]), int(offsets[-1])
+        out = np.empty(count + last - first, np.uint8)
+        starts = offsets[:-1] - first + np.arange(count)
+        is_text = np.ones(len(out), bool)
+        is_text[starts] = False
+        out[starts] = lengths
+        if last > first:
+            out[is_text] = np.frombuffer(data, np.uint8)[first:last]
+        return unsigned(count) + bytes(out.tobytes())
+    parts = [unsigned(count)]
+    for value in plain.to_pylist():
+        parts += [unsigned(len(value)), value]
+    return b"".join(parts)
 
 
 def _fixed(array: pa.Array, kind: Kind) -> bytes:

@@ -63,7 +63,9 @@ class Kinds:
         if isinstance(node, exp.CurrentCatalog | exp.CurrentDatabase):
             return "name"
         if isinstance(node, exp.ArrayAgg):
-            inner = self.kind(node.this.this if isinstance(node.this, exp.Order) else node.this, depth + 1)
+            inner = self.kind(
+                node.this.this if isinstance(node.this, exp.Order) else node.this, depth + 1
+            )
             return f"{inner}[]" if inner and not inner.endswith("]") else ""
         if isinstance(node, exp.Min | exp.Max | exp.Coalesce):
             inner = self.kind(node.this, depth + 1)
@@ -133,7 +135,10 @@ def wanted(node: exp.Expr, kinds: Kinds) -> str:
     """The type of a parameter, told from what it is cast to or meets; text where nothing says."""
     outer = node.parent
     if isinstance(outer, exp.Cast):
-        return pg_name(outer.to) or types.of_logical(_logical(outer.to))[0]
+        name = pg_name(outer.to)
+        if name.removesuffix("[]") in _REG:  # a name, or an oid in digits
+            return "text" + name[len(name.removesuffix("[]")) :]
+        return name or types.of_logical(_logical(outer.to))[0]
     if isinstance(outer, exp.Limit | exp.Offset):
         return "int8"
     if isinstance(outer, exp.Paren | exp.Any):

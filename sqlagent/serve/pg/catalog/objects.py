@@ -103,17 +103,27 @@ def _gather(handle: Any, catalog: Catalog, connection: Connection) -> Objects:
         if pk:
             primary[table].append((int(pk), str(column)))
     indexes = [i for i in _indexes(handle, tables) if i.table in tables]
-    keys = [k for k in _keys(handle, primary) if k.table in tables and k.target in tables]
+    keys = [k for k in _keys(handle, primary) if _whole(k, tables)]
     checks = []
     for name, sql in _rows(handle, _SOURCES):
         if name in tables:
-            checks += [(name, n, text) for n, text in _checks(name, str(sql))]
+            columns = [c.name for c in tables[name].columns]
+            checks += [(name, n, text) for n, text in _checks(name, str(sql), columns)]
     triggers = [t for t in _rows(handle, _TRIGGERS) if t[1] in tables]
     return Objects(
         tuple(tables.values()), defaults,
         {t: tuple(c for _, c in sorted(cs)) for t, cs in primary.items() if t in tables},
         tuple(indexes), tuple(keys), tuple(checks), tuple(triggers), _comments(handle, tables),
     )  # fmt: skip
+
+
+def _whole(key: Key, tables: dict[str, Table]) -> bool:
+    """Whether what a foreign key names is there: SQLite looks at that only when a row comes."""
+    ends = ((key.table, key.columns), (key.target, key.others))
+    return len(key.columns) == len(key.others) and all(
+        table in tables and all(tables[table].column(c) is not None for c in columns)
+        for table, columns in ends
+    )
 
 
 def _own_temporary(catalog: Catalog, connection: Connection) -> Catalog:
@@ -150,16 +160,15 @@ def _indexes(handle: Any, tables: dict[str, Table]) -> list[Index]:
             name = f"{table}_pkey"
         elif rows[0][3] == "u":
             name = "_".join([table, *(str(r[5]) for r in rows), "key"])
-        made.append(
-            Index(name, table, bool(rows[0][2]), str(rows[0][3]), tuple(columns), texts[1])
-        )
+        made.append(Index(name, table, bool(rows[0][2]), str(rows[0][3]), tuple(columns), texts[1]))
     return made
 
 
 def _indexed(sql: str) -> tuple[list[str], str | None]:
     """The texts of an index's columns, and its WHERE."""
     tokens = lex(sql)
-    depth, start, parts, where = 0, 0, [], None
+    depth, start, where = 0, 0, None
+    parts: list[str] = []
     for token in tokens:
         if token.text == "(":
             depth += 1
@@ -191,8 +200,9 @@ def _keys(handle: Any, primary: dict[str, list[tuple[int, str]]]) -> list[Key]:
     return keys
 
 
-def _checks(table: str, sql: str) -> list[tuple[str, str]]:
-    """The CHECKs of a CREATE TABLE: (name, condition)."""
+def _checks(table: str, sql: str, columns: list[str]) -> list[tuple[str, str]]:
+    """The CHECKs of a CREATE TABLE: (name, condition). One without a name has the table's in it,
+    and that of the column where it is about one alone."""
     tokens, found, used = lex(sql), [], set[str]()
     for place, token in enumerate(tokens[:-1]):
         if token.upper != "CHECK" or tokens[place + 1].text != "(":
@@ -201,7 +211,10 @@ def _checks(table: str, sql: str) -> list[tuple[str, str]]:
         if end is None:
             continue
         named = place >= 2 and tokens[place - 2].upper == "CONSTRAINT"
-        name = tokens[place - 1].name if named else f"{table}_check"
+        about = {t.name.lower() for t in tokens[place + 2 : end] if t.kind in ("word", "quoted")}
+        about &= {c.lower() for c in columns}
+        parts = [table, *about, "check"] if len(about) == 1 else [table, "check"]
+        name = tokens[place - 1].name if named else "_".join(parts)
         base, number = name, 0
         while name in used:
             number += 1
