@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -174,5 +175,6 @@ def metadata_of(path: Path, base: Path, digest: str) -> str:
     return json.dumps({"file": about}, ensure_ascii=False)
 
 
+@lru_cache(maxsize=64)
 def _folder(base: Path) -> str:
     return str(base.resolve())
