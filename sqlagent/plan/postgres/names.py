@@ -55,7 +55,7 @@ def _temporary(tokens: list[Token], place: int, catalog: Catalog) -> str | None:
         return None
     before = tokens[place - 1].text if place else ""
     after = tokens[place + 1].text if place + 1 < len(tokens) else ""
-    if before == "." or tokens[place].kind == "word" and after == "(" and not _into(tokens, place):
+    if before == "." or (tokens[place].kind == "word" and after == "(" and not _into(tokens, place)):
         return None
     column = before.upper() in ("SELECT", ",", "SET", "BY") and after != "." and not _from(
         tokens, place
