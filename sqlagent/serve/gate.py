@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from sqlagent.catalog import Catalog
     from sqlagent.connection import Connection, Runner
     from sqlagent.cursor import Cursor
+    from sqlagent.engines.writer import Handle
     from sqlagent.functions import Function
     from sqlagent.serve.limits import Visit
     from sqlagent.serve.users import Principal
@@ -431,7 +432,7 @@ class Gate:
         """Raise PrivilegeError for a call of a function that writes, with these values."""
         calling.check_call(function, values, self.rights, connection)
 
-    def enter(self, connection: Connection, handle: Any) -> None:
+    def enter(self, connection: Connection, handle: Handle) -> None:
         """A statement of the user's begins on a connection: the writer's is to be guarded."""
         if self.rights.agents is None or handle is not connection.database._writer:
             return
@@ -440,7 +441,7 @@ class Gate:
         guarding.ensure(handle, self._whole(connection))
         handle.acting = self.rights
 
-    def leave(self, handle: Any) -> None:
+    def leave(self, handle: Handle) -> None:
         """It ends."""
         if self.rights.agents is not None:
             handle.acting = None
