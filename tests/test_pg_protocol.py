@@ -265,7 +265,7 @@ def test_wrong_messages(place: Served) -> None:
     ("sql", "state"),
     [
         ("SELEC 1", "42601"), ("SELECT nope FROM things", "42703"), ("SELECT * FROM nope", "42P01"),
-        ("SELECT * FROM nope(1)", "42883"),
+        ("SELECT * FROM nope(1)", "42883"), ("SELECT nope(1)", "42883"),
         ("INSERT INTO things (id, name) VALUES (1, NULL)", "23502"),
         ("INSERT INTO things (id, name, weight) VALUES (1, 'a', -1)", "23514"),
         ("INSERT INTO things (id, name) VALUES (1, 'a'), (1, 'b')", "23505"),
@@ -491,3 +491,19 @@ def test_asyncpg(place: Served, pg: Any) -> None:
         await connection.close()
 
     asyncio.run(check())
+
+
+def test_listeners_of_one_server_share_their_channels(place: Served, pg: Any) -> None:
+    with psycopg.connect(**place.ada, autocommit=True) as other:
+        other.execute("LISTEN across")
+        pg.execute("NOTIFY across, '你好'")
+        assert next(other.notifies(timeout=5)).payload == "你好"
+        assert other.info.backend_pid != pg.info.backend_pid
+
+
+def test_a_session_is_ended_by_an_admin(place: Served, pg: Any) -> None:
+    with psycopg.connect(**place.ada, autocommit=True) as other:
+        pid = other.info.backend_pid
+        assert pg.execute("SELECT pg_terminate_backend(%s)", [pid]).fetchone() == (True,)
+        with pytest.raises(psycopg.OperationalError):
+            other.execute("SELECT 1")

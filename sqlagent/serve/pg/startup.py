@@ -15,7 +15,7 @@ from sqlagent.serve.pg.session import Session
 from sqlagent.serve.pg.wire import Gone, Wire
 
 if TYPE_CHECKING:
-    from sqlagent.serve.pg.listener import Client, Shared
+    from sqlagent.serve.pg.shared import Client, Shared
 
 VERSION, CANCEL, SSL, GSS = 196608, 80877102, 80877103, 80877104
 LENGTH_MAX = 10_000  # of a start-up packet
