@@ -385,36 +385,37 @@ def test_rows_of_ones_agents(user: Callable[..., sqlagent.Connection]) -> None:
         assert refused(con, sql) in (*REFUSED, "42883"), sql
 
 
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "WITH {0} AS (SELECT * FROM {0}) SELECT list(t) FROM {0} t",
-        "WITH {0} AS MATERIALIZED (SELECT * FROM {0}) SELECT list(t) FROM {0} t",
-        "SELECT list(t) FROM {0} t, (WITH {0} AS (SELECT 1 AS one) SELECT * FROM {0}) u",
-        "WITH z AS (SELECT * FROM {0}), {0} AS (SELECT 1 AS one) SELECT list(z) FROM z",
-        "WITH {0} AS (SELECT * FROM {0}) PIVOT {0} ON agent_id USING count(*)",
-        "SELECT * FROM (WITH {0} AS (SELECT 1) SELECT 2) z, {0} t",
-        "WITH RECURSIVE {0} AS (SELECT * FROM {0} UNION ALL SELECT * FROM {0}) SELECT * FROM {0}",
-    ],
-)
+SHADOWED = [
+    "WITH {0} AS (SELECT * FROM {0}) SELECT list(t) FROM {0} t",
+    "WITH {0} AS MATERIALIZED (SELECT * FROM {0}) SELECT list(t) FROM {0} t",
+    "SELECT list(t) FROM {0} t, (WITH {0} AS (SELECT 1 AS one) SELECT * FROM {0}) u",
+    "WITH z AS (SELECT * FROM {0}), {0} AS (SELECT 1 AS one) SELECT list(z) FROM z",
+    "WITH {0} AS (SELECT * FROM {0}) PIVOT {0} ON agent_id USING count(*)",
+    "SELECT * FROM (WITH {0} AS (SELECT 1) SELECT 2) z, {0} t",
+    "WITH RECURSIVE {0} AS (SELECT * FROM {0} UNION ALL SELECT * FROM {0}) SELECT * FROM {0}",
+]
+
+
 def test_a_name_that_is_a_tables_and_a_common_table_expressions(
-    warm: Path, user: Callable[..., sqlagent.Connection], sql: str
+    warm: Path, user: Callable[..., sqlagent.Connection]
 ) -> None:
     for table, rights in (
-        ("orders", {"agents": ["ada"]}), ("sessions", {"agents": ["ada"]}),
-        ("secret", {"grants": GRANTS}), ("sessions", {"grants": GRANTS}), ("sqlagent_users", {}),
+        ("orders", {"agents": ["ada"]}), ("secret", {"grants": GRANTS}),
+        ("sessions", {"grants": GRANTS}), ("sqlagent_users", {}),
     ):  # fmt: skip
         con = user("reader", **rights)
-        for dialect, route in itertools.product(
-            ("duckdb", "postgres", "sqlite"), ("auto", "duckdb", "sqlite")
-        ):
+        for dialect, route in (
+            ("duckdb", "auto"), ("duckdb", "duckdb"), ("postgres", "duckdb"), ("sqlite", "auto"),
+            ("sqlite", "duckdb"),
+        ):  # fmt: skip
             con.execute(f"SET dialect = '{dialect}'")
             con.execute(f"SET route = '{route}'")
-            try:
-                shown = str(con.execute(sql.format(table)).fetchall())
-            except sqlagent.Error as error:
-                shown = f"{error.message} {error.detail} {error.hint}"
-            assert SECRET not in shown and "s-bob" not in shown and "SCRAM" not in shown
+            for sql in SHADOWED:
+                try:
+                    shown = str(con.execute(sql.format(table)).fetchall())
+                except sqlagent.Error as error:
+                    shown = f"{error.message} {error.detail} {error.hint}"
+                assert SECRET not in shown and "s-bob" not in shown and "SCRAM" not in shown
 
 
 def test_functions_that_may_not_be_called_are_not_listed(
