@@ -1,13 +1,14 @@
-"""The dialect `sqlagent`: connections of ours, statements in our SQL, reflection of SQLite's file."""
+"""The dialect `sqlagent`: our connections, statements in our SQL, reflection of SQLite's file."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import re
+from typing import Any
 
 from sqlalchemy import pool, types
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect, SQLiteExecutionContext
 from sqlalchemy.dialects.sqlite.json import JSONIndexType, JSONPathType
-from sqlalchemy.engine import default
+from sqlalchemy.engine import default, reflection
 from sqlalchemy.engine.url import URL
 from sqlalchemy.types import TypeEngine
 
@@ -15,6 +16,7 @@ from sqlagent.sqlalchemy.compiler import Compiler, DDLCompiler, TypeCompiler
 from sqlagent.sqlalchemy.types import Exact, named
 
 LEVELS = ("READ COMMITTED", "SERIALIZABLE", "AUTOCOMMIT")
+FTS = re.compile(r"_fts_(data|idx|content|docsize|config)$")
 TRUTH = {"1": True, "true": True, "on": True, "yes": True}
 
 
@@ -43,23 +45,29 @@ class SqlAgentDialect(SQLiteDialect):
     statement_compiler = Compiler
     ddl_compiler = DDLCompiler
     type_compiler_cls = TypeCompiler
-    colspecs: ClassVar[dict[Any, Any]] = {
+    colspecs: dict[Any, Any] = {  # noqa: RUF012  # declared so by SQLAlchemy
         types.Numeric: Exact,
         types.Float: types.Float,
         types.JSON.JSONIndexType: JSONIndexType,
         types.JSON.JSONPathType: JSONPathType,
     }
-    construct_arguments: ClassVar[list[Any]] = []  # those of SQLite are taken: sqlite_where=…
+    # Those of SQLite are taken: sqlite_where=…
+    construct_arguments: list[Any] = []  # noqa: RUF012  # declared so by SQLAlchemy
     execution_ctx_cls = SQLiteExecutionContext
 
     def __init__(
-        self, json_serializer: Any = None, json_deserializer: Any = None, **options: Any
+        self,
+        json_serializer: Any = None,
+        json_deserializer: Any = None,
+        own_tables: bool = True,
+        **options: Any,
     ) -> None:
         # SQLite's own asks for the version of Python's sqlite3, which is not what we run on.
         default.DefaultDialect.__init__(self, **options)
         self._json_serializer = json_serializer
         self._json_deserializer = json_deserializer
         self.native_datetime = True
+        self.own_tables = own_tables
 
     @classmethod
     def import_dbapi(cls) -> Any:
@@ -81,6 +89,8 @@ class SqlAgentDialect(SQLiteDialect):
             text = value if isinstance(value, str) else value[-1]
             if name == "read_only":
                 options[name] = TRUTH.get(text.lower(), False)
+            elif name == "own_tables":
+                self.own_tables = TRUTH.get(text.lower(), False)
             elif name == "timeout":
                 options[name] = float(text)
             else:
@@ -94,15 +104,15 @@ class SqlAgentDialect(SQLiteDialect):
 
     # Transactions ---------------------------------------------------------------------------------
 
-    def get_isolation_level_values(self, dbapi_connection: Any) -> list[str]:
+    def get_isolation_level_values(self, dbapi_connection: Any) -> Any:
         """The levels that there are."""
         return [*LEVELS]
 
-    def get_default_isolation_level(self, dbapi_connection: Any) -> str:
+    def get_default_isolation_level(self, dbapi_connection: Any) -> Any:
         """The level of a connection for which none was asked."""
         return LEVELS[0]
 
-    def get_isolation_level(self, dbapi_connection: Any) -> str:
+    def get_isolation_level(self, dbapi_connection: Any) -> Any:
         """The level of a connection."""
         if dbapi_connection.autocommit:
             return "AUTOCOMMIT"
@@ -135,6 +145,27 @@ class SqlAgentDialect(SQLiteDialect):
         default.DefaultDialect.set_engine_execution_options(self, engine, opts)
 
     # Reflection -----------------------------------------------------------------------------------
+
+    @reflection.cache
+    def get_table_names(self, connection: Any, schema: Any = None, *args: Any, **kw: Any) -> Any:
+        """The tables; without the engine's own where the URL says own_tables=false."""
+        names = super().get_table_names(connection, schema, *args, **kw)  # type: ignore[no-untyped-call]  # SQLAlchemy's are
+        return self._listed(names)
+
+    @reflection.cache
+    def get_view_names(self, connection: Any, schema: Any = None, *args: Any, **kw: Any) -> Any:
+        """The views; as get_table_names."""
+        names = super().get_view_names(connection, schema, *args, **kw)  # type: ignore[no-untyped-call]  # the same
+        return self._listed(names)
+
+    def _listed(self, names: list[str]) -> list[str]:
+        """Names without those of the full-text indexes' inner tables, and of ours if so asked."""
+        from sqlagent import migrate
+
+        ours = migrate.own_names(migrate.known())
+        if self.own_tables:
+            return [n for n in names if n.lower() not in ours or not FTS.search(n)]
+        return [n for n in names if n.lower() not in ours and not n.startswith("sqlagent_")]
 
     def _resolve_type_affinity(self, type_: str) -> TypeEngine[Any]:
         return named(type_)

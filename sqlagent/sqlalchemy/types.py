@@ -105,6 +105,8 @@ class Nested(types.UserDefinedType[Any]):
 def named(text: str) -> types.TypeEngine[Any]:
     """The type that a column declares; NullType where it declares none that is known."""
     upper = text.strip().upper()
+    if upper.endswith(" TEXT") and upper.startswith(("DECIMAL", "NUMERIC", "UUID")):
+        upper = upper.removesuffix(" TEXT")  # which the file adds, so that SQLite keeps every digit
     vector = re.fullmatch(r"(?:FLOAT|REAL|FLOAT4)\[(\d+)\]", upper)
     if vector is not None:
         return Vector(int(vector[1]))
