@@ -115,6 +115,40 @@ def test_defaults(db: sqlagent.Connection) -> None:
     assert isinstance(day, datetime.date) and raw == b"\x00\xff" and v == "é"
 
 
+@pytest.mark.parametrize(
+    ("kind", "given", "kept"),
+    [
+        ("json", '{"a":  1}', '{"a":  1}'), ("jsonb", "[1]", "[1]"), ("boolean", "true", True),
+        ("boolean", "off", False), ("interval", "1 day", datetime.timedelta(days=1)),
+        ("date", "2024-01-02", datetime.date(2024, 1, 2)), ("time", "03:04", datetime.time(3, 4)),
+        ("uuid", "C9BF9E57-1685-4C89-BAFB-FF5AF830BE8A", "c9bf9e57-1685-4c89-bafb-ff5af830be8a"),
+        ("timestamp", "2024-01-02 03:04:05", datetime.datetime(2024, 1, 2, 3, 4, 5)),
+    ],
+)  # fmt: skip
+def test_a_cast_in_a_write_keeps_the_value(
+    db: sqlagent.Connection, kind: str, given: str, kept: Any
+) -> None:
+    db.execute(f"CREATE TABLE t (id int, v {kind})")
+    db.execute(f"INSERT INTO t VALUES (1, $1::{kind})", [given])
+    db.execute(f"INSERT INTO t VALUES (2, '{given}'::{kind})")
+    db.execute(f"INSERT INTO t VALUES (3, NULL::{kind})")
+    db.execute("INSERT INTO t (id) VALUES (4)")
+    db.execute(f"UPDATE t SET v = CAST($1 AS {kind}) WHERE id = 4", [given])
+    found = db.execute("SELECT v FROM t ORDER BY id").fetchall()
+    wanted = [kept, kept, None, kept]
+    assert [str(v) if kind == "uuid" and v else v for (v,) in found] == wanted
+
+
+@pytest.mark.parametrize(("kind", "given"), [("json", "{"), ("boolean", "maybe")])
+def test_a_cast_in_a_write_of_what_is_none(
+    db: sqlagent.Connection, kind: str, given: str
+) -> None:
+    db.execute(f"CREATE TABLE t (v {kind})")
+    with pytest.raises(sqlagent.Error):
+        db.execute(f"INSERT INTO t VALUES ('{given}'::{kind})")
+    assert db.execute("SELECT count(*) FROM t").fetchall() == [(0,)]
+
+
 def test_fewer_values_than_columns(db: sqlagent.Connection) -> None:
     db.execute("CREATE TABLE t (a int, b text, c text DEFAULT 'd')")
     db.execute("INSERT INTO t VALUES (1, 'x'), (2, 'y')")
