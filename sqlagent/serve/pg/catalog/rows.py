@@ -138,7 +138,10 @@ def _table(
     kind = relkind(table)
     row = _class(number, table.name, kind, len(table.columns), PUBLIC)
     row["relhasindex"], row["relchecks"] = bool(indexes), int(checked)
-    row["relhastriggers"] = any(t[1] == table.name for t in found.triggers)
+    # Keys are triggers to PostgreSQL: psql asks for them where a table has any.
+    row["relhastriggers"] = any(t[1] == table.name for t in found.triggers) or any(
+        table.name in (k.table, k.target) for k in found.keys
+    )
     made["pg_class"].append(row)
     if kind in ("v", "m"):
         row["relhasrules"] = True
