@@ -344,3 +344,15 @@ def test_processes_that_write_it_at_once(lived: sqlagent.Connection, portal: str
     assert one(portal, "SELECT count(*) FROM shop") == [[5]]
     left = [n for n in os.listdir(os.path.dirname(portal)) if n.endswith(".tmp")]
     assert left == []
+
+
+def test_small_tables_of_the_users_get_no_triggers(lived: sqlagent.Connection, portal: str) -> None:
+    triggers = "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'shop'"
+    assert lived.execute(triggers).fetchone() == (0,)
+    lived.execute("INSERT INTO shop SELECT i + 10, 'item', 1 FROM range(6000) t(i)")
+    lived.execute("CALL sync()")
+    assert lived.execute(triggers).fetchone()[0] > 0  # so many are not read whole each time
+    lived.execute("UPDATE shop SET item = 'one' WHERE id = 77")
+    lived.execute("CALL sync()")
+    assert one(portal, "SELECT id FROM shop WHERE item = 'one'") == [[77]]
+    assert one(portal, "SELECT count(*) FROM shop") == [[6002]]

@@ -487,3 +487,93 @@ def test_a_session_without_a_word_is_closed(
 def test_types_that_the_wire_does_not_carry_are_text() -> None:
     assert kind_of("ENUM('a', 'b')").name == "VARCHAR"
     assert kind_of("MAP(VARCHAR, STRUCT(a BIGINT, b VARCHAR))").parts[0][1].parts[1][1].id == 100
+
+
+def prepare(port: int, own: str, sql: str) -> bytes:
+    """The answer to a statement in a session."""
+    text = wire.put(1, wire.text(sql))
+    return post(port, wire.header(wire.PREPARE, own) + text + wire.END)[1]
+
+
+def test_what_nobody_waits_for_is_interrupted(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sqlagent.serve.quack.server.SWEEP_S", 0.02)
+    listener = start(server, "127.0.0.1", 0)
+    try:
+        post(listener.port, hello(TOKEN))
+        (session,) = listener.sessions.values()
+        long = "SELECT count(*) FROM range(3000000) a(i), range(3000000) b(j) WHERE (i * j) % 7 = 3"
+        body = wire.header(wire.PREPARE, session.id) + wire.put(1, wire.text(long)) + wire.END
+        with socket.create_connection(("127.0.0.1", listener.port)) as plain:
+            head = f"POST /quack HTTP/1.1\r\nContent-Length: {len(body)}\r\n\r\n"
+            plain.sendall(head.encode() + body)
+            end = time.monotonic() + 30
+            while not session.busy:
+                assert time.monotonic() < end
+                time.sleep(0.01)
+            time.sleep(0.2)  # so that it runs
+        end = time.monotonic() + 60
+        while session.busy:
+            assert time.monotonic() < end, "it went on"
+            time.sleep(0.01)
+        assert kind_in(prepare(listener.port, session.id, "SELECT 1")) == wire.PREPARED
+    finally:
+        listener.close()
+
+
+def test_large_rows_come_a_few_at_a_time(server: Server) -> None:
+    listener = start(server, "127.0.0.1", 0)
+    try:
+        post(listener.port, hello(TOKEN))
+        (session,) = listener.sessions.values()
+        sql = "SELECT repeat('x', 100000) AS s FROM range(1000) t(i)"
+        answer = session.answer(wire.Message(wire.PREPARE, session.id, {1: sql}))
+        assert len(answer) < 64 << 20 and session._result is not None
+        result, total, most = session._result, answer.count(b"x" * 100_000), 0
+        while True:
+            answer = session.answer(wire.Message(wire.FETCH, session.id, {1: result.id}))
+            if len(answer) < 1000:
+                break
+            total += answer.count(b"x" * 100_000)
+            most = max(most, len(answer))
+        assert total == 1000 and most < 16 << 20
+        late = session.answer(wire.Message(wire.FETCH, session.id, {1: result.id + 1}))
+        assert kind_in(late) == wire.ERROR
+    finally:
+        listener.close()
+
+
+def test_the_longest_idle_makes_place(fresh_db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sqlagent.serve.quack.server.IDLE_MIN_S", 0.0)
+    sqlagent.connect(fresh_db).close()
+    served = Server(str(fresh_db), account=("ada", "a long password"), limits=Limits(connections=2))
+    listener = start(served, "127.0.0.1", 0)
+    try:
+        assert kind_in(post(listener.port, hello(TOKEN))[1]) == wire.CONNECTED
+        (first,) = listener.sessions
+        for _ in range(2):
+            assert kind_in(post(listener.port, hello(TOKEN))[1]) == wire.CONNECTED
+        assert first not in listener.sessions and len(listener.sessions) == 2
+    finally:
+        listener.close()
+        served.close()
+
+
+@client
+@pytest.mark.slow
+def test_the_command_line_of_duckdb(server: Server, port: int, tmp_path: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(tmp_path)]
+    done = subprocess.run([*pip, "duckdb-cli==1.5.5"], capture_output=True, timeout=300)
+    if done.returncode:
+        pytest.skip("duckdb-cli cannot be installed here")
+    binary = tmp_path / "duckdb_cli" / "duckdb"
+    binary.chmod(0o755)
+    server.owner.execute("SELECT remember('ada', 'likes tea 茶')")
+    lines = [f"LOAD '{e}';" for e in EXTENSIONS]
+    lines += [f"ATTACH 'quack:localhost:{port}' AS r (TOKEN '{TOKEN}');", ".mode json"]
+    lines += ["SELECT content FROM r.current_facts;", "SELECT count(*) AS n FROM r.memories;"]
+    ran = subprocess.run(
+        [str(binary)], input="\n".join(lines), text=True, capture_output=True, timeout=120
+    )
+    assert '[{"content":"likes tea 茶"}]' in ran.stdout and '[{"n":1}]' in ran.stdout, ran
