@@ -319,11 +319,10 @@ def test_it_can_be_turned_off(fresh_db: Path) -> None:
         assert "portal" not in con.database.services
 
 
-def test_it_is_kept_while_the_file_is_open(
-    fresh_db: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_is_kept_while_the_file_is_open(fresh_db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeper, "SHARE", 0)
-    with sqlagent.connect(fresh_db, embedding_model="none", portal="on", portal_interval_ms=50) as con:
+    settings = {"embedding_model": "none", "portal": "on", "portal_interval_ms": 50}
+    with sqlagent.connect(fresh_db, **settings) as con:
         place = path_of(str(fresh_db) + ".d")
         for text in ("the first", "the second"):
             con.execute("SELECT remember('ada', ?)", (text,))
