@@ -469,7 +469,7 @@ class Checked:
         most = self._gate.rows_max
         if most and cursor._iter is not None:
             cursor._iter = _at_most(cursor._iter, most)
-            cursor._table = None
+            cursor._table = cursor._batches = None  # neither of which counts
 
     def _check(self, connection: Connection, parameters: Any) -> None:
         for check in self._checks:
