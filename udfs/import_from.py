@@ -24,17 +24,17 @@ def import_from(
 
     What was imported before is known by its `source` (or its key) and not imported again.
 
-    | kind | files | becomes |
-    |---|---|---|
-    | 'mem0' | JSON or JSONL of get_all() or of a vector store's export; history.db | memories, what one replaced superseded; vectors; session_items |
-    | 'langgraph' | the SQLite file of SqliteSaver, of SqliteStore | langgraph_checkpoints and what belongs to them; langgraph_items |
-    | 'chroma' | the persistent folder | vectors and documents, by collection |
-    | 'letta' | an agent file (.af) | the states working_memory and context, pinned memories, session_items |
-    | 'markdown' | a folder of notes, or one | memories, with what their front matter says |
+    Of mem0: JSON or JSONL, of get_all() or of a vector store's export, become memories and vectors
+    (collection 'mem0'); history.db memories, what one replaced superseded, and session_items. Of
+    LangGraph: the SQLite file of SqliteSaver becomes checkpoints, of SqliteStore langgraph_items.
+    Chroma's persistent folder becomes vectors and documents, by collection. Letta's agent file
+    (.af) becomes the states working_memory and context, pinned memories of its blocks, memories of
+    what was said, and session_items. A folder of notes in Markdown, or one of them, becomes
+    memories, with what their front matter says (kind, importance, date, ...).
 
     Arguments:
       path: of the file or folder, on the machine where the engine runs.
-      kind: one of those; without, the file tells.
+      kind: 'mem0', 'langgraph', 'chroma', 'letta' or 'markdown'; without, the file tells.
       agent_id: whose it is to be; without, what the file says, else the kind's name ('notes' for
         notes).
 

@@ -14,6 +14,7 @@ from sqlagent.errors import DataError, ProgrammingError
 from sqlagent.exchange import records as r
 from sqlagent.memory.entry import New, insert
 from sqlagent.states import store
+from sqlagent.states.read import Key
 
 if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Handle
@@ -67,9 +68,7 @@ def found(path: str, kind: str | None, agent: str | None) -> tuple[str, list[r.R
             hint=f"Say what it is: kind => one of {', '.join(KINDS)}",
         )
     if known not in KINDS:
-        raise ProgrammingError(
-            f"kind is one of {', '.join(KINDS)}, not {kind!r}", sqlstate="22023"
-        )
+        raise ProgrammingError(f"kind is one of {', '.join(KINDS)}, not {kind!r}", sqlstate="22023")
     module = import_module(f"sqlagent.exchange.{known}")
     return known, list(module.read(place, agent))
 
@@ -143,13 +142,11 @@ def _state(handle: Handle, record: r.State, done: Counter[str]) -> None:
     data = json.dumps(record.data, ensure_ascii=False)
     row = handle.execute(STATE, (record.agent_id, record.state_type)).fetchone()
     if row is None or json.loads(row[0]) != json.loads(data):
-        store.save(handle, store.Key(record.agent_id, record.state_type, None), data, None)
+        store.save(handle, Key(record.agent_id, record.state_type, None), data, None)
         done["states"] += 1
 
 
-def _run(
-    handle: Handle, done: Counter[str], table: str, sql: str, values: tuple[Any, ...]
-) -> None:
+def _run(handle: Handle, done: Counter[str], table: str, sql: str, values: tuple[Any, ...]) -> None:
     handle.execute(sql, values)
     done[table] += handle.changes()
 

@@ -43,12 +43,16 @@ def read(path: Path, agent: str | None) -> Iterator[Record]:
     file = path / "chroma.sqlite3" if path.is_dir() else path
     known = tables(file)
     with opened(file) as con:
-        for collection, name, dimension in con.execute(COLLECTIONS).fetchall():
-            segments = {scope: id for id, scope in con.execute(SEGMENTS, (collection,))}
+        found: list[Any] = con.execute(COLLECTIONS).fetchall()
+        for collection, name, dimension in found:
+            segments: dict[Any, Any] = {
+                scope: id for id, scope in con.execute(SEGMENTS, (collection,))
+            }
             vectors = _vectors(con, file.parent, segments.get("VECTOR"), collection)
             metric = _metric(con, collection)
             lists = "embedding_metadata_array" in known
-            for row, key in con.execute(RECORDS, (segments.get("METADATA"),)).fetchall():
+            own: list[Any] = con.execute(RECORDS, (segments.get("METADATA"),)).fetchall()
+            for row, key in own:
                 about = _metadata(con, row, lists)
                 text = about.pop(DOCUMENT, None)
                 vector = vectors.get(key)

@@ -34,9 +34,9 @@ def read(path: Path, agent: str | None) -> Iterator[Record]:
 
 
 def _threads(con: Any) -> Iterator[Record]:
-    import sqlagent.langgraph  # noqa: F401  # says which package is missing
     from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
+    import sqlagent.langgraph  # noqa: F401  # says which package is missing
     from sqlagent.langgraph import rows
     from sqlagent.langgraph.checkpoints import written
     from sqlagent.langgraph.values import Codec
@@ -48,9 +48,10 @@ def _threads(con: Any) -> Iterator[Record]:
         config: Any = {"configurable": {"thread_id": thread, "checkpoint_ns": namespace,
                                         "checkpoint_id": parent}}  # fmt: skip
         point.setdefault("channel_values", {})
-        metadata = json.loads(about) if about else {}
+        metadata: Any = json.loads(about) if about else {}
         versions = {**dict.fromkeys(point["channel_values"]), **point["channel_versions"]}
-        new = written(codec, config, {**point, "id": checkpoint}, metadata, versions)
+        point["id"] = checkpoint
+        new = written(codec, config, point, metadata, versions)
         yield Thread(new.put)
     columns = {name for (name,) in con.execute("SELECT name FROM pragma_table_info('writes')")}
     path = "task_path" if "task_path" in columns else "''"

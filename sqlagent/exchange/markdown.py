@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -68,14 +69,10 @@ def sections(body: str) -> list[tuple[str | None, str]]:
     if len(body) <= LONG:
         return [(None, body)] if body else []
     fenced = [m.span() for m in FENCE.finditer(body)]
-    heads = [
-        m for m in HEADING.finditer(body) if not any(a <= m.start() < b for a, b in fenced)
-    ]
+    heads = [m for m in HEADING.finditer(body) if not any(a <= m.start() < b for a, b in fenced)]
     marks = [0, *(m.start() for m in heads if m.start()), len(body)]
     titles = {m.start(): m[2] for m in heads}
-    parts = [
-        (titles.get(a), body[a:b].strip()) for a, b in zip(marks, marks[1:], strict=False)
-    ]
+    parts = [(titles.get(a), body[a:b].strip()) for a, b in pairwise(marks)]
     return [(title, text) for title, text in parts if text]
 
 
