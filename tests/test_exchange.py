@@ -251,7 +251,8 @@ def test_a_folder_that_chroma_itself_writes(words: sqlagent.Connection, tmp_path
         "import sys; sys.path[:0] = eval(sys.argv[2])\n"
         "import chromadb\n"
         "c = chromadb.PersistentClient(sys.argv[1])\n"
-        "t = c.create_collection('texts', embedding_function=None, metadata={'hnsw:space': 'cosine'})\n"
+        "space = {'hnsw:space': 'cosine'}\n"
+        "t = c.create_collection('texts', embedding_function=None, metadata=space)\n"
         "for k in range(2):\n"
         "    t.add(ids=[f'{k}-{i}' for i in range(1000)],\n"
         "          embeddings=[[1.0 + i, 1.0 + k] for i in range(1000)],\n"
@@ -378,8 +379,8 @@ def test_langgraphs_sqlite_files(words: sqlagent.Connection, tmp_path: Path) -> 
     path, serde = tmp_path / "checkpoints.sqlite", JsonPlusSerializer()
     con = sqlite3.connect(path)
     con.executescript(
-        "CREATE TABLE checkpoints (thread_id TEXT NOT NULL, checkpoint_ns TEXT NOT NULL DEFAULT '', "
-        "checkpoint_id TEXT NOT NULL, parent_checkpoint_id TEXT, type TEXT, checkpoint BLOB, "
+        "CREATE TABLE checkpoints (thread_id TEXT NOT NULL, "
+        "checkpoint_ns TEXT NOT NULL DEFAULT '', checkpoint_id TEXT NOT NULL, parent_checkpoint_id TEXT, type TEXT, checkpoint BLOB, "
         "metadata BLOB, PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id));"
         "CREATE TABLE writes (thread_id TEXT NOT NULL, checkpoint_ns TEXT NOT NULL DEFAULT '', "
         "checkpoint_id TEXT NOT NULL, task_id TEXT NOT NULL, idx INTEGER NOT NULL, "
@@ -504,7 +505,8 @@ def test_nobody_imports_over_the_network() -> None:
 
 def test_the_importers_open_nothing_with_pythons_sqlite(tmp_path: Path) -> None:
     code = (
-        "import sys, sqlagent\nsys.addaudithook(lambda e, a: e == 'sqlite3.connect' and sys.exit(7))\n"
+        "import sys, sqlagent\n"
+        "sys.addaudithook(lambda e, a: e == 'sqlite3.connect' and sys.exit(7))\n"
         "con = sqlagent.connect(':memory:', embedding_model='none')\n"
         "print(con.execute('SELECT import_from(?)', [sys.argv[1]]).fetchall())"
     )
