@@ -380,7 +380,8 @@ def test_langgraphs_sqlite_files(words: sqlagent.Connection, tmp_path: Path) -> 
     con = sqlite3.connect(path)
     con.executescript(
         "CREATE TABLE checkpoints (thread_id TEXT NOT NULL, "
-        "checkpoint_ns TEXT NOT NULL DEFAULT '', checkpoint_id TEXT NOT NULL, parent_checkpoint_id TEXT, type TEXT, checkpoint BLOB, "
+        "checkpoint_ns TEXT NOT NULL DEFAULT '', checkpoint_id TEXT NOT NULL, "
+        "parent_checkpoint_id TEXT, type TEXT, checkpoint BLOB, "
         "metadata BLOB, PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id));"
         "CREATE TABLE writes (thread_id TEXT NOT NULL, checkpoint_ns TEXT NOT NULL DEFAULT '', "
         "checkpoint_id TEXT NOT NULL, task_id TEXT NOT NULL, idx INTEGER NOT NULL, "
