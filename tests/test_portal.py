@@ -319,11 +319,11 @@ def test_it_can_be_turned_off(fresh_db: Path) -> None:
         assert "portal" not in con.database.services
 
 
-def test_it_is_kept_while_the_file_is_open(
-    fresh_db: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_is_kept_while_the_file_is_open(fresh_db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeper, "SHARE", 0)
-    with sqlagent.connect(fresh_db, embedding_model="none", portal="on", portal_interval_ms=50) as con:
+    with sqlagent.connect(
+        fresh_db, embedding_model="none", portal="on", portal_interval_ms=50
+    ) as con:
         place = path_of(str(fresh_db) + ".d")
         for text in ("the first", "the second"):
             con.execute("SELECT remember('ada', ?)", (text,))
@@ -344,3 +344,24 @@ def test_processes_that_write_it_at_once(lived: sqlagent.Connection, portal: str
     assert one(portal, "SELECT count(*) FROM shop") == [[5]]
     left = [n for n in os.listdir(os.path.dirname(portal)) if n.endswith(".tmp")]
     assert left == []
+
+
+def test_many_vectors_stay_in_the_file(fresh_db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What would take a minute and 1.5 GB is left out, with the macros over it, and told."""
+    import duckdb
+
+    monkeypatch.setattr(sys.modules[refresh.__module__], "VECTORS_MAX", 3)
+    con = sqlagent.connect(fresh_db, embedding_model="none")
+    con.execute("SELECT put_vector('c', 'a', [1.0, 0.0])")
+    con.execute("CALL sync()")
+    with duckdb.connect(f"{fresh_db}.d/portal.duckdb", read_only=True) as client:
+        assert client.execute("SELECT count(*) FROM vectors").fetchone() == (1,)
+    con.executemany("INSERT INTO vectors (collection, id, vector) VALUES ('c', ?, ?)",
+                    [(f"v{n}", bytes((0, 0, 128, 63)) * 2) for n in range(5)])  # fmt: skip
+    con.execute("CALL sync()")
+    with duckdb.connect(f"{fresh_db}.d/portal.duckdb", read_only=True) as client:
+        with pytest.raises(duckdb.CatalogException):
+            client.execute("SELECT count(*) FROM vectors")
+        assert client.execute("SELECT count(*) FROM memories").fetchone() == (0,)
+        assert "vectors" in str(client.execute("FROM sqlagent_portal").fetchall())
+    con.close()

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 BEHIND_MAX = 50_000  # entries of the log after which its place is noted, though nothing changed
 MEMORY_MB = 1024
 WASTE_MIN = 64  # free blocks of 256 KB, from which on more than are used have it made anew
+# A million vectors are 1.5 GB, and 40 s of CPU: a client reads those of a file, or of Lance.
+VECTORS_MAX = 50_000
 SLACK_S = 0.02  # the clock that stamps files is coarse
 
 
@@ -89,6 +91,7 @@ class _Refresh:
         self.work = os.path.join(folder, f"portal-{os.getpid()}.tmp")
         self.began = 0.0
         self.seq = 0
+        self.left: dict[str, str] = {}  # tables that are not in it, and why
         self.texts: dict[str, str] = {}  # tables whose values do not fit their types, and why
 
     def run(self) -> bool:
@@ -297,6 +300,7 @@ class _Refresh:
             root.execute(f'DROP VIEW IF EXISTS main."{name.replace(chr(34), chr(34) * 2)}"')
         lance = os.path.join(self.folder, "lance")
         left = views.views(self.connection, root, catalog)
+        left |= self.left
         left |= views.macros(root, catalog, self.database.path, lance)
         state |= {f"left {name}": why for name, why in left.items()}
         root.execute(views.PORTAL)
@@ -319,6 +323,10 @@ class _Refresh:
                     "SELECT name FROM sqlagent_definitions WHERE kind = 'columns'"
                 ).fetchall()
             ]
+        some = f"SELECT 1 FROM vectors LIMIT 1 OFFSET {VECTORS_MAX}"
+        if "vectors" in names and reader.execute(some).fetchone():
+            names.remove("vectors")
+            self.left["vectors"] = f"more than {VECTORS_MAX:,} of them"
         return [n for n in names if n in OWN or not n.startswith(("sqlagent_", "sqlite_"))]
 
     def _is_columns(self, reader: Handle, name: str) -> bool:
