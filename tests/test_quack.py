@@ -651,3 +651,14 @@ def test_clients_that_come_and_go_leave_nothing(server: Server, port: int) -> No
         gc.collect()
         time.sleep(0.05)
     assert server.admission.count == 0
+
+
+@client
+def test_values_that_are_not_of_their_column(
+    server: Server, ask: Ask, shell: Callable[..., str]
+) -> None:
+    shell(server.path, "CREATE TABLE odd (n INTEGER, t TIMESTAMP, b BLOB); INSERT INTO odd VALUES "
+          "('none', 'x', 'y'), (7, '2026-01-02 03:04:05.678', x'00ff')")  # fmt: skip
+    whole, wrong = ask(sent("SELECT n FROM odd"), "SELECT n FROM r.odd")
+    assert whole == [["none"], ["7"]]
+    assert 'column "n" is BIGINT' in wrong["error"]
