@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import sqlagent
-from sqlagent.portal import keeper, path_of
+from sqlagent.portal import contents, keeper, path_of
 from sqlagent.portal.refresh import refresh
 
 CLIENT = """
@@ -350,7 +350,7 @@ def test_many_vectors_stay_in_the_file(fresh_db: Path, monkeypatch: pytest.Monke
     """What would take a minute and 1.5 GB is left out, with the macros over it, and told."""
     import duckdb
 
-    monkeypatch.setattr(sys.modules[refresh.__module__], "VECTORS_MAX", 3)
+    monkeypatch.setattr(contents, "VECTORS_MAX", 3)
     con = sqlagent.connect(fresh_db, embedding_model="none")
     con.execute("SELECT put_vector('c', 'a', [1.0, 0.0])")
     con.execute("CALL sync()")
