@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import resource
-import sqlite3
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -52,11 +51,13 @@ def sqlagent(folder: Path, width: int) -> Made:
 
 def sqlite_vec(folder: Path, width: int) -> Made:
     """A vec0 table, which is scanned."""
+    import apsw
     import sqlite_vec as extension
 
-    con = sqlite3.connect(folder / "vec.db")
+    con = apsw.Connection(str(folder / "vec.db"))  # Python's own may load no extension
+    con.execute("PRAGMA journal_mode = wal").fetchall()
     con.enable_load_extension(True)
-    extension.load(con)
+    con.load_extension(extension.loadable_path())
     con.execute(f"CREATE VIRTUAL TABLE v USING vec0(e float[{width}] distance_metric=cosine)")
 
     def add(part: Any, start: int) -> None:

@@ -22,7 +22,7 @@ from benchmarks.data import DIMENSIONS, Mixture
 CPU_S = "300"
 PART = 50_000
 PACKAGES = {
-    "sqlite-vec": "sqlite-vec", "duckdb": "duckdb pyarrow", "lance": "lancedb",
+    "sqlite-vec": "sqlite-vec apsw", "duckdb": "duckdb pyarrow", "lance": "lancedb",
     "lance ivf_pq": "lancedb", "usearch": "usearch", "chroma": "chromadb",
 }  # fmt: skip
 
