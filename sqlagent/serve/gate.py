@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import sqlagent
-from sqlagent.errors import Error, NotSupportedError, OperationalError
+from sqlagent.errors import Error, NotSupportedError, OperationalError, ProgrammingError
 from sqlagent.parse.lexer import Token, lex, quote, statements
 from sqlagent.parse.parameters import edited
 from sqlagent.plan.plans import (
@@ -37,6 +37,7 @@ from sqlagent.plan.plans import (
 )  # fmt: skip
 from sqlagent.run.calls import RunCalls
 from sqlagent.run.lite import LiteWrite
+from sqlagent.run.place import STATEMENTS
 from sqlagent.serve import calling, judge
 from sqlagent.serve.allowed import DEFINES, READS, SETTABLE, WRITES
 from sqlagent.serve.limits import LimitError
@@ -264,6 +265,10 @@ class Gate:
                 )
             if word == "VACUUM" and any(t.upper == "INTO" for t in lex(sql)):
                 raise PrivilegeError("VACUUM INTO writes a file of the server")
+        elif word and word.lower() not in STATEMENTS:
+            raise ProgrammingError(
+                f'syntax error at or near "{token.text}"', sql=sql, position=token.start
+            )
         elif word:
             raise PrivilegeError(
                 f"{word} is not for users of the server", sql=sql, position=token.start
@@ -465,7 +470,7 @@ class Checked:
         most = self._gate.rows_max
         if most and cursor._iter is not None:
             cursor._iter = _at_most(cursor._iter, most)
-            cursor._table = None
+            cursor._table = cursor._batches = None  # neither of which counts
 
     def _check(self, connection: Connection, parameters: Any) -> None:
         for check in self._checks:

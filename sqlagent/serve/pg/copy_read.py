@@ -67,21 +67,16 @@ def _at(
     return error
 
 
-def _lines(spool: IO[bytes], codec: str) -> Iterator[str]:
-    """Lines without their ends, which may be \\n, \\r\\n or \\r."""
+def _lines(spool: IO[bytes], codec: str, keep: bool = False) -> Iterator[str]:
+    """Lines without their ends, \\n, \\r\\n or \\r; `keep` leaves each \\r where it is."""
     rest = b""
     while chunk := spool.read(CHUNK):
-        rest += chunk
-        if b"\n" not in chunk and b"\r" not in rest:
-            continue
-        whole, end, rest = rest.rpartition(b"\n")
-        if not end:
-            continue
-        for line in whole.split(b"\n"):
-            yield _decoded(line.removesuffix(b"\r"), codec)
+        whole, end, rest = (rest + chunk).rpartition(b"\n")
+        if end:
+            for line in whole.split(b"\n"):
+                yield _decoded(line if keep else line.removesuffix(b"\r"), codec)
     if rest:
-        parts = rest.removesuffix(b"\r").split(b"\r") if b"\n" not in rest else [rest]
-        for line in parts:
+        for line in [rest] if keep else rest.removesuffix(b"\r").split(b"\r"):
             yield _decoded(line, codec)
 
 
@@ -166,15 +161,18 @@ def _unescaped(text: str) -> str:
 def _csv(copy: Copy, spool: IO[bytes], codec: str) -> Split:
     """The csv format: a quoted value may hold delimiters and the ends of lines."""
     held = ""
-    for line in _lines(spool, codec):
+    for line in _lines(spool, codec, keep=True):
         line = held + line
-        if line == "\\.":
+        if line in ("\\.", "\\.\r"):
             return
         fields = _cut(copy, line)
         if fields is None:
             held = line + "\n"
             continue
         held = ""
+        if line.endswith("\r"):
+            line = line[:-1]
+            fields = _cut(copy, line) or []
         yield fields, line
     if held:
         raise DataError("unterminated CSV quoted field", sqlstate="22P04")
@@ -241,11 +239,11 @@ def _binary(
         if count == -1:
             return
         if count != len(columns):
-            error = DataError(
+            wrong = DataError(
                 f"row field count is {count}, expected {len(columns)}", sqlstate="22P04"
             )
-            raise _at(copy, number, error, None)
-        values = []
+            raise _at(copy, number, wrong, None)
+        values: list[Any] = []
         for read, column in zip(readers, columns, strict=True):
             raw = spool.read(4)
             size = struct.unpack("!i", raw)[0] if len(raw) == 4 else 0
@@ -254,8 +252,8 @@ def _binary(
                 continue
             data = spool.read(size) if 0 <= size <= 1 << 30 and len(raw) == 4 else b""
             if len(data) != size or len(raw) < 4:
-                error = DataError("unexpected EOF in COPY data", sqlstate="22P04")
-                raise _at(copy, number, error, None, column.name)
+                short = DataError("unexpected EOF in COPY data", sqlstate="22P04")
+                raise _at(copy, number, short, None, column.name)
             try:
                 values.append(read(data))
             except DataError as error:
