@@ -72,6 +72,7 @@ class Catalog(NamedTuple):
     names by its path ('' for the file itself), which it makes known; None: it is no such file.
 
     `temporary` are the connection's own tables, by lower-case name, with their names in the file.
+    `graphs` are the users', by lower-case name.
     """
 
     version: int
@@ -80,6 +81,7 @@ class Catalog(NamedTuple):
     sources: Mapping[str, Source] = {}
     scanned: Callable[[str], str | None] | None = None
     temporary: Mapping[str, str] = {}
+    graphs: Mapping[str, Definition] = {}
 
     def table(self, name: str) -> Table | None:
         """The table, view, or table function of ours that needs no arguments, of that name."""

@@ -165,9 +165,10 @@ SETTINGS: dict[str, Setting] = {
         False, bool, "whether CALL sync() applies the policies in memory_policies to every agent"
     ),
     "portal": Setting(
-        True,
-        bool,
-        "whether agent.db.d/portal.duckdb, for DuckDB clients, is kept: by CALL sync(), and by a "
+        "auto",
+        ("auto", "on", "off"),
+        "whether agent.db.d/portal.duckdb, for DuckDB clients, is kept: 'auto' from the first CALL "
+        "sync() on, for a file of up to 512 MB; 'on' at once, for any; by CALL sync(), and by a "
         "process of its own now and then while the file is open",
     ),
     "portal_interval_ms": Setting(

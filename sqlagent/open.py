@@ -60,7 +60,7 @@ def prepare(connection: Connection) -> None:
             database.give_back(handle)
     if not database.read_only:
         _go_on(database)
-        if connection.settings["portal"]:
+        if connection.settings["portal"] != "off":
             from sqlagent.portal.keeper import keep
 
             keep(database)

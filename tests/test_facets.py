@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import sqlagent
 from sqlagent.index import facetfile, facets
-from sqlagent.search import facets as kept
 from sqlagent.search import faceted, passing
+from sqlagent.search import facets as kept
 from sqlagent.search.conditions import CREATED, Both, Either, Leaf, leaves, parsed
 
 CONDITIONS = [

@@ -189,16 +189,3 @@ def test_names_are_quoted_not_pasted(words: sqlagent.Connection) -> None:
         'COLUMNS ("a ""b".name AS x))'
     )
     assert words.execute(sql).fetchall() == [("a",)]
-
-
-@pytest.mark.parametrize(
-    "sql",
-    ["CREATE PROPERTY GRAPH g VERTEX TABLES (a)", "CREATE OR REPLACE PROPERTY GRAPH g",
-     "DROP PROPERTY GRAPH g"],
-)  # fmt: skip
-def test_other_graphs_are_refused_with_what_to_do(con: sqlagent.Connection, sql: str) -> None:
-    with pytest.raises(sqlagent.NotSupportedError, match="the graph is agent_graph") as caught:
-        con.execute(sql)
-    assert "relate(" in str(caught.value)
-    con.execute('CREATE TABLE property ("property" INTEGER, graph INTEGER)')
-    assert con.execute('SELECT property FROM "property"').fetchall() == []

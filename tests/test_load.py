@@ -83,7 +83,7 @@ def test_duckdb_remembers_and_recalls(duck: tuple[Any, sqlagent.Connection]) -> 
 def test_duckdb_never_opens_the_live_file(
     duck: tuple[Any, sqlagent.Connection], fresh_db: Path
 ) -> None:
-    con, own = duck
+    con, _ = duck
     rows(con, "SELECT remember('ada', 'x')")
     assert [name for (name,) in rows(con, "SELECT database_name FROM duckdb_databases() "
             "WHERE NOT internal")] == ["memory"]  # fmt: skip
@@ -110,9 +110,9 @@ def test_every_function_is_there(fresh_db: Path, kind: str) -> None:
 
 
 def test_any_other_connection_is_refused(fresh_db: Path) -> None:
-    with pytest.raises(sqlagent.InterfaceError, match="not sqlite3.Connection") as caught:
+    with pytest.raises(sqlagent.InterfaceError, match=r"not sqlite3\.Connection") as caught:
         sqlagent.load(sqlite3.connect(":memory:"), fresh_db)
     assert "sqlagent extension" in (caught.value.hint or "")
-    with pytest.raises(sqlagent.InterfaceError, match="not builtins.str"):
+    with pytest.raises(sqlagent.InterfaceError, match=r"not builtins\.str"):
         sqlagent.load("agent.db", fresh_db)
     assert not fresh_db.exists()

@@ -323,7 +323,7 @@ def test_it_is_kept_while_the_file_is_open(
     fresh_db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keeper, "SHARE", 0)
-    with sqlagent.connect(fresh_db, embedding_model="none", portal_interval_ms=50) as con:
+    with sqlagent.connect(fresh_db, embedding_model="none", portal="on", portal_interval_ms=50) as con:
         place = path_of(str(fresh_db) + ".d")
         for text in ("the first", "the second"):
             con.execute("SELECT remember('ada', ?)", (text,))

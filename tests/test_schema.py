@@ -26,6 +26,7 @@ SURFACE = {
     "chunks": "chunk_id document_id ordinal position content heading overlap_prev overlap_next",
     "vectors": "id collection vector metadata",
     "collections": "collection dimensions metric element_type model",
+    "sqlagent_graphs": "name sql created_at",
     "sqlagent_comments": "table_name column_name comment",
     "sqlagent_vector_indexes": "name collection kind options created_at",
     "entities": "entity_id name",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 KINDS = {"view": "query", "materialized view": "materialized", "columns": "columns"}
 RELATIONS = tuple(KINDS)
 MACROS = ("macro", "table macro")
+GRAPH = "property graph"  # kept in a table of its own
 
 
 def bump(handle: Handle) -> None:
@@ -35,6 +36,12 @@ def define(handle: Handle, definition: Definition, *, replace: bool = False) -> 
     """
     import json
 
+    if definition.kind == GRAPH:
+        verb = "INSERT OR REPLACE" if replace else "INSERT"
+        values = (definition.name, definition.sql)
+        handle.execute(f"{verb} INTO sqlagent_graphs (name, sql) VALUES (?, ?)", values)
+        bump(handle)
+        return
     columns = None
     if definition.kind in KINDS:
         columns = json.dumps([[c.name, c.type, c.not_null] for c in definition.columns])
@@ -56,9 +63,21 @@ def undefine(handle: Handle, name: str, kinds: tuple[str, ...]) -> int:
         f"DELETE FROM sqlagent_definitions WHERE name = ? AND kind IN ({marks})", (name, *kinds)
     )
     gone = int(handle.changes())
+    if GRAPH in kinds:
+        handle.execute("DELETE FROM sqlagent_graphs WHERE name = ?", (name,))
+        gone += int(handle.changes())
     if gone:
         bump(handle)
     return gone
+
+
+def graphs(handle: Handle) -> dict[str, Definition]:
+    """The graphs by lower-case name; none in a file of a version that had no such table."""
+    try:
+        rows = handle.execute("SELECT name, sql FROM sqlagent_graphs").fetchall()
+    except apsw.SQLError:
+        return {}
+    return {name.lower(): Definition(name, GRAPH, sql) for name, sql in rows}
 
 
 def read(handle: Handle) -> dict[str, tuple[Definition, ...]]:

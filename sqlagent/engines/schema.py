@@ -59,7 +59,8 @@ def read_catalog(handle: Handle) -> Catalog:
     collated = {str(name) for (name,) in handle.execute(COLLATED).fetchall()}
     tables = {name.lower(): _table(name, rows, name in collated) for name, rows in found.items()}
     defined = definitions.read(handle)
-    return Catalog(number, tables | definitions.relations(defined), defined)
+    graphs = definitions.graphs(handle)
+    return Catalog(number, tables | definitions.relations(defined), defined, graphs=graphs)
 
 
 def _table(name: str, rows: list[tuple[object, ...]], collated: bool) -> Table:

@@ -1,6 +1,6 @@
 """Vectors as bits: which side of the mean each dimension lies on, 64 of them to a word."""
 
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,25 +64,48 @@ def encode(matrix: Floats, mean: Floats, metric: str) -> tuple[Words, Floats]:
     return words, lengths
 
 
-def merged(parts: list[tuple[Ids, Words, Floats]], width: int) -> Base:
-    """One base in the order of ids; of rows with one id the last counts."""
-    if not parts:
-        return Base(np.zeros(0, np.int64), np.zeros((width, 0), np.uint64), np.zeros(0, np.float32))
-    ids = np.concatenate([part[0] for part in parts])
-    lengths = np.concatenate([part[2] for part in parts])
-    words = np.empty((width, len(ids)), np.uint64)
-    start = 0
-    for part in parts:
-        words[:, start : start + len(part[0])] = part[1]
-        start += len(part[0])
-    parts.clear()
-    if (np.diff(ids) > 0).all():
-        return Base(ids, words, lengths)
-    order = np.argsort(ids, kind="stable")
-    ids = ids[order]
-    order = order[np.append(ids[1:] != ids[:-1], True)]
-    for word in words:
-        word[: len(order)] = word[order]
-    ids = ids[np.append(ids[1:] != ids[:-1], True)]
-    kept = np.ascontiguousarray(words[:, : len(order)])
-    return Base(ids, kept, lengths[order] if len(lengths) else lengths)
+class Gathered:
+    """Codes while they are made: in arrays of the expected size, which a process gives back whole,
+    where many small ones would leave its memory in pieces."""
+
+    def __init__(self, width: int, expected: int) -> None:
+        self.used = 0
+        self.ids: Ids = np.zeros(max(1024, expected), np.int64)
+        self.words: Words = np.zeros((width, len(self.ids)), np.uint64)
+        self.lengths: Floats = np.zeros(0, np.float32)
+
+    def add(self, ids: Ids, words: Words, lengths: Floats) -> None:
+        """Some more rows; `lengths` is empty under cosine."""
+        start, end = self.used, self.used + len(ids)
+        if end > len(self.ids):
+            room = 2 * end
+            self.ids = wider(self.ids, room)
+            self.words = wider(self.words, room)
+        if len(lengths) and end > len(self.lengths):
+            self.lengths = wider(self.lengths, len(self.ids))
+        self.ids[start:end] = ids
+        self.words[:, start:end] = words
+        if len(lengths):
+            self.lengths[start:end] = lengths
+        self.used = end
+
+    def base(self) -> Base:
+        """All rows in the order of their ids; of rows with one id the last counts."""
+        ids, words = self.ids[: self.used], self.words[:, : self.used]
+        lengths = self.lengths[: self.used]
+        if self.used < 2 or (np.diff(ids) > 0).all():
+            return Base(ids, words, lengths)
+        order = np.argsort(ids, kind="stable")
+        ids = ids[order]
+        last = np.append(ids[1:] != ids[:-1], True)
+        order = order[last]
+        for word in words:
+            word[: len(order)] = word[order]
+        return Base(ids[last], words[:, : len(order)], lengths[order] if len(lengths) else lengths)
+
+
+def wider(array: NDArray[Any], room: int) -> NDArray[Any]:
+    """The same with room for more in its last dimension."""
+    out = np.zeros((*array.shape[:-1], room), array.dtype)
+    out[..., : array.shape[-1]] = array
+    return out

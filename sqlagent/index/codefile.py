@@ -3,9 +3,9 @@
     "sqlagent" | length of the header | its CRC-32 | header | mean | ids | lengths | words
 
 The header carries the version, the dimensions, the count, the metric, a token of the caller's (such
-as the sequence number of the last change inside), how many candidates the codes need, among how many
-rows that was measured, how many words choose the rows that are read whole, and the CRC-32 of all that
-follows it.
+as the sequence number of the last change inside), how many candidates the codes need, among how
+many rows that was measured, how many words choose the rows that are read whole, and the CRC-32 of
+all that follows it.
 """
 
 import json
@@ -27,6 +27,7 @@ MAGIC: Final = b"sqlagent"
 VERSION: Final = 3
 _FRONT: Final = struct.Struct("<8sII")
 _HEADER: Final = 4096
+_BLOCK: Final = 1 << 20
 
 
 class Head(NamedTuple):
@@ -80,6 +81,9 @@ def read(path: Path, token: str | None) -> tuple[Head, memoryview]:
             front = file.read(_HEADER)
             if len(front) < _HEADER:
                 raise ValueError(f"expected a file of vector codes, found {len(front)} bytes")
+            found = 0
+            while block := file.read(_BLOCK):  # mapped pages would count as resident
+                found = zlib.crc32(block, found)
             whole = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except OSError as error:
         raise ValueError(f"vector codes cannot be read: {error}") from error
@@ -97,7 +101,7 @@ def read(path: Path, token: str | None) -> tuple[Head, memoryview]:
     if len(whole) != _HEADER + sum(map(_padded, head.sizes((head.dimensions + 63) // 64))):
         raise ValueError("vector codes are damaged: the file is too short or too long")
     body = whole[_HEADER:]
-    if zlib.crc32(body) != expected:
+    if found != expected:
         raise ValueError("vector codes are damaged: the content does not match its checksum")
     return head, body
 

@@ -20,7 +20,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import codefile
-from .bits import Base, Words, bits_of, encode, mean_of, merged, ranked, width_of
+from .bits import (
+    Base,
+    Gathered,
+    Words,
+    bits_of,
+    encode,
+    mean_of,
+    ranked,
+    wider,
+    width_of,
+)
 from .near import among, distances
 from .rows import Doubles, Floats, Ids, Mask, Slots
 from .sample import RUNGS, Sample
@@ -55,9 +65,9 @@ class Tail:
         if end > len(self.ids):
             room = max(1024, 2 * end)
             # Readers keep the arrays that they hold; what they may see of them is the same.
-            self.ids = _wider(self.ids, room)
-            self.words = _wider(self.words, room)
-            self.lengths = _wider(self.lengths, room)
+            self.ids = wider(self.ids, room)
+            self.words = wider(self.words, room)
+            self.lengths = wider(self.lengths, room)
         self.ids[start:end] = ids
         self.words[:, start:end] = words
         self.lengths[start:end] = lengths
@@ -98,17 +108,23 @@ class BinaryCodes:
         dimensions: int,
         metric: str = "cosine",
         sample: Sample | None = None,
+        typical: Floats | None = None,
+        expected: int = 0,
     ) -> "BinaryCodes":
-        """Codes of the batches (ids, float32 matrix); the mean is that of the first 65,536 rows.
+        """Codes of the batches (ids, float32 matrix); the mean is that of `typical` rows, or of the
+        first 65,536, which wait for it in memory. `expected` rows save memory.
 
         A sample of the rows tells how many candidates the codes need; without one it is 200.
         Raises ValueError for another number of dimensions, NaN or infinity.
         """
         if metric not in ("cosine", "l2", "ip"):
             raise ValueError(f"expected a metric in cosine, l2, ip, not {metric!r}")
-        parts: list[tuple[Ids, Words, Floats]] = []
+        gathered = Gathered(width_of(dimensions), expected)
         waiting: list[tuple[Ids, Floats]] = []
         mean: Floats | None = None
+        if typical is not None and len(typical):
+            rows = ranked(typical, dimensions, metric)
+            mean = mean_of([(np.zeros(len(rows), np.int64), rows)], dimensions)
         for ids, matrix in batches:
             rows = ranked(matrix, dimensions, metric)
             if sample is not None:
@@ -118,12 +134,14 @@ class BinaryCodes:
                 continue
             if mean is None:
                 mean = mean_of(waiting, dimensions)
-            parts += [(i, *encode(m, mean, metric)) for i, m in waiting]
+            for numbers, matrix in waiting:
+                gathered.add(numbers, *encode(matrix, mean, metric))
             waiting.clear()
         if mean is None:
             mean = mean_of(waiting, dimensions)
-        parts += [(i, *encode(m, mean, metric)) for i, m in waiting]
-        base = merged(parts, width_of(dimensions))
+        for numbers, matrix in waiting:
+            gathered.add(numbers, *encode(matrix, mean, metric))
+        base = gathered.base()
         alive = np.ones(len(base.ids), np.bool_)
         codes = cls(base, Tail(width_of(dimensions)), alive, mean, metric)
         if sample is not None:
@@ -216,9 +234,9 @@ class BinaryCodes:
         """The k nearest ids and their exact distances, nearest first.
 
         The best half of `rerank` candidates (as many as were measured to be needed, and at least
-        3 k) is compared by the floats of `fetch(ids)`, a float32 matrix in the order of ids. A filter that lets no
-        more rows through is answered exactly. The distance is 1 - cosine, the Euclidean one, or
-        minus the inner product.
+        3 k) is compared by the floats of `fetch(ids)`, a float32 matrix in the order of ids. A
+        filter that lets no more rows through is answered exactly. The distance is 1 - cosine, the
+        Euclidean one, or minus the inner product.
         """
         if k < 0:
             raise ValueError(f"expected k of at least 0, not {k}")
@@ -441,9 +459,3 @@ def _as_ids(ids: "Iterable[int] | Ids") -> Ids:
     if isinstance(ids, np.ndarray):
         return ids.astype(np.int64, copy=False)
     return np.fromiter(ids, np.int64)
-
-
-def _wider(array: NDArray[Any], room: int) -> NDArray[Any]:
-    out = np.zeros((*array.shape[:-1], room), array.dtype)
-    out[..., : array.shape[-1]] = array
-    return out

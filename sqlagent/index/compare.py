@@ -1,8 +1,8 @@
 """Which values of a column a comparison with constants holds for, where that is sure.
 
-The dialect's meaning of `metadata->>'a' = 3` is a cast of the text to the number's type, which fails
-where a text is no such number. So a comparison is answered here only where every value of the column
-is of the kind that it is about; whatever else is asked of the engines.
+The dialect's meaning of `metadata->>'a' = 3` is a cast of the text to the number's type, which
+fails where a text is no such number. So a comparison is answered here only where every value of the
+column is of the kind that it is about; whatever else is asked of the engines.
 """
 
 from collections.abc import Callable
@@ -44,7 +44,7 @@ class Compare(NamedTuple):
         if whole and self.op not in ("=", "<>", "in", "not in"):
             return False  # an error: a text is not ordered with a number
         return all(
-            isinstance(v, int) and (abs(v) < INT32 or not whole)
+            (isinstance(v, int) and (abs(v) < INT32 or not whole))
             or (isinstance(v, float) and not whole)
             for v in self.values
         )  # fmt: skip

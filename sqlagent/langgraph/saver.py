@@ -24,9 +24,9 @@ from sqlagent.connection import Connection
 from sqlagent.errors import ProgrammingError
 from sqlagent.langgraph import rows
 from sqlagent.langgraph.checkpoints import Written, written
-from sqlagent.langgraph.opened import Opened
 from sqlagent.langgraph.reading import Reading, Wanted, config_of
 from sqlagent.langgraph.values import Codec
+from sqlagent.opened import Opened
 
 STRATEGIES = ("keep_latest", "delete")
 

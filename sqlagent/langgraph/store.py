@@ -34,8 +34,8 @@ from sqlagent.context import Context
 from sqlagent.errors import InterfaceError
 from sqlagent.langgraph import items
 from sqlagent.langgraph.matching import matches
-from sqlagent.langgraph.opened import Opened
 from sqlagent.models import model_of
+from sqlagent.opened import Opened
 
 SWEEP_MINUTES = 5.0
 Vectors = Mapping[str, Sequence[float]]  # by text

@@ -67,4 +67,4 @@ def asked(own: Connection, name: str, values: list[Any], *, table: bool = False)
     marks = ", ".join("?" * len(values))
     if table:
         return own.execute(f"SELECT * FROM {name}({marks})", values).fetchall()
-    return own.execute(f"SELECT {name}({marks})", values).fetchone()[0]
+    return own.execute(f"SELECT {name}({marks})", values).fetchall()[0][0]

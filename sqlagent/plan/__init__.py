@@ -44,7 +44,7 @@ def plan(sql: str, catalog: Catalog, settings: Mapping[str, Any], protected: Pro
     if any(t.upper == "GRAPH_TABLE" for part in parts for t in part):
         from sqlagent.plan.graph_table import graph_tables
 
-        written = graph_tables(sql)
+        written = graph_tables(sql, catalog)
         if written != sql:
             try:
                 return plan(written, catalog, settings, protected)._replace(sql=sql)
@@ -67,9 +67,11 @@ def plan(sql: str, catalog: Catalog, settings: Mapping[str, Any], protected: Pro
             hint="run them one by one, or with executescript",
         )  # fmt: skip
     if any(t.upper == "PROPERTY" for t in parts[0][1:4]):
-        from sqlagent.plan.graph_table import refuse_graphs
+        from sqlagent.plan.property_graph import statement as graph_statement
 
-        refuse_graphs(sql, parts[0])
+        made_graph = graph_statement(sql, parts[0], catalog)
+        if made_graph is not None:
+            return Plan(sql, made_graph)
     check(sql, parts[0])
     if settings.get("dialect") == "postgres" and not settings.get(SPELLED):
         made = _postgres(sql, parts[0], catalog, settings, protected)

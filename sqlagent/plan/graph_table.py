@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import product
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from sqlagent.errors import NotSupportedError, ProgrammingError, nearest
+from sqlagent.errors import ProgrammingError, nearest
 from sqlagent.parse.lexer import Token, is_name, lex, quote, quote_name
 from sqlagent.parse.match import Match, Path, Reader, Vertex
 from sqlagent.parse.parameters import Numbering, edited
+
+if TYPE_CHECKING:
+    from sqlagent.catalog import Catalog
 
 GRAPH = "agent_graph"
 JOINS_MAX = 64  # that one pattern may stand for
@@ -24,8 +27,10 @@ _OVER = {"SUM": "({})", "COUNT": "{}", "AVG": "(({}) / {})"}
 Way = tuple[tuple[str, ...], ...]  # for each edge of all paths, the direction of each of its hops
 
 
-def graph_tables(sql: str) -> str:
+def graph_tables(sql: str, catalog: Catalog | None = None) -> str:
     """The text with each GRAPH_TABLE as a subquery; as it is where it has none.
+
+    Graphs of the users' own are those of the `catalog`.
 
     Raises ProgrammingError with the place of what is wrong in a pattern.
     """
@@ -57,22 +62,11 @@ def graph_tables(sql: str) -> str:
         if isinstance(slot, int):
             marks[place] = f"?{slot + 1}"
     for start, stop, match in written:
-        edits.append((start, stop, Expansion(sql, match, marks).text()))
+        edits.append((start, stop, expansion(sql, match, marks, catalog).text()))
     for token in tokens:
         if token.start in marks and not any(s <= token.start < e for s, e, _ in edits):
             edits.append((token.start, token.start + len(token.text), marks[token.start]))
     return edited(sql, edits)
-
-
-def refuse_graphs(sql: str, tokens: list[Token]) -> None:
-    """Raise NotSupportedError for a statement that defines a graph: there is the one."""
-    words = [t.upper for t in tokens[:5] if t.upper not in ("OR", "REPLACE")][:3]
-    if words[1:] == ["PROPERTY", "GRAPH"] and words[0] in ("CREATE", "DROP", "ALTER"):
-        raise NotSupportedError(
-            f"{words[0]} PROPERTY GRAPH: the graph is {GRAPH}, of entities and relations",
-            hint="INSERT INTO relations, or SELECT relate(subject, predicate, object) FROM table",
-            sql=sql, position=tokens[0].start,
-        )  # fmt: skip
 
 
 def _closing(sql: str, tokens: list[Token], at: int) -> int:
@@ -83,6 +77,15 @@ def _closing(sql: str, tokens: list[Token], at: int) -> int:
         if not depth:
             return i
     raise ProgrammingError('"(" is not closed', sql=sql, position=tokens[at].start)
+
+
+def expansion(sql: str, match: Match, marks: dict[int, str], catalog: Catalog | None) -> Expansion:
+    """The pattern over the graph that it names."""
+    if catalog is not None and match.graph.name.lower() in catalog.graphs:
+        from sqlagent.plan.graph_walks import Walks
+
+        return Walks(sql, match, marks, catalog)
+    return Expansion(sql, match, marks, catalog.graphs if catalog is not None else ())
 
 
 class Hop(NamedTuple):
@@ -96,8 +99,11 @@ class Hop(NamedTuple):
 class Expansion:
     """One GRAPH_TABLE as SQL text."""
 
-    def __init__(self, sql: str, match: Match, marks: dict[int, str]) -> None:
+    def __init__(
+        self, sql: str, match: Match, marks: dict[int, str], graphs: Iterable[str] = ()
+    ) -> None:
         self.sql, self.match, self.marks = sql, match, marks
+        self.graphs = [GRAPH, *graphs]
         self.edges = [e for path in match.paths for e in path.edges]
         self.vertices: dict[str, str] = {}  # variable in lower case → alias
         self.groups: dict[str, int] = {}  # variable of an edge with hops → its place in `edges`
@@ -111,8 +117,9 @@ class Expansion:
     def check(self) -> None:
         """That the graph is there, and each variable stands for one thing."""
         graph = self.match.graph
-        if graph.name.lower() != GRAPH:
-            hint = nearest(graph.name, [GRAPH]) or f"The graph of entities and relations is {GRAPH}"
+        if graph.name.lower() not in self.graphs:
+            hint = nearest(graph.name, self.graphs)
+            hint = hint or f"The graph of entities and relations is {GRAPH}"
             raise self.wrong(f'unknown graph "{graph.name}"', graph.start, hint)
         for path in self.match.paths:
             for vertex in path.vertices:
@@ -260,17 +267,14 @@ class Expansion:
                     continue
                 if after == ".":
                     if key in renamed:
-                        edits.append((token.start, stop, renamed[key]))
+                        edits.append(self.property(tokens, place, renamed[key]))
                     elif key in self.groups:
                         raise self.wrong(
                             f'"{token.name}" stands for several relations', token.start,
                             f"Use sum({token.name}.weight), avg(…) or count({token.name}).",
                         )  # fmt: skip
-                    elif key in self.vertices:
-                        edits.append((token.start, stop, quote_name(self.vertices[key])))
-                    elif key in self.singles:
-                        name = self.edges[self.singles[key]].name or ""
-                        edits.append((token.start, stop, quote_name(name)))
+                    elif key in self.vertices or key in self.singles:
+                        edits.append(self.property(tokens, place))
                     elif not inner:
                         known = [*self.vertices, *self.singles, *self.groups]
                         raise self.wrong(
@@ -283,6 +287,21 @@ class Expansion:
         text = edited(self.sql[start:end], moved)
         text = text + "\n" if "--" in text else text
         return text if output else f"({text})"
+
+    def property(
+        self, tokens: tuple[Token, ...], place: int, alias: str | None = None
+    ) -> tuple[int, int, str]:
+        """The edit of a variable before a dot; `alias` is what it stands for, if that is known."""
+        token = tokens[place]
+        key = token.name.lower()
+        if alias is None:
+            name = self.vertices.get(key) or self.edges[self.singles[key]].name or ""
+            alias = quote_name(name)
+        return token.start, token.start + len(token.text), alias
+
+    def value(self, hop: Hop, column: str) -> str:
+        """A column of one hop of an edge that has a number of them."""
+        return f"{hop.alias}.{quote_name(column)}"
 
     def called(
         self, tokens: tuple[Token, ...], place: int, hops: list[list[Hop]], way: Way
@@ -313,7 +332,7 @@ class Expansion:
             return str(len(taken)), inside[1].start + 1
         if texts[1:2] != ["."] or texts[3:4] != [")"]:
             raise self.wrong(f"expected {word.lower()}({inside[0].name}.weight)", inside[0].start)
-        values = [f"{hop.alias}.{quote_name(inside[2].name)}" for hop in taken]
+        values = [self.value(hop, inside[2].name) for hop in taken]
         stop = inside[3].start + 1
         if word == "COUNT":
             return _counted(values), stop

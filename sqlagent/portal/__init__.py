@@ -10,7 +10,10 @@ then, while the file is open.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
+AUTO_MB = 512  # 'auto' makes no portal of a larger file: it would double what is kept
 FILE = "portal.duckdb"
 FORMAT = "1"
 
@@ -18,3 +21,12 @@ FORMAT = "1"
 def path_of(folder: str) -> str:
     """Where the portal of a derived folder is."""
     return os.path.join(folder, FILE)
+
+
+def wanted(path: str, folder: str | None, settings: Mapping[str, Any]) -> bool:
+    """Whether `CALL sync()` brings a portal up to date: see the setting."""
+    if folder is None or settings["portal"] == "off":
+        return False
+    if settings["portal"] == "on" or os.path.exists(path_of(folder)):
+        return True
+    return os.path.getsize(path) <= AUTO_MB << 20

@@ -15,7 +15,7 @@ def main(path: str) -> int:
         return 1
     os.nice(10)  # whoever waits for an answer goes first
     with sqlagent.connect(
-        path, embedding_model="none", portal=False, query_log="off"
+        path, embedding_model="none", portal="off", query_log="off"
     ) as connection:
         refresh(connection, wait=False)
     connection.close()

@@ -3,7 +3,8 @@
 The thread compares the times of files, nothing else, so it costs nothing. Where the file is newer
 than the portal it starts `python -m sqlagent.portal FILE`, at a low priority: this process needs
 neither DuckDB for it nor its own interpreter's time. However many processes have a file open, one
-writes at a time, and none more often than the interval, nor for more than a twentieth of the time.
+writes at a time, and none more often than the interval, nor for more than a fiftieth of the time.
+With `portal = 'auto'` it follows a portal that is there, and makes none.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from typing import TYPE_CHECKING
 from sqlagent.portal import path_of
 
 if TYPE_CHECKING:
+    import subprocess
+
     from sqlagent.engines.sqlite import Database
 
-SHARE = 20  # times as long as the last refresh took, until the next
+SHARE = 50  # times as long as the last refresh took, until the next
 
 
 def keep(database: Database) -> None:
@@ -40,12 +43,18 @@ class Keeper:
         self._database = weakref.ref(database)
         self._path = database.path
         self._closed = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._look, name="sqlagent-portal", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """No more looks; a process that writes goes on to its end."""
+        """No more looks. A process that writes is ended: what it made so far is not in place, and
+        whoever closes a file may want to remove its folder."""
         self._closed.set()
+        process = self._process
+        if process is not None:
+            process.terminate()
+            process.wait()
 
     def _look(self) -> None:
         pause_s = self._interval_s()
@@ -53,7 +62,7 @@ class Keeper:
             pause_s = self._interval_s()
             if pause_s and stale(self._path):
                 began = time.monotonic()
-                if not _written(self._path):
+                if not self._write():
                     return  # no process can be started here
                 pause_s = max(pause_s, SHARE * (time.monotonic() - began))
 
@@ -66,8 +75,20 @@ class Keeper:
             settings = [c.settings for c in list(database.connections)]
         except RuntimeError:  # one was opened or closed while they were listed
             return 1.0
-        wanted = [s["portal_interval_ms"] / 1000 for s in settings if s["portal"]]
+        follow = ("on", "auto") if os.path.exists(path_of(self._path + ".d")) else ("on",)
+        wanted = [s["portal_interval_ms"] / 1000 for s in settings if s["portal"] in follow]
         return min(filter(None, wanted), default=0.0)
+
+    def _write(self) -> bool:
+        """Have another process bring the portal up to date; whether it could be started."""
+        self._process = _started(self._path)
+        if self._process is None:
+            return False
+        if self._closed.is_set():
+            self._process.terminate()
+        self._process.wait()
+        self._process = None
+        return True
 
 
 def stale(path: str) -> bool:
@@ -82,8 +103,8 @@ def stale(path: str) -> bool:
         return newest > 0
 
 
-def _written(path: str) -> bool:
-    """Have another process bring the portal up to date; whether it could be started."""
+def _started(path: str) -> subprocess.Popen[bytes] | None:
+    """A process that brings the portal up to date; None where none can be started."""
     import subprocess  # not before it is needed: connect() is to be quick
 
     import sqlagent
@@ -91,7 +112,7 @@ def _written(path: str) -> bool:
     above = os.path.dirname(os.path.dirname(os.path.abspath(sqlagent.__file__)))
     places = [above, *filter(None, [os.environ.get("PYTHONPATH")])]
     try:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "sqlagent.portal", path],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -99,6 +120,4 @@ def _written(path: str) -> bool:
             env=os.environ | {"PYTHONPATH": os.pathsep.join(places)},
         )
     except (OSError, ValueError):
-        return False
-    process.wait()
-    return True
+        return None

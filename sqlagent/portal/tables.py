@@ -125,8 +125,8 @@ class Tables:
         replica = made[0]
         if made[1] is not None:
             return made
-        if replica.seq < span.high:  # from a snapshot on disk
-            self._apply(delta.read(reader, replica), replica)
+        if shape.name.lower() in log.entries(reader, replica.seq):  # it is of a snapshot on disk
+            self._apply(delta.read(reader, replica))
         self.keep(replica, span.high, "" if logged else probe(reader, shape))
         return None
 
@@ -180,16 +180,15 @@ class Tables:
         if vague or replica.too_many(count) or shape.key is None:
             return False
         try:
-            self._apply(delta.read(reader, replica), replica)
+            self._apply(delta.read(reader, replica))
         except Unsound as error:
             raise NotColumnar(shape.name, "a value is not of its declared type") from error
         self.changed += 1
         self._note(known._replace(seq=span.high, high=replica.high, rows=replica.rows))
         return True
 
-    def _apply(self, change: delta.Delta, replica: Replica) -> None:
-        if change.keys:
-            change.applied(change.apply(self.cursor))
+    def _apply(self, change: delta.Delta) -> None:
+        change.applied(change.apply(self.cursor))
 
     def as_text(self, reader: Handle, name: str, why: str) -> None:
         """A table whose values are not of the types that it declares."""

@@ -123,7 +123,9 @@ def sync(connection: Connection) -> Rows:
             rows += applied(connection, AUTO_INDEXES)
     if "columns" in database.services:
         rows.append(timed("columns", lambda: int(bool(database.services["columns"].sync()))))
-    if connection.settings["portal"] and not database.read_only and not database.memory:
+    from sqlagent.portal import wanted
+
+    if not database.read_only and wanted(database.path, database.folder, connection.settings):
         from sqlagent.portal.refresh import refresh
 
         rows.append(timed("portal", lambda: int(refresh(connection))))

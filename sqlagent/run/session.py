@@ -115,7 +115,6 @@ class RunScript:
                 connection.temporary_tables[name] = real
         connection.plans.clear()
 
-
     def _all(self, connection: Connection, cursor: Cursor) -> None:
         from sqlagent.run import make, plan_of
 

@@ -32,12 +32,14 @@ if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Database, Handle
 
 CODES_FROM = 50_000  # vectors in a collection from which codes are faster and smaller than floats
-BATCH = 8192
+BATCH = 4096
 SAVE_AFTER = 0.1  # share of the rows that changed since the file was written
+TYPICAL = 4_096  # rows that tell the mean
 QUESTIONS = 24  # rows that are asked for, to see how many candidates the codes need
 SCANNED_BYTES = 100_000_000  # of int8 codes or floats that are scanned where bits do not serve
 CANDIDATE_BYTES = 32_768  # are scanned in the time that it takes to fetch and compare a candidate
 GROWTH = 1.5  # times as many rows as when it was measured: it is measured again
+COUNT = "SELECT count(*) FROM vectors WHERE collection = ?"
 # Fibonacci hashing: the rows with the lowest numbers lie evenly all over the collection, and an
 # index gives them, whatever other collections lie between.
 SAMPLED = """
@@ -134,9 +136,7 @@ class Codes:
         if high >= seen and high - seen < (GROWTH - 1) * rows:
             return True
         if rows and high >= seen:  # that many changes; perhaps of other tables
-            count = handle.execute(
-                "SELECT count(*) FROM vectors WHERE collection = ?", (key.scope,)
-            ).fetchone()[0]
+            count = handle.execute(COUNT, (key.scope,)).fetchone()[0]
             if count <= GROWTH * rows:
                 self.scanned[key] = high, rows
                 return True
@@ -192,13 +192,18 @@ class Codes:
             return
 
     def build(self, handle: Handle, key: Key, metric: str, token: str, high: int) -> Coded:
+        ids, rows = typical(handle, key)
+        asked = Sample(ids[:QUESTIONS], rows[:QUESTIONS], metric)
+        count = handle.execute(COUNT, (key.scope,)).fetchone()[0]
         with mapped(handle):
             codes = BinaryCodes.build(
-                batches(handle, key), key.dimensions or 0, metric, sample(handle, key, metric)
+                batches(handle, key), key.dimensions or 0, metric, asked, rows, count
             )
         kept = Coded(codes, high)
         self.save(handle, key, kept, token)
-        return kept
+        # From the file they are mapped, and no memory of the process's own.
+        found = self.load(handle, key, token, high, high)
+        return kept if found is None else found
 
     def follow(self, handle: Handle, key: Key, kept: Coded, high: int) -> None:
         """Take in what changed since."""
@@ -252,13 +257,16 @@ def batches(handle: Handle, key: Key, ids: list[int] | None = None) -> Iterator[
         yield (numbers, matrix) if sound.all() else (numbers[sound], matrix[sound])
 
 
-def sample(handle: Handle, key: Key, metric: str) -> Sample:
-    """Some rows of a collection, from all over it, to be asked for."""
-    ids = [r[0] for r in handle.execute(SAMPLED, (key.scope, QUESTIONS))]
+def typical(handle: Handle, key: Key) -> tuple[Any, Any]:
+    """(ids, float32 matrix) of some rows of a collection, from all over it."""
+    ids = [r[0] for r in handle.execute(SAMPLED, (key.scope, TYPICAL))]
+    place = {number: at for at, number in enumerate(ids)}
     parts = list(batches(handle, key, ids))
     if not parts:
-        return Sample(np.zeros(0, np.int64), np.zeros((0, key.dimensions or 0), "<f4"), metric)
-    return Sample(parts[0][0], parts[0][1], metric)
+        return np.zeros(0, np.int64), np.zeros((0, key.dimensions or 0), "<f4")
+    numbers, rows = (np.concatenate(part) for part in zip(*parts, strict=True))
+    order = np.argsort([place[n] for n in numbers.tolist()])  # each part of them from all over
+    return numbers[order], rows[order]
 
 
 def coded(context: Context, key: Key, metric: str) -> BinaryCodes | None:

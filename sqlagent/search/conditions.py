@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlagent.index.compare import Compare
-from sqlagent.index.facets import Path, WHOLE_MAX
+from sqlagent.index.facets import WHOLE_MAX, Path
 
 CREATED: Path = ("\0created_at",)  # no key of JSON metadata is written so
 CASTS = {"INT": "INT", "BIGINT": "BIGINT", "DOUBLE": "DOUBLE"}

@@ -1,8 +1,8 @@
 """A filter answered from facets: of a few distinct values in place of every row.
 
 Comparisons with constants are made on the values themselves; any other condition is asked of the
-engines, of one row for each value (or pair of values) that it is about. What cannot be told so narrows
-nothing, and the rows that are left are asked the whole filter, where they are few.
+engines, of one row for each value (or pair of values) that it is about. What cannot be told so
+narrows nothing, and the rows that are left are asked the whole filter, where they are few.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The facets of large collections: what their rows' metadata hold, in columns of codes.
 
 Built by one scan when a filter is first asked about a path, together with whatever other paths the
-first rows show; kept in the derived folder; followed by the change log. They are a cache: a file that
-is missing, damaged, or not of this collection's history is built anew from the rows.
+first rows show; kept in the derived folder; followed by the change log. They are a cache: a file
+that is missing, damaged, or not of this collection's history is built anew from the rows.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How far a search of an index of Lance must look to keep `min_recall`, measured on its own rows.
 
-Partitions looked into and rows compared are doubled until enough of the nearest are found; what was
-found is written beside the dataset, for other processes. It is measured again when as many rows have
-changed as half of those that it was measured on.
+Partitions looked into and rows compared are doubled until enough of the nearest are found; what
+was found is written beside the dataset, for other processes. It is measured again when as many rows
+have changed as half of those that it was measured on.
 """
 
 from __future__ import annotations

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import cast, exc
-from sqlalchemy.types import JSON, Date, DateTime, Integer, String, Time
 from sqlalchemy.dialects.sqlite.base import (
     SQLiteCompiler,
     SQLiteDDLCompiler,
     SQLiteTypeCompiler,
 )
 from sqlalchemy.sql import compiler
+from sqlalchemy.types import JSON, Date, DateTime, Integer, String, Time
 
 TEXT = String()
 TIMES = {Date: "DATE", DateTime: "TIMESTAMP", Time: "TIME"}
@@ -80,7 +80,7 @@ class Compiler(SQLiteCompiler):
     visit_json_path_getitem_op_binary = visit_json_getitem_op_binary
 
     def visit_bindparam(self, bindparam: Any, *args: Any, **kw: Any) -> str:
-        text = super().visit_bindparam(bindparam, *args, **kw)
+        text: str = super().visit_bindparam(bindparam, *args, **kw)  # type: ignore[no-untyped-call]  # SQLAlchemy's are
         kind = TIMES.get(bindparam.type._type_affinity)
         typed = kw.get("within_columns_clause") or kw.get("times_are_cast")
         if kind is None or not typed or "POSTCOMPILE" in text or kw.get("literal_binds"):
@@ -88,10 +88,11 @@ class Compiler(SQLiteCompiler):
         return f"CAST({text} AS {kind})"  # a parameter by itself is a text to SQLite
 
     def visit_case(self, clause: Any, **kw: Any) -> str:
-        return super().visit_case(clause, **{**kw, "times_are_cast": True})
+        inner = {**kw, "times_are_cast": True}
+        return str(super().visit_case(clause, **inner))  # type: ignore[no-untyped-call]  # the same
 
     def limit_clause(self, select: Any, **kw: Any) -> str:
-        return compiler.SQLCompiler.limit_clause(self, select, **kw)
+        return str(compiler.SQLCompiler.limit_clause(self, select, **kw))  # type: ignore[no-untyped-call]  # the same
 
 
 class TypeCompiler(SQLiteTypeCompiler):

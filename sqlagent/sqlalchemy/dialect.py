@@ -1,20 +1,24 @@
-"""The dialect `sqlagent`: connections of ours, statements in our SQL, reflection of SQLite's file."""
+"""The dialect `sqlagent`: our connections, statements in our SQL, reflection of SQLite's file."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import json
+import re
+from typing import Any
 
 from sqlalchemy import pool, types
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect, SQLiteExecutionContext
 from sqlalchemy.dialects.sqlite.json import JSONIndexType, JSONPathType
-from sqlalchemy.engine import default
+from sqlalchemy.engine import default, reflection
 from sqlalchemy.engine.url import URL
 from sqlalchemy.types import TypeEngine
 
 from sqlagent.sqlalchemy.compiler import Compiler, DDLCompiler, TypeCompiler
-from sqlagent.sqlalchemy.types import Exact, named
+from sqlagent.sqlalchemy.types import Day, Exact, named
 
 LEVELS = ("READ COMMITTED", "SERIALIZABLE", "AUTOCOMMIT")
+FTS = re.compile(r"_fts_(data|idx|content|docsize|config)$")
+DEFINITIONS = "SELECT name, sql, columns FROM sqlagent_definitions WHERE kind = 'view'"
 TRUTH = {"1": True, "true": True, "on": True, "yes": True}
 
 
@@ -30,6 +34,7 @@ class SqlAgentDialect(SQLiteDialect):
     supports_statement_cache = True
     supports_native_boolean = True
     supports_native_decimal = True
+    supports_native_uuid = True
     supports_native_enum = False
     supports_sane_rowcount = True
     supports_sane_rowcount_returning = False
@@ -43,23 +48,30 @@ class SqlAgentDialect(SQLiteDialect):
     statement_compiler = Compiler
     ddl_compiler = DDLCompiler
     type_compiler_cls = TypeCompiler
-    colspecs: ClassVar[dict[Any, Any]] = {
+    colspecs: dict[Any, Any] = {  # noqa: RUF012  # declared so by SQLAlchemy
+        types.Date: Day,
         types.Numeric: Exact,
         types.Float: types.Float,
         types.JSON.JSONIndexType: JSONIndexType,
         types.JSON.JSONPathType: JSONPathType,
     }
-    construct_arguments: ClassVar[list[Any]] = []  # those of SQLite are taken: sqlite_where=…
+    # Those of SQLite are taken: sqlite_where=…
+    construct_arguments: list[Any] = []  # noqa: RUF012  # declared so by SQLAlchemy
     execution_ctx_cls = SQLiteExecutionContext
 
     def __init__(
-        self, json_serializer: Any = None, json_deserializer: Any = None, **options: Any
+        self,
+        json_serializer: Any = None,
+        json_deserializer: Any = None,
+        own_tables: bool = True,
+        **options: Any,
     ) -> None:
         # SQLite's own asks for the version of Python's sqlite3, which is not what we run on.
         default.DefaultDialect.__init__(self, **options)
         self._json_serializer = json_serializer
         self._json_deserializer = json_deserializer
         self.native_datetime = True
+        self.own_tables = own_tables
 
     @classmethod
     def import_dbapi(cls) -> Any:
@@ -81,6 +93,8 @@ class SqlAgentDialect(SQLiteDialect):
             text = value if isinstance(value, str) else value[-1]
             if name == "read_only":
                 options[name] = TRUTH.get(text.lower(), False)
+            elif name == "own_tables":
+                self.own_tables = TRUTH.get(text.lower(), False)
             elif name == "timeout":
                 options[name] = float(text)
             else:
@@ -94,15 +108,11 @@ class SqlAgentDialect(SQLiteDialect):
 
     # Transactions ---------------------------------------------------------------------------------
 
-    def get_isolation_level_values(self, dbapi_connection: Any) -> list[str]:
+    def get_isolation_level_values(self, dbapi_connection: Any) -> Any:
         """The levels that there are."""
         return [*LEVELS]
 
-    def get_default_isolation_level(self, dbapi_connection: Any) -> str:
-        """The level of a connection for which none was asked."""
-        return LEVELS[0]
-
-    def get_isolation_level(self, dbapi_connection: Any) -> str:
+    def get_isolation_level(self, dbapi_connection: Any) -> Any:
         """The level of a connection."""
         if dbapi_connection.autocommit:
             return "AUTOCOMMIT"
@@ -135,6 +145,74 @@ class SqlAgentDialect(SQLiteDialect):
         default.DefaultDialect.set_engine_execution_options(self, engine, opts)
 
     # Reflection -----------------------------------------------------------------------------------
+
+    @reflection.cache
+    def get_table_names(self, connection: Any, schema: Any = None, *args: Any, **kw: Any) -> Any:
+        """The tables; without the engine's own where the URL says own_tables=false."""
+        names = super().get_table_names(connection, schema, *args, **kw)  # type: ignore[no-untyped-call]  # SQLAlchemy's are
+        return self._listed(names)
+
+    @reflection.cache
+    def get_view_names(self, connection: Any, schema: Any = None, *args: Any, **kw: Any) -> Any:
+        """The views; as get_table_names."""
+        names = super().get_view_names(connection, schema, *args, **kw)  # type: ignore[no-untyped-call]  # the same
+        more = self._definitions(connection) if schema in (None, "main") else {}
+        return sorted({*self._listed(names), *more})
+
+    @reflection.cache
+    def get_columns(self, connection: Any, table_name: str, schema: Any = None, **kw: Any) -> Any:
+        """The columns of a table or view, also of one that only we keep."""
+        known = self._definition(connection, table_name, schema)
+        if known is None:
+            return super().get_columns(connection, table_name, schema, **kw)  # type: ignore[no-untyped-call]  # the same
+        return [
+            {"name": name, "type": named(kind or ""), "nullable": not fixed, "default": None}
+            for name, kind, fixed in json.loads(known[1] or "[]")
+        ]
+
+    @reflection.cache
+    def has_table(self, connection: Any, table_name: str, schema: Any = None, **kw: Any) -> Any:
+        """Whether there is a table or view of that name."""
+        if self._definition(connection, table_name, schema) is not None:
+            return True
+        return super().has_table(connection, table_name, schema, **kw)  # type: ignore[no-untyped-call]  # the same
+
+    @reflection.cache
+    def get_view_definition(
+        self, connection: Any, view_name: str, schema: Any = None, **kw: Any
+    ) -> Any:
+        """The text that made a view."""
+        known = self._definition(connection, view_name, schema)
+        if known is not None:
+            return known[0]
+        return super().get_view_definition(connection, view_name, schema, **kw)  # type: ignore[no-untyped-call]  # the same
+
+    @reflection.cache
+    def _get_table_sql(
+        self, connection: Any, table_name: str, schema: Any = None, **kw: Any
+    ) -> Any:
+        known = self._definition(connection, table_name, schema)
+        if known is not None:
+            return known[0]
+        return super()._get_table_sql(connection, table_name, schema, **kw)  # type: ignore[no-untyped-call]  # the same
+
+    def _definition(self, connection: Any, name: str, schema: Any) -> tuple[str, str] | None:
+        return self._definitions(connection).get(name) if schema in (None, "main") else None
+
+    @staticmethod
+    def _definitions(connection: Any) -> dict[str, tuple[str, str]]:
+        """Views in our SQL, which the file keeps beside SQLite's own: name → (text, columns)."""
+        rows = connection.exec_driver_sql(DEFINITIONS).fetchall()
+        return {name: (sql, columns) for name, sql, columns in rows}
+
+    def _listed(self, names: list[str]) -> list[str]:
+        """Names without those of the full-text indexes' inner tables, and of ours if so asked."""
+        from sqlagent import migrate
+
+        ours = migrate.own_names(migrate.known())
+        if self.own_tables:
+            return [n for n in names if n.lower() not in ours or not FTS.search(n)]
+        return [n for n in names if n.lower() not in ours and not n.startswith("sqlagent_")]
 
     def _resolve_type_affinity(self, type_: str) -> TypeEngine[Any]:
         return named(type_)

@@ -7,34 +7,34 @@ from sqlalchemy.testing import exclusions
 from sqlalchemy.testing.requirements import SuiteRequirements
 
 OPEN = (
-    "array_type_unused", "autocommit", "autoincrement_insert", "binary_comparisons",
-    "check_constraint_reflection", "computed_columns", "computed_columns_stored",
-    "computed_columns_virtual", "create_table_as", "ctes", "ctes_on_dml", "ctes_with_values", "date",
-    "date_coerces_from_datetime", "date_historic", "datetime", "datetime_historic",
-    "datetime_literals", "default_schema_name_switch_unused", "delete_returning",
-    "duplicate_key_raises_integrity_error", "emulated_lastrowid", "except_",
-    "expression_server_defaults", "fetch_no_order_by", "floats_to_four_decimals",
-    "foreign_key_constraint_name_reflection", "foreign_key_constraint_option_reflection_ondelete",
-    "foreign_key_constraint_option_reflection_onupdate",
+    "autocommit", "autoincrement_insert", "binary_comparisons", "check_constraint_reflection",
+    "computed_columns", "computed_columns_reflect_persisted", "computed_columns_stored",
+    "computed_columns_virtual", "create_table_as", "ctes", "ctes_on_dml", "ctes_with_values",
+    "date", "date_coerces_from_datetime", "date_historic", "datetime", "datetime_historic",
+    "datetime_literals", "delete_returning", "duplicate_key_raises_integrity_error",
+    "emulated_lastrowid", "except_", "expression_server_defaults", "fetch_no_order_by",
     "fk_constraint_option_reflection_ondelete_noaction",
     "fk_constraint_option_reflection_ondelete_restrict",
-    "fk_constraint_option_reflection_onupdate_restrict", "foreign_key_ddl", "implicit_decimal_binds",
-    "index_ddl_if_exists", "index_reflection", "indexes_check_column_order", "infinity_floats",
-    "insert_from_select", "insert_returning", "isolation_level", "json_array_indexes", "json_type",
-    "get_isolation_level_values", "legacy_unconditional_json_extract",
-    "order_by_col_from_union", "parens_in_union_no_limit_unused", "percent_schema_names",
-    "precision_generic_float_type", "precision_numerics_enotation_small",
-    "precision_numerics_many_significant_digits", "reflect_table_options",
-    "recursive_fk_cascade", "regexp_match", "repeated_remote_col_foreign_keys",
-    "sane_rowcount", "savepoints", "standalone_binds", "supports_bitwise_and",
-    "supports_bitwise_not", "supports_bitwise_or", "supports_bitwise_shift",
-    "supports_bitwise_xor", "supports_is_distinct_from", "symbol_names_w_double_quote",
-    "table_ddl_if_exists", "table_reflection", "table_value_constructor", "time",
-    "time_microseconds", "tuple_in", "tuple_in_w_empty", "two_phase_unused",
-    "unbounded_varchar", "unicode_data_no_special_types", "unicode_ddl", "unique_constraint_reflection",
-    "update_from", "update_returning", "update_where_target_in_subquery", "uuid_data_type", "view_column_reflection",
-    "views", "window_functions", "window_range", "window_range_numeric",
-    "window_range_non_numeric_unused", "nullable_booleans",
+    "fk_constraint_option_reflection_onupdate_restrict", "floats_to_four_decimals",
+    "foreign_key_constraint_name_reflection",
+    "foreign_key_constraint_option_reflection_ondelete",
+    "foreign_key_constraint_option_reflection_onupdate", "foreign_key_ddl",
+    "get_isolation_level_values", "implicit_decimal_binds", "index_ddl_if_exists",
+    "index_reflection", "indexes_check_column_order", "infinity_floats", "insert_from_select",
+    "insert_returning", "isolation_level", "json_array_indexes", "json_type",
+    "legacy_unconditional_json_extract", "nullable_booleans", "order_by_col_from_union",
+    "percent_schema_names", "precision_generic_float_type",
+    "precision_numerics_enotation_small", "precision_numerics_many_significant_digits",
+    "recursive_fk_cascade", "reflect_table_options", "reflects_pk_names", "regexp_match",
+    "repeated_remote_col_foreign_keys", "sane_rowcount", "savepoints", "standalone_binds",
+    "supports_bitwise_and", "supports_bitwise_not", "supports_bitwise_or",
+    "supports_bitwise_shift", "supports_bitwise_xor", "supports_is_distinct_from",
+    "symbol_names_w_double_quote", "table_ddl_if_exists", "table_reflection",
+    "table_value_constructor", "time", "time_microseconds", "tuple_in", "tuple_in_w_empty",
+    "unbounded_varchar", "unicode_data_no_special_types", "unicode_ddl",
+    "unique_constraint_reflection", "update_from", "update_returning",
+    "update_where_target_in_subquery", "uuid_data_type", "view_column_reflection", "views",
+    "window_functions", "window_range", "window_range_numeric",
 )  # fmt: skip
 
 CLOSED = {
@@ -50,6 +50,7 @@ CLOSED = {
     "cross_schema_fk_reflection": "see schemas",
     "datetime_microseconds": "times are kept in milliseconds",
     "timestamp_microseconds": "times are kept in milliseconds",
+    "implicitly_named_constraints": "SQLite gives no names to constraints without one",
     "sequences": "SQLite's file has none",
     "sequences_optional": "SQLite's file has none",
     "comment_reflection": "SQLite's file has no comments on tables",
@@ -64,7 +65,7 @@ class Requirements(SuiteRequirements):
 def _closed(why):
     @property
     def closed(self):
-        return exclusions.skip_if(lambda: True, why)
+        return exclusions.closed(why)
 
     return closed
 
@@ -74,7 +75,6 @@ def _open(self):
 
 
 for _name in OPEN:
-    if hasattr(SuiteRequirements, _name):
-        setattr(Requirements, _name, property(_open))
+    setattr(Requirements, _name, property(_open))
 for _name, _why in CLOSED.items():
     setattr(Requirements, _name, _closed(_why))

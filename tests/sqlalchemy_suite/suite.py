@@ -1,3 +1,4 @@
 """All of SQLAlchemy's suite for dialects."""
+# ruff: noqa: F403  # the suite is its names
 
 from sqlalchemy.testing.suite import *

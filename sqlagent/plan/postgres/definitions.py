@@ -319,9 +319,7 @@ def commented(sql: str, tokens: list[Token], catalog: Catalog) -> Script:
             position=named[1].start, sqlstate="42703",
         )  # fmt: skip
     key = f"{quote(table.name)}, {quote(column)}"
-    forget = (
-        f"DELETE FROM sqlagent_comments WHERE (table_name, column_name) = ({key})"
-    )
+    forget = f"DELETE FROM sqlagent_comments WHERE (table_name, column_name) = ({key})"
     if text == "NULL":
         return Script((forget,))
     return Script((

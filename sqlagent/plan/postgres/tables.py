@@ -53,8 +53,8 @@ def created(sql: str, tokens: list[Token], catalog: Catalog) -> Script | Edits |
         return _index(sql, tokens)
     if kind == "TABLE":
         return _table(sql, tokens, words)
-    if kind == "VIEW" and {"TEMP", "TEMPORARY"} & set(words[:4]):
-        return None
+    if kind == "VIEW":
+        return _view(tokens)
     return None
 
 
@@ -70,6 +70,17 @@ def _schema(sql: str, tokens: list[Token]) -> Script:
     if "exists" not in names:
         raise ProgrammingError('schema "public" already exists', sqlstate="42P06")
     return Script(())
+
+
+def _view(tokens: list[Token]) -> Edits | None:
+    """CREATE VIEW … AS (SELECT …): SQLite has no parentheses there."""
+    at = next((i for i, t in enumerate(tokens) if t.upper == "AS" and not _depth(tokens, i)), None)
+    if at is None or at + 1 >= len(tokens) or tokens[at + 1].text != "(":
+        return None
+    if _close(tokens, at + 1) != len(tokens) - 1:
+        return None
+    first, last = tokens[at + 1], tokens[-1]
+    return Edits(((first.start, first.start + 1, " "), (last.start, last.start + 1, " ")), True)
 
 
 def _index(sql: str, tokens: list[Token]) -> Edits | None:
@@ -103,10 +114,9 @@ def _index(sql: str, tokens: list[Token]) -> Edits | None:
             found.append(_gap(tokens, place, place + 1))
             place += 1
         place += 1
-    if tokens[place - 1 if False else 0].upper == "CREATE":
-        unnamed = _unnamed(tokens)
-        if unnamed is not None:
-            found.append(unnamed)
+    unnamed = _unnamed(tokens)
+    if unnamed is not None:
+        found.append(unnamed)
     return Edits(tuple(found)) if found else None
 
 
@@ -193,7 +203,13 @@ def _options(sql: str, tokens: list[Token], at: int, filled: int) -> list[Edit]:
                 raise NotSupportedError(
                     f"{word} is not here", sql=sql, position=tokens[place].start
                 )
-        if not depth and filled and word == "WITH" and following in ("NO", "DATA") and place > filled:
+        if (
+            not depth
+            and filled
+            and word == "WITH"
+            and following in ("NO", "DATA")
+            and place > filled
+        ):
             if following == "NO":
                 found.append((tokens[place].start, tokens[place].start, "LIMIT 0 "))
                 found.append(_gap(tokens, place, place + 2))
@@ -248,9 +264,7 @@ def _key(tokens: list[Token], part: tuple[int, int]) -> list[str]:
     return names if len(names) == 1 else []
 
 
-def _column(
-    sql: str, tokens: list[Token], first: int, last: int, keys: list[str]
-) -> list[Edit]:
+def _column(sql: str, tokens: list[Token], first: int, last: int, keys: list[str]) -> list[Edit]:
     """One column: `id serial primary key` is SQLite's INTEGER PRIMARY KEY, which numbers rows."""
     found: list[Edit] = []
     words = [t.upper for t in tokens[first : last + 1]]
@@ -312,9 +326,7 @@ def _identity(tokens: list[Token], first: int, last: int) -> tuple[int, int] | N
     return None
 
 
-def _default(
-    tokens: list[Token], place: int, last: int, found: list[Edit], numbered: bool
-) -> int:
+def _default(tokens: list[Token], place: int, last: int, found: list[Edit], numbered: bool) -> int:
     """A DEFAULT in SQLite's words; the last token of it."""
     end = _default_end(tokens, place + 1, last)
     if numbered:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -112,13 +113,21 @@ class Answer:
             try:
                 rows = duck.execute(text, bound or None).fetchall()
             except duckdb.Error as error:
-                raise translate(error, self.sql) from None
+                raise self._error(error) from None
             finally:
                 connection.running.pop(id(duck), None)
                 _drop(duck, made)
         cursor._columns = [(name, kind) for name, kind in columns]
         cursor._iter = iter(rows)
         cursor._table = None
+
+    def _error(self, error: duckdb.Error) -> BaseException:
+        """An error of DuckDB's as ours."""
+        found = re.search(r'(relation|type) ".*" does not exist', str(error))
+        if found is not None:  # a macro raised it
+            state = "42P01" if found[1] == "relation" else "42704"
+            return ProgrammingError(found[0], sql=self.sql, position=0, sqlstate=state)
+        return translate(error, self.sql)
 
     def _said(self, tree: exp.Expr) -> str:
         """DuckDB's text."""
@@ -182,9 +191,7 @@ def _foreign(tree: exp.Expr) -> list[str]:
         if not node.db or node.db.lower() == "public":
             found[name.lower()] = name
         elif node.db.lower() not in ("pg_catalog",):
-            raise ProgrammingError(
-                f'relation "{node.db}.{name}" does not exist', sqlstate="42P01"
-            )
+            raise ProgrammingError(f'relation "{node.db}.{name}" does not exist', sqlstate="42P01")
     return list(found.values())
 
 

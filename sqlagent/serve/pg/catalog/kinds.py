@@ -63,7 +63,9 @@ class Kinds:
         if isinstance(node, exp.CurrentCatalog | exp.CurrentDatabase):
             return "name"
         if isinstance(node, exp.ArrayAgg):
-            inner = self.kind(node.this.this if isinstance(node.this, exp.Order) else node.this, depth + 1)
+            inner = self.kind(
+                node.this.this if isinstance(node.this, exp.Order) else node.this, depth + 1
+            )
             return f"{inner}[]" if inner and not inner.endswith("]") else ""
         if isinstance(node, exp.Min | exp.Max | exp.Coalesce):
             inner = self.kind(node.this, depth + 1)

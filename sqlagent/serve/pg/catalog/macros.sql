@@ -18,6 +18,8 @@ CREATE MACRO pg_regnamespace(x) AS coalesce(TRY_CAST(x AS UINTEGER), getvariable
 CREATE MACRO pg_regnamespace_out(x) AS coalesce(getvariable('space_names')[TRY_CAST(x AS UINTEGER)], CAST(x AS VARCHAR));
 CREATE MACRO pg_regrole(x) AS coalesce(TRY_CAST(x AS UINTEGER), getvariable('role_oids')[lower(replace(CAST(x AS VARCHAR), '"', ''))]);
 CREATE MACRO pg_regrole_out(x) AS coalesce(getvariable('role_names')[TRY_CAST(x AS UINTEGER)], CAST(x AS VARCHAR));
+CREATE MACRO pg_regclass_named(x) AS coalesce(pg_regclass(x), CASE WHEN x IS NOT NULL THEN error('relation "' || x || '" does not exist') END);
+CREATE MACRO pg_regtype_named(x) AS coalesce(pg_regtype(x), CASE WHEN x IS NOT NULL THEN error('type "' || x || '" does not exist') END);
 CREATE MACRO to_regclass(x) AS pg_regclass(x);
 CREATE MACRO to_regtype(x) AS pg_regtype(x);
 CREATE MACRO to_regproc(x) AS pg_regproc(x);

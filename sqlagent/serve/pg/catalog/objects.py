@@ -103,7 +103,7 @@ def _gather(handle: Any, catalog: Catalog, connection: Connection) -> Objects:
         if pk:
             primary[table].append((int(pk), str(column)))
     indexes = [i for i in _indexes(handle, tables) if i.table in tables]
-    keys = [k for k in _keys(handle, primary) if k.table in tables and k.target in tables]
+    keys = [k for k in _keys(handle, primary) if _whole(k, tables)]
     checks = []
     for name, sql in _rows(handle, _SOURCES):
         if name in tables:
@@ -115,6 +115,15 @@ def _gather(handle: Any, catalog: Catalog, connection: Connection) -> Objects:
         {t: tuple(c for _, c in sorted(cs)) for t, cs in primary.items() if t in tables},
         tuple(indexes), tuple(keys), tuple(checks), tuple(triggers), _comments(handle, tables),
     )  # fmt: skip
+
+
+def _whole(key: Key, tables: dict[str, Table]) -> bool:
+    """Whether what a foreign key names is there: SQLite looks at that only when a row comes."""
+    ends = ((key.table, key.columns), (key.target, key.others))
+    return len(key.columns) == len(key.others) and all(
+        table in tables and all(tables[table].column(c) is not None for c in columns)
+        for table, columns in ends
+    )
 
 
 def _own_temporary(catalog: Catalog, connection: Connection) -> Catalog:
@@ -158,7 +167,8 @@ def _indexes(handle: Any, tables: dict[str, Table]) -> list[Index]:
 def _indexed(sql: str) -> tuple[list[str], str | None]:
     """The texts of an index's columns, and its WHERE."""
     tokens = lex(sql)
-    depth, start, parts, where = 0, 0, [], None
+    depth, start, where = 0, 0, None
+    parts: list[str] = []
     for token in tokens:
         if token.text == "(":
             depth += 1

@@ -47,7 +47,9 @@ def rewritten(tree: exp.Expr) -> exp.Expr:
     return tree
 
 
-def _on(*kinds: type[exp.Expr]) -> Callable[[Callable[..., exp.Expr | None]], Callable[..., exp.Expr | None]]:
+def _on(
+    *kinds: type[exp.Expr],
+) -> Callable[[Callable[..., exp.Expr | None]], Callable[..., exp.Expr | None]]:
     def mark(step: Callable[..., exp.Expr | None]) -> Callable[..., exp.Expr | None]:
         step.kinds = kinds  # type: ignore[attr-defined]
         return step
@@ -79,7 +81,7 @@ def _casts(node: exp.Cast) -> exp.Expr | None:
     if not name:
         reg = _REG.get(pg_name(inner.to)) if isinstance(inner, exp.Cast) else None
         if reg and node.to.is_type(*exp.DataType.TEXT_TYPES):
-            return call(f"pg_{reg}_out", call(f"pg_{reg}", inner.this))
+            return call(f"pg_{reg}_out", _reg(reg, inner.this))
         if isinstance(inner, exp.Column) and inner.name in ZERO_BASED and node.to.is_type(
             *exp.DataType.TEXT_TYPES
         ):  # fmt: skip
@@ -90,7 +92,7 @@ def _casts(node: exp.Cast) -> exp.Expr | None:
         return None
     element = name.removesuffix("[]")
     if element in _REG and element == name:
-        return call(f"pg_{_REG[name]}", inner)
+        return _reg(_REG[name], inner)
     if name in ("regoper", "regoperator", "regconfig", "regdictionary", "regcollation"):
         return exp.cast(inner, "TEXT")
     carrier = "UINTEGER" if element in _REG else _CARRIER.get(element, "TEXT")
@@ -101,6 +103,12 @@ def _casts(node: exp.Cast) -> exp.Expr | None:
     )
 
 
+def _reg(name: str, inner: exp.Expr) -> exp.Expr:
+    """The oid of what an expression names; of one that is given there must be such."""
+    given = isinstance(inner, exp.Literal | exp.Parameter) and name in ("regclass", "regtype")
+    return call(f"pg_{name}{'_named' if given else ''}", inner)
+
+
 def literal_array(node: exp.Literal) -> exp.Expr:
     """The list of an array's text: '{a,"b c",NULL}', or a vector's '1 2'."""
     text = node.name.strip()
@@ -108,7 +116,7 @@ def literal_array(node: exp.Literal) -> exp.Expr:
         return exp.Array(expressions=[exp.Literal.string(x) for x in text.split()])
     import re
 
-    found = []
+    found: list[exp.Expr] = []
     for quoted, bare in re.findall(r'"((?:[^"\\]|\\.)*)"|([^,{}"]+)', text):
         if bare and bare.strip().upper() == "NULL":
             found.append(exp.null())
@@ -254,9 +262,7 @@ def _scalar_rows(node: exp.Expr) -> exp.Expr | None:
     scalar = isinstance(node, exp.Unnest | exp.GenerateSeries) or isinstance(
         inner, exp.GenerateSeries | exp.Unnest
     )
-    scalar = scalar or (
-        isinstance(inner, exp.Anonymous) and inner.name.lower() in _SCALAR_ROWS
-    )
+    scalar = scalar or (isinstance(inner, exp.Anonymous) and inner.name.lower() in _SCALAR_ROWS)
     if scalar and isinstance(alias, exp.TableAlias) and alias.this is not None:
         if not alias.args.get("columns"):
             alias.set("columns", [alias.this.copy()])

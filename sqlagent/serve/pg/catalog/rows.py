@@ -60,16 +60,16 @@ def of_objects(found: Objects) -> dict[str, list[Row]]:
             indexes[table.name].insert(
                 0, Index(f"{table.name}_pkey", table.name, True, "pk", parts, None)
             )
-    checked = {name for name, _, _ in found.checks}
+    checked = {table for table, _, _ in found.checks}
     for table in found.tables:
         _table(table, found, indexes[table.name], made, table.name in checked)
     for index in (i for table in found.tables for i in indexes[table.name]):
         _index(index, made)
-    names = {t.name: [c.name.lower() for c in t.columns] for t in found.tables}
+    known = {t.name: [c.name.lower() for c in t.columns] for t in found.tables}
     for key in found.keys:
         number = oid("pg_constraint", f"{key.table}.{key.name}")
-        mine = [names[key.table].index(c.lower()) + 1 for c in key.columns]
-        others = [names[key.target].index(c.lower()) + 1 for c in key.others]
+        mine = [known[key.table].index(c.lower()) + 1 for c in key.columns]
+        others = [known[key.target].index(c.lower()) + 1 for c in key.others]
         target = next((i for i in indexes[key.target] if i.origin in ("pk", "u")), None)
         made["pg_constraint"].append(
             _constraint(number, key.name, "f", key.table, mine) | {

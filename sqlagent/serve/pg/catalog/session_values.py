@@ -140,9 +140,7 @@ def _setting(asked: _Session, given: list[exp.Expr]) -> exp.Expr:
     if found is None and asked.value(given, 1) in (True, "true", "t", "on", "1"):
         return exp.cast(exp.null(), "TEXT")
     if found is None and not asked.dry:
-        raise ProgrammingError(
-            f'unrecognized configuration parameter "{name}"', sqlstate="42704"
-        )
+        raise ProgrammingError(f'unrecognized configuration parameter "{name}"', sqlstate="42704")
     return _text(found)
 
 

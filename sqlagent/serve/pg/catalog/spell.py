@@ -24,9 +24,7 @@ def spelled(sql: str, tokens: list[Token], database: str) -> str:
     return edited(sql, edits)
 
 
-def _edit(
-    tokens: list[Token], place: int, database: str, edits: list[tuple[int, int, str]]
-) -> int:
+def _edit(tokens: list[Token], place: int, database: str, edits: list[tuple[int, int, str]]) -> int:
     """Add what becomes of the token at `place`; returns how many tokens that took."""
     token = tokens[place]
     end = token.start + len(token.text)

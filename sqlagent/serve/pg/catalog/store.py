@@ -22,7 +22,7 @@ import duckdb
 from sqlagent.parse.lexer import quote_name
 from sqlagent.serve.pg.catalog import functions, rows, shells, types
 from sqlagent.serve.pg.catalog.objects import Objects, gather, quoted
-from sqlagent.serve.pg.catalog.oids import OWNER, PG_CATALOG, PUBLIC
+from sqlagent.serve.pg.catalog.oids import FIRST, OWNER, PG_CATALOG, PUBLIC, oid
 from sqlagent.serve.pg.catalog.session import session, shown
 
 if TYPE_CHECKING:
@@ -54,9 +54,7 @@ class Store:
                 self._root.execute(shells.create(relation))
         for name in shells.STATIC:
             relation = shells.relations()[name]
-            self._root.execute(
-                shells.insert(relation, texts=True), [dumps(shells.rows(name))]
-            )
+            self._root.execute(shells.insert(relation, texts=True), [dumps(shells.rows(name))])
         for name, found in rows.system().items():
             self._insert(self._root, name, found)
         for name, found in functions.rows().items():
@@ -87,7 +85,7 @@ class Store:
         try:
             for name, key in rows.REFRESHED.items():
                 cursor.execute(
-                    f"DELETE FROM {quote_name(name)} WHERE {quote_name(key)} >= {rows.FIRST}"
+                    f"DELETE FROM {quote_name(name)} WHERE {quote_name(key)} >= {FIRST}"
                 )
                 self._insert(cursor, name, made[name])
             for name, found_rows in _server(connection).items():
@@ -122,7 +120,7 @@ class Store:
                 of = _VALUES.get(name, '"VARCHAR"')
                 cursor.execute(
                     f"SET VARIABLE {name} = (SELECT map(list(r.k), list(r.v)) FROM (SELECT "
-                    f"unnest(from_json($1, '[{{\"k\":\"{kind}\",\"v\":{of}}}]')) AS r))",
+                    f'unnest(from_json($1, \'[{{"k":"{kind}","v":{of}}}]\')) AS r))',
                     [dumps([{"k": k, "v": v} for k, v in value.items()] or [_NOTHING[kind]])],
                 )
             else:
@@ -170,10 +168,8 @@ class Store:
 
 
 def _activity(connection: Connection) -> list[dict[str, Any]]:
-    name, database = database_name(connection), rows.oid("pg_database", database_name(connection))
-    return [
-        {"datid": database, "datname": name, **row} for row in session(connection).activity()
-    ]
+    name, database = database_name(connection), oid("pg_database", database_name(connection))
+    return [{"datid": database, "datname": name, **row} for row in session(connection).activity()]
 
 
 _NOTHING: dict[str, dict[str, Any]] = {
@@ -252,7 +248,7 @@ def _server(connection: Connection) -> dict[str, list[dict[str, Any]]]:
     roles = [{**role, "oid": OWNER, "rolname": OWNER_NAME, "rolsuper": True, "rolcreaterole": True}]
     if who != OWNER_NAME:
         roles.append({
-            **role, "oid": rows.oid("pg_authid", who), "rolname": who, "rolsuper": admin,
+            **role, "oid": oid("pg_authid", who), "rolname": who, "rolsuper": admin,
             "rolcreaterole": admin,
         })  # fmt: skip
     spaces = ((PG_CATALOG, "pg_catalog"), (PUBLIC, "public"))
@@ -260,7 +256,7 @@ def _server(connection: Connection) -> dict[str, list[dict[str, Any]]]:
     return {
         "pg_namespace": [{"oid": o, "nspname": n, "nspowner": OWNER} for o, n in spaces],
         "pg_database": [{
-            "oid": rows.oid("pg_database", name), "datname": name, "datdba": OWNER, "encoding": 6,
+            "oid": oid("pg_database", name), "datname": name, "datdba": OWNER, "encoding": 6,
             "datlocprovider": "c", "datistemplate": False, "datallowconn": True,
             "datconnlimit": -1, "datfrozenxid": 0, "datminmxid": 1, "dattablespace": 1663,
             "datcollate": "C.UTF-8", "datctype": "C.UTF-8",
