@@ -257,9 +257,7 @@ def measure(
     connectorx(bench, place, peer, rows)
 
 
-def connectorx(
-    bench: Bench, place: dict[str, Any], peer: dict[str, Any] | None, rows: int
-) -> None:
+def connectorx(bench: Bench, place: dict[str, Any], peer: dict[str, Any] | None, rows: int) -> None:
     """A reader of whole tables into Arrow, where it is installed."""
     reader = bench.peer("connectorx", "connectorx")
     if reader is None:

@@ -319,11 +319,10 @@ def test_it_can_be_turned_off(fresh_db: Path) -> None:
         assert "portal" not in con.database.services
 
 
-def test_it_is_kept_while_the_file_is_open(
-    fresh_db: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_is_kept_while_the_file_is_open(fresh_db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeper, "SHARE", 0)
-    with sqlagent.connect(fresh_db, embedding_model="none", portal="on", portal_interval_ms=50) as con:
+    settings = {"embedding_model": "none", "portal": "on", "portal_interval_ms": 50}
+    with sqlagent.connect(fresh_db, **settings) as con:
         place = path_of(str(fresh_db) + ".d")
         for text in ("the first", "the second"):
             con.execute("SELECT remember('ada', ?)", (text,))
@@ -344,3 +343,15 @@ def test_processes_that_write_it_at_once(lived: sqlagent.Connection, portal: str
     assert one(portal, "SELECT count(*) FROM shop") == [[5]]
     left = [n for n in os.listdir(os.path.dirname(portal)) if n.endswith(".tmp")]
     assert left == []
+
+
+def test_small_tables_of_the_users_get_no_triggers(lived: sqlagent.Connection, portal: str) -> None:
+    triggers = "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'shop'"
+    assert lived.execute(triggers).fetchone() == (0,)
+    lived.execute("INSERT INTO shop SELECT i + 10, 'item', 1 FROM range(6000) t(i)")
+    lived.execute("CALL sync()")
+    assert lived.execute(triggers).fetchone()[0] > 0  # so many are not read whole each time
+    lived.execute("UPDATE shop SET item = 'one' WHERE id = 77")
+    lived.execute("CALL sync()")
+    assert one(portal, "SELECT id FROM shop WHERE item = 'one'") == [[77]]
+    assert one(portal, "SELECT count(*) FROM shop") == [[6002]]

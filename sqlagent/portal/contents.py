@@ -6,7 +6,8 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from sqlagent.portal import FORMAT
-from sqlagent.portal.tables import OWN
+from sqlagent.portal.tables import FEW, OWN
+from sqlagent.sync.log import quoted
 from sqlagent.sync.parts import defined
 
 if TYPE_CHECKING:
@@ -25,9 +26,13 @@ def names(reader: Handle) -> list[str]:
     return [n for n in found if n in OWN or not n.startswith(("sqlagent_", "sqlite_"))]
 
 
-def is_columns(reader: Handle, name: str) -> bool:
-    """Whether a table is kept as columns in the file."""
-    return defined(reader, name) is not None
+def wants_log(reader: Handle, name: str) -> bool:
+    """Whether the changes of a table should be logged for the portal: it has too many rows to look
+    at all of them each time, and is not kept as columns in the file."""
+    if defined(reader, name) is not None:
+        return False
+    many = f"SELECT 1 FROM {quoted(name)} LIMIT 1 OFFSET {FEW}"
+    return reader.execute(many).fetchone() is not None
 
 
 def version(reader: Handle, schema: int, path: str) -> str:

@@ -310,7 +310,36 @@ def check_duckdb(
         check_tree(rights, catalog, sql, names)
         return
     tables = {n.lower() for n in names}
-    _walk(tree["statements"], rights, catalog, tables, frozenset())
+    try:
+        _walk(tree["statements"], rights, catalog, tables, frozenset())
+    except NotAllowed as error:
+        if _exists(connection, error.function):
+            raise
+        raise ProgrammingError(
+            f"function {error.function}() does not exist", sqlstate="42883"
+        ) from None
+
+
+class NotAllowed(PrivilegeError):
+    """A function of DuckDB's that is not on the list, or of nobody's."""
+
+    def __init__(self, function: str) -> None:
+        super().__init__(f"permission denied for function {function}()")
+        self.function = function
+
+
+def _exists(connection: Connection, function: str) -> bool:
+    """Whether DuckDB has a function, so that it is refused rather than unknown."""
+    from sqlagent.run.duck import engine
+
+    cursor = engine(connection.database).cursor()
+    try:
+        row = cursor.execute(
+            "SELECT 1 FROM duckdb_functions() WHERE function_name = ? LIMIT 1", [function]
+        ).fetchone()
+    finally:
+        cursor.close()
+    return row is not None
 
 
 def _walk(
@@ -393,7 +422,8 @@ def _check_table_function(node: dict[str, Any], rights: Rights) -> None:
         _need(rights.calls(function), f"function {name}()")
     else:
         plain = call.get("schema", "") in ("", "main") and not call.get("catalog")
-        _need(plain and name in DUCKDB_TABLES, f"function {name}()")
+        if not (plain and name in DUCKDB_TABLES):
+            raise NotAllowed(name)
 
 
 def check_duck_function(rights: Rights, name: str, node: dict[str, Any] | None = None) -> None:
@@ -407,7 +437,8 @@ def check_duck_function(rights: Rights, name: str, node: dict[str, Any] | None =
     if function is not None:
         _need(rights.calls(function), f"function {name}()")
         return
-    _need(name in DUCKDB or name in _rewritten(), f"function {name}()")
+    if name not in DUCKDB and name not in _rewritten():
+        raise NotAllowed(name)
 
 
 def _rewritten() -> frozenset[str]:

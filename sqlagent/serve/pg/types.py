@@ -10,8 +10,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from sqlagent.types import fields
-
 
 class PgType(NamedTuple):
     """A type: `size` is pg_type.typlen (-1: of any length); `codec` names what encodes its values;
@@ -66,7 +64,7 @@ VOID = _base(2278, "void", 4, "text")
 UUID = _base(2950, "uuid", 16)
 JSONB = _base(3802, "jsonb", -1)
 
-_SCALARS = (
+_SCALARS: tuple[PgType, ...] = (
     BOOL, BYTEA, CHAR, NAME, INT8, INT2, INT2VECTOR, INT4, REGPROC, TEXT, OID, TID, XID, CID,
     OIDVECTOR, JSON, XML, PG_NODE_TREE, FLOAT4, FLOAT8, UNKNOWN, ACLITEM, BPCHAR, VARCHAR, DATE,
     TIME, TIMESTAMP, TIMESTAMPTZ, INTERVAL, TIMETZ, NUMERIC, REGCLASS, REGTYPE, REGNAMESPACE, VOID,

@@ -74,10 +74,12 @@ def float4(value: Any) -> str:
         kept = struct.unpack("f", struct.pack("f", value))[0]
     except OverflowError:
         return "Infinity" if value > 0 else "-Infinity"
-    text = next(
-        (t for d in range(6, 9) if struct.unpack("f", struct.pack("f", float(t := f"{kept:.{d}g}")))[0] == kept),
-        f"{kept:.9g}",
-    )  # fmt: skip
+    text = f"{kept:.9g}"
+    for digits in range(6, 9):
+        shorter = f"{kept:.{digits}g}"
+        if struct.unpack("f", struct.pack("f", float(shorter)))[0] == kept:
+            text = shorter
+            break
     if "e" not in text and abs(kept) >= 1e6:
         number, digits = text.lstrip("-"), len(text.lstrip("-").partition(".")[0])
         mantissa = number.replace(".", "").rstrip("0")
@@ -107,7 +109,7 @@ def timestamp(value: Any) -> str:
     if type(value) is datetime.datetime:
         if value.tzinfo is not None:
             value = value.astimezone(UTC).replace(tzinfo=None)
-        text = value.isoformat(" ")
+        text: str = value.isoformat(" ")
         return text.rstrip("0") if value.microsecond else text
     if isinstance(value, datetime.date):
         return f"{value.isoformat()} 00:00:00"
