@@ -21,10 +21,10 @@ from benchmarks.table import show
 
 FIGURES = (
     "startup", "point_read", "save", "clients", "remember", "recall", "crowd", "nearest",
-    "filtered", "vectors_load", "resident", "freshness", "aggregate", "tpch", "imports",
-    "routing", "cross_join", "sqllogic", "columns_table", "materialized", "planning",
+    "filtered", "vectors_load", "vector_peers", "resident", "freshness", "aggregate", "tpch",
+    "imports", "routing", "cross_join", "sqllogic", "columns_table", "materialized", "planning",
     "consolidate", "retrieval", "near_duplicate", "bulk_add", "forgetting", "feedback", "states",
-    "graph", "documents", "search_quality", "quack", "extension",
+    "graph", "documents", "search_quality", "quack", "extension", "wire",
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -43,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, metavar="DIR", help="retrieval, search_quality: sets")
     parser.add_argument("--set", metavar="NAME", help="retrieval: only this set of --data")
     parser.add_argument("--rows", type=Path, metavar="FILE", help="retrieval: a line each question")
+    parser.add_argument("--peers", metavar="PYTHON", help="vector_peers: who has the peers")
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args(arguments)
     unknown = [name for name in asked.names if name not in FIGURES]
@@ -66,6 +67,7 @@ def options(asked: argparse.Namespace) -> dict[str, str | None]:
         "data": str(asked.data.resolve()) if asked.data else None,
         "set": asked.set,
         "rows": str(rows.resolve()) if rows else None,
+        "peers": asked.peers,
     }
 
 

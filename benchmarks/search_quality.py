@@ -3,7 +3,9 @@
     python -m benchmarks search_quality [--data FOLDER] [--set NAME]
 
 Documents are cut and indexed with default settings; without --data a small sample of our own is
-asked. A question is answered by a chunk that holds its span whole, or by one of its documents. Also
+asked. A question is answered by a chunk that holds its span whole, or by one of its documents.
+Beside them stand BM25 of FTS5, bm25s and rank-bm25, Chroma with the same vectors, and FTS5 fused
+with vectors by ranks; the fused way should never lose to its own parts. Also
 how well cite() tells what our sample supports from what it does not.
 """
 
@@ -16,8 +18,10 @@ import sqlagent
 from benchmarks.bench import Bench
 from benchmarks.cited import CASES, DOCUMENTS, QUESTIONS
 from benchmarks.evaluation import Evaluation, Item, Question, read, sets
-from benchmarks.retrieval import CHUNKS, fts5, mean, places
+from benchmarks.retrieval import CHUNKS, mean, places
+from benchmarks.search_peers import peers
 
+MEASURED = ("R@1", "R@5", "nDCG@10")
 FIND = "SELECT chunk_id FROM search(?, k => ?{})"
 WAYS = {"fused": "", "words alone": ", alpha => 0", "vectors alone": ", alpha => 1"}
 # R@1, R@5 and, of documents, nDCG@10 to reach.
@@ -73,10 +77,15 @@ def evaluate(bench: Bench, evaluation: Evaluation) -> None:
                 if way == "fused":
                     sizes.append(sum(c[3] - c[2] for c in found[:5]))
             scores[way] = mean(rows)
-    peer = fts5([Item(_place(row), row[4]) for row in chunks.values()])
-    scores["FTS5"] = mean([scored(q, peer(q)) for q in evaluation.questions])
+    units = [Item(_place(row), row[4]) for row in chunks.values()]
+    for name, ask in peers(bench, units, 20 if spans else 50).items():
+        scores[name] = mean([scored(q, ask(q)) for q in evaluation.questions])
     best = {w: s for w, s in scores.items() if w != "fused"}
-    for at, measure in enumerate(("R@1", "R@5", "nDCG@10")):
+    for way in ("words alone", "vectors alone"):
+        for at, measure in enumerate(MEASURED):
+            loss = scores[way][at] - scores["fused"][at]
+            bench.report(f"{evaluation.name} {measure}, lost to {way}", max(0.0, loss), reach=0.0)
+    for at, measure in enumerate(MEASURED):
         way = max(best, key=lambda w: best[w][at])
         bench.report(
             f"{evaluation.name} {measure}", scores["fused"][at], at_least=True, beside=way,

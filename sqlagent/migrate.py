@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlagent.errors import MigrationError, ProgrammingError
@@ -46,6 +47,12 @@ def sha256(data: bytes) -> str:
 
 def known() -> list[Migration]:
     """The migrations of this version, in order."""
+    return list(_known())
+
+
+@lru_cache(maxsize=1)
+def _known() -> tuple[Migration, ...]:
+    """Read once in a process: a server opens many connections."""
     import sqlagent.migrations as package
 
     folder = next(iter(package.__path__))
@@ -54,7 +61,7 @@ def known() -> list[Migration]:
         with open(os.path.join(folder, name), "rb") as file:
             data = file.read()
         found.append(Migration(int(name[:4]), name, data.decode("utf-8"), sha256(data)))
-    return found
+    return tuple(found)
 
 
 def applied(connection: apsw.Connection) -> list[tuple[int, str, str]]:

@@ -125,8 +125,8 @@ def test_the_sdk_runs_an_agent_on_it(session: SqlAgentSession) -> None:
     asked: list[Any] = []
 
     class Model(agents.models.interface.Model):  # answers without a network
-        async def get_response(self, system: Any, input: Any, *_: Any, **__: Any) -> Any:
-            asked.append(input)
+        async def get_response(self, *args: Any, **named: Any) -> Any:
+            asked.append(named["input"] if "input" in named else args[1])
             text = ResponseOutputText(
                 annotations=[], text=f"reply {len(asked)}", type="output_text"
             )

@@ -28,7 +28,7 @@ def test_the_text_that_is_searched(words: sqlagent.Connection, text: str) -> Non
     ).fetchall()
     assert rows
     for content, searched in rows:
-        has_cjk = any("\u2e80" <= c for c in content)
+        has_cjk = any(c >= "\u2e80" for c in content)
         assert searched == (spaced(content) if has_cjk else content)
 
 

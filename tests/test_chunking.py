@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import sqlagent
 from sqlagent.chunking import SIZE_MAX, WAYS, Chunk, best, chunks
 from sqlagent.errors import DataError
 
@@ -33,6 +34,14 @@ PIECES = [
     *("# Title\n", "## Part\n\n", "Setext\n======\n", "- item\n", "1. first\n", "| a |\n|---|\n"),
     *("```python\ndef f():\n\n    return 1\n```\n", "~~~\n# no heading\n~~~\n", "```\n", "---\n"),
     *("def f(x):\n    return x\n\n\n", "class A:\n    pass\n", "x" * 40, "\0", "é", "\ud800"),
+    *("| 城市 | n |\n|:--|--:|\n| 奥斯陆 | 7 |\n", "---\ntitle: 渡船\n---\n", "+++\nx = 1\n+++\n"),
+    *(
+        "a = 1; b = 2; ",
+        '{"k": [1, 2, {"j": null}]}\n',
+        "col;col\n1;2\n",
+        "-- no function\n",
+        "\x85",
+    ),
     *("e\u0301", "👩‍👩‍👧‍👦", "🚀", "👍🏽", "नमस्ते। ", "สวัสดี", "……", "…"),
     *("and so it went on, ", "no space,but;commas:"),
 ]
@@ -62,6 +71,19 @@ def laws(text: str, size: int, overlap: int, by: str) -> list[Chunk]:
 @given(TEXTS, st.integers(1, 120), st.data(), st.sampled_from([w for w in WAYS if w != "tokens"]))
 def test_laws(text: str, size: int, data: st.DataObject, by: str) -> None:
     laws(text, size, data.draw(st.integers(0, size - 1)), by)
+
+
+@pytest.mark.parametrize("by", WAYS)
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "x", "渡", "a ", "。", "é", "e\u0301", "👩‍👩‍👧‍👦", "\r\n", "\n", "| a ", "#", "`", "\0",
+        ". ", "x = 1; ", "\ud800", "\u200d",
+    ],
+)  # fmt: skip
+def test_laws_of_long_lines(unit: str, by: str) -> None:
+    count = 20_000 if by == "tokens" else 200_000
+    laws(unit * (count // len(unit)), 512, 50, by)
 
 
 @settings(max_examples=80, deadline=None)
@@ -220,6 +242,36 @@ def test_best() -> None:
     assert best(MARKDOWN) == best("```\nx\n```\n") == "markdown"
     assert best("Plain text. #1 is not a heading.\n\nMore - of it.") == "sentences"
     assert best("") == best("这是一段文字。") == "sentences"
+
+
+@pytest.mark.parametrize(
+    ("uri", "way"),
+    [
+        *((f"src/main{end}", "code") for end in (".py", ".js", ".c", ".go", ".rs", ".java", ".ts")),
+        *((f"a b/x{end}", "code") for end in (".sql", ".sh", ".PY", ".csv", ".jsonl", ".yaml")),
+        ("https://x.org/a/main.go?raw=1#L3", "code"),
+        ("https://x.org/a.py/readme", "markdown"),
+        ("notes.md", "markdown"), ("main.py.txt", "markdown"), ("", "markdown"), (None, "markdown"),
+        ("what?.py", "code"),
+    ],
+)  # fmt: skip
+def test_the_uri_tells_source_code(uri: str | None, way: str) -> None:
+    assert best("# a comment\n\nx = 1\n", uri) == way
+
+
+def test_documents_of_source_code_are_cut_between_definitions(words: sqlagent.Connection) -> None:
+    text = "".join(
+        f"def f{n}(x):\n    # It adds. And more.\n    return x + {n}\n\n\n" for n in range(40)
+    )
+    words.execute(
+        "SELECT index_document(?, uri => 'm.py', chunk_size => 130, overlap => 0)", (text,)
+    ).fetchall()
+    rows = words.execute("SELECT content FROM chunks ORDER BY ordinal").fetchall()
+    assert len(rows) > 10 and all(content.startswith("def f") for (content,) in rows)
+    words.execute("UPDATE documents SET content = content || 'y = 2' WHERE uri = 'm.py'")
+    assert words.execute("SELECT count(*) FROM search('adds')").fetchone() != (0,)
+    again = words.execute("SELECT content FROM chunks ORDER BY ordinal").fetchall()
+    assert all(content.startswith("def f") or content == "y = 2" for (content,) in again)
 
 
 @pytest.mark.parametrize(

@@ -259,7 +259,7 @@ def test_wrong_messages(place: Served) -> None:
     ("sql", "state"),
     [
         ("SELEC 1", "42601"), ("SELECT nope FROM things", "42703"), ("SELECT * FROM nope", "42P01"),
-        ("SELECT nope(1)", "42883"), ("INSERT INTO things (id, name) VALUES (1, NULL)", "23502"),
+        ("SELECT * FROM nope(1)", "42883"), ("INSERT INTO things (id, name) VALUES (1, NULL)", "23502"),
         ("INSERT INTO things (id, name, weight) VALUES (1, 'a', -1)", "23514"),
         ("INSERT INTO things (id, name) VALUES (1, 'a'), (1, 'b')", "23505"),
         ("SELECT 'x'::int", "22P02"), ("SET nothing_like_it = 1", "42704"), ("SELECT 1/0", "22012"),

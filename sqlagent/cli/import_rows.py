@@ -46,6 +46,7 @@ class Rules(NamedTuple):
     reject: bool = False
     max_rejects: int | None = None
     evolve: bool = False
+    collection: str | None = None  # of all vectors of the file
 
     def options(self) -> str:
         """As COPY takes them."""
@@ -55,6 +56,7 @@ class Rules(NamedTuple):
         said += ["ON_ERROR reject"] if self.reject else []
         said += [f"MAX_REJECTS {self.max_rejects}"] if self.max_rejects is not None else []
         said += ["EVOLVE"] if self.evolve else []
+        said += [f"COLLECTION {quote_text(self.collection)}"] if self.collection is not None else []
         return ", ".join(said)
 
 

@@ -22,6 +22,7 @@ examples:
   sqlagent import sales.csv agent.db --into sales --check 'amount > 0' --on-error reject
   sqlagent import sales.csv agent.db --into sales --key sale_id --evolve
   sqlagent import handbook/ agent.db --into documents --collection handbook
+  sqlagent import points.parquet agent.db --into vectors --collection points
 
 A table that does not exist is made with the file's columns; else columns are matched by name.
 Records are checked as by COPY … FROM: values must be of their columns' types, and meet --check and
@@ -98,7 +99,7 @@ def main(argv: Sequence[str]) -> int:
     how = made.add_mutually_exclusive_group()
     how.add_argument("--replace", action="store_true", help="in place of what is there")
     how.add_argument("--append", action="store_true", help="besides what is there")
-    add("--collection", metavar="NAME", help="of the documents")
+    add("--collection", metavar="NAME", help="of the documents, or of all vectors")
     add("--encoding", metavar="NAME", help="of text files (default: as they look)")
     add("--check", metavar="SQL", action="append", default=[],
         help="a condition that each record must meet; several may be given")  # fmt: skip
@@ -114,9 +115,10 @@ def main(argv: Sequence[str]) -> int:
     add("--evolve", action="store_true", help="add columns and widen types as the file needs")
     options = made.parse_intermixed_args(list(argv))
     existing = "replace" if options.replace else "append" if options.append else ""
+    vectors = options.collection if options.into.lower() == "vectors" else None
     rules = Rules(
         options.check, options.key, options.on_error == "reject", options.max_rejects,
-        options.evolve,
+        options.evolve, vectors,
     )  # fmt: skip
     wanted = Import(
         options.sources, options.into, existing, options.collection, options.encoding, rules
@@ -158,8 +160,8 @@ def _check(wanted: Import) -> None:
             f'"{table}" is a table of the engine, which --replace would empty',
             f"Delete what should go: DELETE FROM {table} WHERE …",
         )
-    if wanted.collection is not None and table != "documents":
-        raise UsageError(f'a collection is of documents, not of "{table}"')
+    if wanted.collection is not None and table not in ("documents", "vectors"):
+        raise UsageError(f'a collection is of documents or vectors, not of "{table}"')
 
 
 def _paths(source: str) -> list[Path]:

@@ -70,10 +70,10 @@ class Load:
 
         `done` is told each uri. What is raised in a batch leaves it undone, and those before it.
         """
-        waiting = iter(source.files)
+        waiting, folder = iter(source.files), _folder(source.base)
         more = True
         while more:
-            batch, seen, more = self._batch(source.base, waiting, reject, done)
+            batch, seen, more = self._batch(folder, waiting, reject, done)
             indexed = 0
             if batch:
                 with self._transaction():
@@ -101,7 +101,7 @@ class Load:
 
     def _batch(
         self,
-        base: Path,
+        folder: str,
         waiting: Iterator[tuple[Path, str]],
         reject: Reject,
         done: Callable[[str], None],
@@ -127,7 +127,7 @@ class Load:
                 self._reject(str(path), (error.strerror or "cannot be read").lower(), reject)
                 done(uri)
                 continue
-            batch.append(File(uri, text, metadata_of(path, base, digest)))
+            batch.append(File(uri, text, metadata_of(path, folder, digest)))
             characters += len(text.content)
             if len(batch) >= BATCH_FILES or characters >= BATCH_CHARACTERS:
                 return batch, unchanged, True
@@ -165,10 +165,10 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def metadata_of(path: Path, base: Path, digest: str) -> str:
+def metadata_of(path: Path, folder: str, digest: str) -> str:
     """What is kept of the file beside its text, as JSON."""
     about = {
-        "folder": _folder(base), "sha256": digest, "bytes": path.stat().st_size,
+        "folder": folder, "sha256": digest, "bytes": path.stat().st_size,
         "format": path.suffix.lower().removeprefix(".") or "text",
     }  # fmt: skip
     return json.dumps({"file": about}, ensure_ascii=False)

@@ -32,6 +32,8 @@ class Handle(apsw.Connection):
     functions_ready = False
     native = False  # speaks as SQLite does by itself: see `speak`
     owner: Any = None
+    acting: Any = None  # the rights of a user from outside, while he writes
+    guarded = False  # it has the function that checks them
     seen = 0  # SQLite's data_version when the schema was last looked at
     ends: float | None = None  # when the walk through the graph that it reads for is out of time
 

@@ -37,8 +37,15 @@ def pg_names(tokens: list[Token]) -> Names | None:
     names: list[str | None] = []
     for output in outputs:
         given = alias_of(output)
-        names.append(given if given in (None, STAR) else _figured(output)[0] or "?column?")
+        names.append(given if given in (None, STAR) else _own(_figured(output)[0]) or "?column?")
     return tuple(names) if any(n is not None and n != STAR for n in names) else None
+
+
+def _own(name: str) -> str:
+    """The user's own name of a function that the planner has spelled otherwise."""
+    from sqlagent.plan.postgres.names import SPELLED
+
+    return name[3:] if name[:3] == "pg_" and name[3:] in SPELLED else name
 
 
 def _figured(part: list[Token]) -> tuple[str, int]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from sqlagent import clock
 from sqlagent.errors import OperationalError
 from sqlagent.portal import FORMAT, path_of
+from sqlagent.sync.scrub import erased_since
 
 if TYPE_CHECKING:
     import duckdb
@@ -163,7 +164,7 @@ class _Refresh:
         os.chmod(self.work, mode)
         os.replace(self.work, self.target)
         with self.database.read() as reader:
-            if self._erased(reader, self.seq):  # meanwhile: the folder may be clean already
+            if erased_since(reader, self.seq):  # meanwhile: the folder may be clean already
                 os.unlink(self.target)
 
     def _tidy(self) -> None:
@@ -174,6 +175,7 @@ class _Refresh:
     # The contents -------------------------------------------------------------------------------
 
     def _update(self, root: duckdb.DuckDBPyConnection) -> bool:
+        from sqlagent.portal import contents
         from sqlagent.portal.tables import PortalMaker, Tables
         from sqlagent.sync import log
         from sqlagent.sync.making import end
@@ -187,10 +189,10 @@ class _Refresh:
         try:
             with contextlib.suppress(Exception):
                 reader.execute("PRAGMA query_only = OFF")  # for what it attaches, see `Maker`
-            names = self._names(reader)
+            names = contents.names(reader)
             span = log.span(reader) or log.Span(0, 0)
             for name in names:
-                if not self._is_columns(reader, name) and not ready.ready(reader, name, span):
+                if not contents.is_columns(reader, name) and not ready.ready(reader, name, span):
                     ready.install(name, -1)
             with contextlib.ExitStack() as stack:
                 state = dict(root.execute("SELECT name, value FROM sqlagent.state").fetchall())
@@ -214,7 +216,7 @@ class _Refresh:
                     and state.get("format") == FORMAT
                     and int(state.get("seq", 0)) <= span.high
                     and state.get("mark") == str(log.fingerprint(reader, int(state.get("seq", 0))))
-                    and not self._erased(reader, int(state.get("seq", 0)))
+                    and not erased_since(reader, int(state.get("seq", 0)))
                 )
                 if have and not same:
                     from sqlagent.sync.delta import Unsound
@@ -223,7 +225,7 @@ class _Refresh:
                 root.execute("BEGIN")
                 tables = Tables(root, maker, Parts(self.database))
                 self._bring(reader, tables, ready, span, schema, path, names)
-                version = self._version(reader, schema)
+                version = contents.version(reader, schema, self.database.path)
                 moved = state.get("version") != version
                 behind = span.high - int(state.get("seq", 0)) > BEHIND_MAX
                 if not tables.changed and not moved and not behind and have:
@@ -301,44 +303,3 @@ class _Refresh:
         state |= {f"left {name}": why for name, why in left.items()}
         root.execute(views.PORTAL)
         root.execute("BEGIN")
-
-    # What is in the file ------------------------------------------------------------------------
-
-    def _names(self, reader: Handle) -> list[str]:
-        """The tables whose rows the portal has, by lower-case name."""
-        from sqlagent.portal.tables import OWN
-
-        rows = reader.execute(
-            "SELECT lower(name) FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"
-        ).fetchall()
-        names = [str(r[0]) for r in rows]
-        with contextlib.suppress(Exception):
-            names += [
-                str(r[0]).lower()
-                for r in reader.execute(
-                    "SELECT name FROM sqlagent_definitions WHERE kind = 'columns'"
-                ).fetchall()
-            ]
-        return [n for n in names if n in OWN or not n.startswith(("sqlagent_", "sqlite_"))]
-
-    def _is_columns(self, reader: Handle, name: str) -> bool:
-        from sqlagent.sync.parts import defined
-
-        return defined(reader, name) is not None
-
-    def _erased(self, reader: Handle, seq: int) -> bool:
-        from sqlagent.sync.scrub import erased_since
-
-        return erased_since(reader, seq)
-
-    def _version(self, reader: Handle, schema: int) -> str:
-        """What changes when a table, a view or a macro is defined otherwise, or this package."""
-        import hashlib
-
-        from sqlagent import __version__
-
-        rows = reader.execute(
-            "SELECT name, kind, sql FROM sqlagent_definitions ORDER BY name, kind, sql"
-        ).fetchall()
-        told = repr((FORMAT, __version__, self.database.path, schema, rows))
-        return hashlib.blake2b(told.encode(), digest_size=10).hexdigest()

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from sqlagent.context import Context
 
 LARGE = "SELECT 1 FROM vectors WHERE collection = ? LIMIT 1 OFFSET ?"
+CODES_K_MAX = 20_000  # more rows than that are not looked for by codes,
+CODES_SHARE = 12  # nor more than one in so many
 ROWS = """
 SELECT vector_id, id, metadata FROM vectors
 WHERE vector_id IN (SELECT value FROM json_each(?))
@@ -147,9 +149,14 @@ def found(
             if answer is not None:
                 said["way"] = kind if trained else "lance"
                 return answer
+        from sqlagent.search.measured import scanned
+
         codes = coded(context, key, metric)
+        if codes is not None and k > min(CODES_K_MAX, len(codes) // CODES_SHARE):
+            said["way"] = "exact"  # to fetch so many rows one by one costs more than to read all
+            return scanned(context, key, vector, k, allowed)
         if codes is not None:
-            from sqlagent.search.measured import candidates_for, scanned
+            from sqlagent.search.measured import candidates_for
 
             rerank = candidates_for(context, key, codes, fetch)
             if rerank is None:

@@ -75,13 +75,14 @@ def grant_table(handle: Handle, name: str, table: str, privileges: str) -> int:
         handle.execute("UPDATE sqlagent_users SET every_table = 1 WHERE name = ?", (name,))
         return int(handle.changes())
     found = real_name(handle, table)
-    before = handle.total_changes()
+    counted = "SELECT count(*) FROM sqlagent_grants WHERE user_name = ? AND kind = 'table'"
+    before = int(handle.execute(counted, (name,)).fetchall()[0][0])
     handle.executemany(
         "INSERT INTO sqlagent_grants (user_name, kind, object, privilege) VALUES (?, 'table', ?, ?)"
         " ON CONFLICT DO NOTHING",
         [(name, found, p) for p in listed(privileges)],
     )
-    return min(handle.total_changes() - before, len(PRIVILEGES))
+    return int(handle.execute(counted, (name,)).fetchall()[0][0]) - before
 
 
 def revoke_table(handle: Handle, name: str, table: str, privileges: str) -> int:

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from importlib import import_module
 from typing import NamedTuple
@@ -24,6 +25,7 @@ PROTOCOLS = {
     "quack": "sqlagent.serve.quack",
     "http": "sqlagent.serve.http",
 }
+MORE_S = 10.0  # beyond the grace, for cancelling what runs
 
 
 class Place(NamedTuple):
@@ -133,16 +135,35 @@ def serve(
         while not done.wait(3600):
             pass
         print("ending", file=sys.stderr, flush=True)
-        return 0
     finally:
-        for listener in reversed(listeners):
-            try:
-                listener.close(limits.grace_s)
-            except (OSError, Error) as error:
-                print(f"error: {error}", file=sys.stderr, flush=True)
-        server.close()
+        _end(server, listeners, limits.grace_s)
         for number, handler in before.items():
             signal.signal(number, handler)
+    if any(t.daemon for t in threading.enumerate()):
+        # A thread that is still in an engine's C++ would have the interpreter abort on its way out.
+        # All that was acknowledged is in the file.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+    return 0
+
+
+def _end(server: Server, listeners: Sequence[Listener], grace_s: float) -> None:
+    """End all listeners at the same time, then what they share."""
+
+    def close(listener: Listener) -> None:
+        try:
+            listener.close(grace_s)
+        except (OSError, Error) as error:
+            print(f"error: {error}", file=sys.stderr, flush=True)
+
+    closing = [threading.Thread(target=close, args=(one,), daemon=True) for one in listeners]
+    for thread in closing:
+        thread.start()
+    end = time.monotonic() + grace_s + MORE_S
+    for thread in closing:
+        thread.join(max(0.0, end - time.monotonic()))
+    server.close()
 
 
 def _has_users(server: Server) -> bool:

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import sqlagent
-from sqlagent.errors import Error, NotSupportedError, OperationalError
+from sqlagent.errors import Error, NotSupportedError, ProgrammingError, OperationalError
 from sqlagent.parse.lexer import Token, lex, quote, statements
 from sqlagent.parse.parameters import edited
 from sqlagent.plan.plans import (
@@ -35,6 +35,7 @@ from sqlagent.plan.plans import (
     Typed,
     WriteTable,
 )  # fmt: skip
+from sqlagent.run.place import STATEMENTS
 from sqlagent.serve import calling, judge
 from sqlagent.serve.allowed import DEFINES, READS, SETTABLE, WRITES
 from sqlagent.serve.limits import LimitError
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from sqlagent.catalog import Catalog
     from sqlagent.connection import Connection, Runner
     from sqlagent.cursor import Cursor
+    from sqlagent.engines.writer import Handle
     from sqlagent.functions import Function
     from sqlagent.serve.limits import Visit
     from sqlagent.serve.users import Principal
@@ -257,6 +259,10 @@ class Gate:
                 )
             if word == "VACUUM" and any(t.upper == "INTO" for t in lex(sql)):
                 raise PrivilegeError("VACUUM INTO writes a file of the server")
+        elif word and word.lower() not in STATEMENTS:
+            raise ProgrammingError(
+                f'syntax error at or near "{token.text}"', sql=sql, position=token.start
+            )
         elif word:
             raise PrivilegeError(
                 f"{word} is not for users of the server", sql=sql, position=token.start
@@ -426,7 +432,7 @@ class Gate:
         """Raise PrivilegeError for a call of a function that writes, with these values."""
         calling.check_call(function, values, self.rights, connection)
 
-    def enter(self, connection: Connection, handle: Any) -> None:
+    def enter(self, connection: Connection, handle: Handle) -> None:
         """A statement of the user's begins on a connection: the writer's is to be guarded."""
         if self.rights.agents is None or handle is not connection.database._writer:
             return
@@ -435,7 +441,7 @@ class Gate:
         guarding.ensure(handle, self._whole(connection))
         handle.acting = self.rights
 
-    def leave(self, handle: Any) -> None:
+    def leave(self, handle: Handle) -> None:
         """It ends."""
         if self.rights.agents is not None:
             handle.acting = None

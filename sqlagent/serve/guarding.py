@@ -23,8 +23,8 @@ _NOTES = ("sqlagent_", "memory_fingerprints", "memory_guards", "recall_")
 
 def ensure(handle: Handle, catalog: Catalog) -> None:
     """Make the triggers on a writer's connection that it has not got yet."""
-    if getattr(handle, "guarded", None) is None:
-        handle.guarded = {}  # type: ignore[attr-defined]  # kept beside an APSW connection
+    if not handle.guarded:
+        handle.guarded = True
         handle.create_scalar_function("sqlagent_mine", _mine(handle), 1)
     have = {
         str(name)
@@ -53,7 +53,7 @@ def _mine(handle: Handle) -> Any:
     """The function that the triggers call: it raises for a row that is not the writing user's."""
 
     def mine(agent: Any) -> int:
-        rights = getattr(handle, "acting", None)
+        rights = handle.acting
         if rights is not None and agent not in rights.agents:
             raise PrivilegeError(f"permission denied for rows of agent {agent!r:.80}")
         return 1

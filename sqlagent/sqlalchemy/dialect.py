@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -13,10 +14,11 @@ from sqlalchemy.engine.url import URL
 from sqlalchemy.types import TypeEngine
 
 from sqlagent.sqlalchemy.compiler import Compiler, DDLCompiler, TypeCompiler
-from sqlagent.sqlalchemy.types import Exact, named
+from sqlagent.sqlalchemy.types import Day, Exact, named
 
 LEVELS = ("READ COMMITTED", "SERIALIZABLE", "AUTOCOMMIT")
 FTS = re.compile(r"_fts_(data|idx|content|docsize|config)$")
+DEFINITIONS = "SELECT name, sql, columns FROM sqlagent_definitions WHERE kind = 'view'"
 TRUTH = {"1": True, "true": True, "on": True, "yes": True}
 
 
@@ -32,6 +34,7 @@ class SqlAgentDialect(SQLiteDialect):
     supports_statement_cache = True
     supports_native_boolean = True
     supports_native_decimal = True
+    supports_native_uuid = True
     supports_native_enum = False
     supports_sane_rowcount = True
     supports_sane_rowcount_returning = False
@@ -46,6 +49,7 @@ class SqlAgentDialect(SQLiteDialect):
     ddl_compiler = DDLCompiler
     type_compiler_cls = TypeCompiler
     colspecs: dict[Any, Any] = {  # noqa: RUF012  # declared so by SQLAlchemy
+        types.Date: Day,
         types.Numeric: Exact,
         types.Float: types.Float,
         types.JSON.JSONIndexType: JSONIndexType,
@@ -108,10 +112,6 @@ class SqlAgentDialect(SQLiteDialect):
         """The levels that there are."""
         return [*LEVELS]
 
-    def get_default_isolation_level(self, dbapi_connection: Any) -> Any:
-        """The level of a connection for which none was asked."""
-        return LEVELS[0]
-
     def get_isolation_level(self, dbapi_connection: Any) -> Any:
         """The level of a connection."""
         if dbapi_connection.autocommit:
@@ -156,7 +156,54 @@ class SqlAgentDialect(SQLiteDialect):
     def get_view_names(self, connection: Any, schema: Any = None, *args: Any, **kw: Any) -> Any:
         """The views; as get_table_names."""
         names = super().get_view_names(connection, schema, *args, **kw)  # type: ignore[no-untyped-call]  # the same
-        return self._listed(names)
+        more = self._definitions(connection) if schema in (None, "main") else {}
+        return sorted({*self._listed(names), *more})
+
+    @reflection.cache
+    def get_columns(self, connection: Any, table_name: str, schema: Any = None, **kw: Any) -> Any:
+        """The columns of a table or view, also of one that only we keep."""
+        known = self._definition(connection, table_name, schema)
+        if known is None:
+            return super().get_columns(connection, table_name, schema, **kw)  # type: ignore[no-untyped-call]  # the same
+        return [
+            {"name": name, "type": named(kind or ""), "nullable": not fixed, "default": None}
+            for name, kind, fixed in json.loads(known[1] or "[]")
+        ]
+
+    @reflection.cache
+    def has_table(self, connection: Any, table_name: str, schema: Any = None, **kw: Any) -> Any:
+        """Whether there is a table or view of that name."""
+        if self._definition(connection, table_name, schema) is not None:
+            return True
+        return super().has_table(connection, table_name, schema, **kw)  # type: ignore[no-untyped-call]  # the same
+
+    @reflection.cache
+    def get_view_definition(
+        self, connection: Any, view_name: str, schema: Any = None, **kw: Any
+    ) -> Any:
+        """The text that made a view."""
+        known = self._definition(connection, view_name, schema)
+        if known is not None:
+            return known[0]
+        return super().get_view_definition(connection, view_name, schema, **kw)  # type: ignore[no-untyped-call]  # the same
+
+    @reflection.cache
+    def _get_table_sql(
+        self, connection: Any, table_name: str, schema: Any = None, **kw: Any
+    ) -> Any:
+        known = self._definition(connection, table_name, schema)
+        if known is not None:
+            return known[0]
+        return super()._get_table_sql(connection, table_name, schema, **kw)  # type: ignore[no-untyped-call]  # the same
+
+    def _definition(self, connection: Any, name: str, schema: Any) -> tuple[str, str] | None:
+        return self._definitions(connection).get(name) if schema in (None, "main") else None
+
+    @staticmethod
+    def _definitions(connection: Any) -> dict[str, tuple[str, str]]:
+        """Views in our SQL, which the file keeps beside SQLite's own: name → (text, columns)."""
+        rows = connection.exec_driver_sql(DEFINITIONS).fetchall()
+        return {name: (sql, columns) for name, sql, columns in rows}
 
     def _listed(self, names: list[str]) -> list[str]:
         """Names without those of the full-text indexes' inner tables, and of ours if so asked."""

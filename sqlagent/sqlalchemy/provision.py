@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import apsw
+from sqlalchemy import event
 from sqlalchemy.testing.provision import (
     create_db,
     drop_db,
@@ -31,7 +33,14 @@ def _follower(url, ident):
 
 @post_configure_engine.for_db("sqlagent")
 def _post_configure(url, engine, follower_ident):
-    pass
+    """Some tests want a second schema whatever the requirements say: it is another file."""
+    path = f"{url.database}.test_schema.db"
+    escaped = path.replace("'", "''")
+    apsw.Connection(path).execute("PRAGMA user_version = 1")  # a file that is there
+
+    @event.listens_for(engine, "connect")
+    def attach(connection, record):
+        connection.execute(f"ATTACH '{escaped}' AS test_schema")
 
 
 @stop_test_class_outside_fixtures.for_db("sqlagent")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Callable
 from decimal import Decimal
@@ -44,7 +45,7 @@ NAMES: dict[str, type[types.TypeEngine[Any]]] = {
     "UINTEGER": types.BIGINT,
     "USMALLINT": types.INTEGER,
     "UTINYINT": types.SMALLINT,
-    "UUID": types.CHAR,
+    "UUID": types.UUID,
     "VARBINARY": types.BLOB,
     "VARCHAR": types.VARCHAR,
 }
@@ -65,6 +66,14 @@ class Exact(types.Numeric[Any]):
             return Decimal(f"{value:.{digits}f}") if isinstance(value, float) else Decimal(value)
 
         return exact
+
+
+class Day(types.Date):
+    """A date; a time given for one is its day."""
+
+    def bind_processor(self, dialect: Any) -> Callable[[Any], Any]:
+        """What makes a parameter of a value."""
+        return lambda value: value.date() if isinstance(value, datetime.datetime) else value
 
 
 class Vector(types.UserDefinedType[list[float]]):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlagent.search.kinds import Key
     from sqlagent.search.scopes import Scopes
 
-BATCH = 64
+BATCH = 128  # texts of about one length are worked on together: the more, the less is padded
 WAIT_S = 0.05  # a reader does not wait for another's transaction: the vectors are kept next time
 
 PENDING = {
@@ -60,6 +60,13 @@ def keep(handle: Handle, table: str, model: str, made: Sequence[tuple[int, str, 
     )
 
 
+def encoded(model: Model, texts: Sequence[str]) -> list[bytes]:
+    """The vector of each text; what stands there several times is read once."""
+    once = list(dict.fromkeys(texts))
+    vectors = dict(zip(once, model.encode(once), strict=True))
+    return [vectors[text].tobytes() for text in texts]
+
+
 def embed_rows(
     context: Context,
     found: Scopes,
@@ -80,7 +87,7 @@ def embed_rows(
     rows = [r for r, c in zip(rows, contents, strict=True) if c is not None]
     if not rows:
         return index
-    vectors = [v.tobytes() for v in model.encode([r.text for r in rows])]
+    vectors = encoded(model, [r.text for r in rows])
     better = index.apply([r._replace(vector=v) for r, v in zip(rows, vectors, strict=True)], ())
     if private:
         return better
@@ -117,8 +124,8 @@ def embed_pending(
                 rows = handle.execute(PENDING[table], (model.name, last, BATCH)).fetchall()
             if not rows:
                 break
-            vectors = model.encode([text_of(*r[1:]) for r in rows])
-            made = [(r[0], r[1], v.tobytes()) for r, v in zip(rows, vectors, strict=True)]
+            vectors = encoded(model, [text_of(*r[1:]) for r in rows])
+            made = [(r[0], r[1], v) for r, v in zip(rows, vectors, strict=True)]
             name = model.name
             database.write(partial(keep, table=table, model=name, made=made))
             last = rows[-1][0]

@@ -40,13 +40,16 @@ class Edits(NamedTuple):
 
 def statement(sql: str, tokens: list[Token], catalog: Catalog) -> Script | Edits | None:
     """What a statement of PostgreSQL's becomes; None where it is one of ours as it is."""
-    from sqlagent.plan.postgres import definitions, names, tables
+    from sqlagent.plan.postgres import definitions, inserting, names, tables
 
     qualified = names.edits(tokens, catalog)
     if qualified:
         return Edits(tuple(qualified), True)
     word = tokens[0].upper
-    if word in ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "VALUES", "EXPLAIN"):
+    if word == "INSERT":
+        named = inserting.columns(tokens, catalog)
+        return Edits(tuple(named)) if named else None
+    if word in ("SELECT", "WITH", "UPDATE", "DELETE", "VALUES", "EXPLAIN"):
         return None
     steps: dict[str, Step] = {
         "CREATE": tables.created, "ALTER": definitions.altered, "DROP": definitions.dropped,

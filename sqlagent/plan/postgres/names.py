@@ -9,6 +9,10 @@ from sqlagent.parse.lexer import Token, is_name, quote_name
 if TYPE_CHECKING:
     from sqlagent.catalog import Catalog
 
+# Functions that sqlglot would read, and lose the format of: `rewrite.postgres` knows them as pg_….
+SPELLED = frozenset((
+    "to_char", "to_timestamp", "to_date", "format", "encode", "decode", "initcap",
+))  # fmt: skip
 _PUBLIC = ("public", "pg_temp")
 
 
@@ -22,6 +26,10 @@ def edits(tokens: list[Token], catalog: Catalog) -> list[tuple[int, int, str]]:
         if took:
             found.append((tokens[place].start, tokens[place + took].start, ""))
             place += took
+        called = tokens[place].name.lower()
+        if called in SPELLED and tokens[place + 1 : place + 2] and tokens[place + 1].text == "(":
+            if tokens[place].kind == "word":
+                found.append((tokens[place].start, tokens[place].start, "pg_"))
         real = _temporary(tokens, place, catalog)
         if real is not None:
             token = tokens[place]

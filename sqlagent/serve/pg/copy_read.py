@@ -67,21 +67,16 @@ def _at(
     return error
 
 
-def _lines(spool: IO[bytes], codec: str) -> Iterator[str]:
-    """Lines without their ends, which may be \\n, \\r\\n or \\r."""
+def _lines(spool: IO[bytes], codec: str, keep: bool = False) -> Iterator[str]:
+    """Lines without their ends, which may be \\n, \\r\\n or \\r; `keep` leaves each \\r where it is."""
     rest = b""
     while chunk := spool.read(CHUNK):
-        rest += chunk
-        if b"\n" not in chunk and b"\r" not in rest:
-            continue
-        whole, end, rest = rest.rpartition(b"\n")
-        if not end:
-            continue
-        for line in whole.split(b"\n"):
-            yield _decoded(line.removesuffix(b"\r"), codec)
+        whole, end, rest = (rest + chunk).rpartition(b"\n")
+        if end:
+            for line in whole.split(b"\n"):
+                yield _decoded(line if keep else line.removesuffix(b"\r"), codec)
     if rest:
-        parts = rest.removesuffix(b"\r").split(b"\r") if b"\n" not in rest else [rest]
-        for line in parts:
+        for line in [rest] if keep else rest.removesuffix(b"\r").split(b"\r"):
             yield _decoded(line, codec)
 
 
@@ -166,15 +161,18 @@ def _unescaped(text: str) -> str:
 def _csv(copy: Copy, spool: IO[bytes], codec: str) -> Split:
     """The csv format: a quoted value may hold delimiters and the ends of lines."""
     held = ""
-    for line in _lines(spool, codec):
+    for line in _lines(spool, codec, keep=True):
         line = held + line
-        if line == "\\.":
+        if line in ("\\.", "\\.\r"):
             return
         fields = _cut(copy, line)
         if fields is None:
             held = line + "\n"
             continue
         held = ""
+        if line.endswith("\r"):
+            line = line[:-1]
+            fields = _cut(copy, line) or []
         yield fields, line
     if held:
         raise DataError("unterminated CSV quoted field", sqlstate="22P04")

@@ -1,4 +1,4 @@
-"""The rows of a cursor in batches of Arrow, all but the last of one size.
+"""The rows of a cursor as Arrow, some megabytes at a time.
 
 (pyarrow is imported with this module.)
 """
@@ -18,40 +18,39 @@ from sqlagent.serve.quack.kinds import Kind, kind_of
 if TYPE_CHECKING:
     from sqlagent.cursor import Cursor
 
+FEW = 256  # rows that are fetched before it is known how large they are
+BATCH_B = 8 << 20
+BATCH_ROWS = 12 * vectors.CHUNK_ROWS  # what DuckDB's own server puts into an answer
 FIRST_ROWS = 2048  # a multiple of what the engine reads ahead: after them Arrow may take over
 Columns = Sequence[tuple[str, str | None]]
 # What Arrow has no type for, or not DuckDB's: it goes by way of Python's values.
 ODD = ("HUGEINT", "MAP(", "UUID", "INTERVAL", "ZONE", "BIT", "UNION", "ENUM", "VARIANT")
 
 
-def tables(cursor: Cursor, columns: Columns, size: int) -> Iterator[pa.Table]:
-    """The rows, `size` at a time; a table with fewer is the last."""
+def tables(cursor: Cursor, columns: Columns) -> Iterator[tuple[pa.Table, bool]]:
+    """The rows in tables of some megabytes, and of each whether it is the last for sure.
+
+    At least one comes, also without rows. Few rows are fetched at once where they are large.
+    """
     # Who limits the rows of a cursor takes its table away.
-    plain = cursor._batches is None or cursor._table is None
-    if plain or any(w in (kind or "") for _, kind in columns for w in ODD):
-        while rows := cursor.fetchmany(size):
-            yield table(columns, rows)
-            if len(rows) < size:
-                return
-        return
-    rows = cursor.fetchmany(FIRST_ROWS)  # the rest comes as Arrow
-    if len(rows) < FIRST_ROWS:
-        yield table(columns, rows)
-        return
-    kept, count = [table(columns, rows)], len(rows)
-    for more in cursor._batches(size):
-        if more.schema != kept[0].schema:
-            kept = [t.cast(more.schema) for t in kept]
-        kept.append(more)
-        count += more.num_rows
-        if count >= size:
-            whole = pa.concat_tables(kept)
-            while whole.num_rows >= size:
-                yield whole.slice(0, size)
-                whole = whole.slice(size)
-            kept, count = [whole], whole.num_rows
-    if count:
-        yield pa.concat_tables(kept)
+    streams = cursor._batches is not None and cursor._table is not None
+    streams = streams and not any(w in (kind or "") for _, kind in columns for w in ODD)
+    count, read = FEW, 0
+    while True:
+        rows = cursor.fetchmany(count)
+        found, last = table(columns, rows), len(rows) < count
+        yield found, last
+        if last:
+            return
+        read += len(rows)
+        each = max(1, found.nbytes // len(rows))
+        count = max(1, min(BATCH_ROWS, BATCH_B // each))
+        if streams and read == FIRST_ROWS:
+            for more in cursor._batches(count):
+                yield more, False
+            return
+        if streams and read < FIRST_ROWS:
+            count = min(count, FIRST_ROWS - read)
 
 
 def table(columns: Columns, rows: list[tuple[Any, ...]]) -> pa.Table:

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import http.server
 import socket
-import socketserver
-import ssl
 import threading
 import time
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlagent.errors import Error
+from sqlagent.serve.limits import TooManyConnections, Visit
 from sqlagent.serve.quack import wire
+from sqlagent.serve.quack.port import Http
 from sqlagent.serve.users import AuthenticationError
 
 if TYPE_CHECKING:
-    from sqlagent.serve.limits import Visit
     from sqlagent.serve.quack.session import Session
     from sqlagent.serve.quack.shadow import Shadow
     from sqlagent.serve.server import Server
     from sqlagent.serve.users import Principal
 
-PATH = "/quack"
-MIME = "application/vnd.duckdb"
-KEEP_ALIVE_S = 75.0  # how long a client's socket may be silent
-SOCKETS_MAX = 512
+IDLE_MIN_S = 60.0  # one that is idle for so long may have to make place
 IDLE_S = 3600.0  # a session of which nobody has heard for so long is closed
 IDLE_WRITING_S = 60.0  # or for so long with an open transaction, which other writers wait for
-SWEEP_S = 5.0
+SWEEP_S = 2.0
 SHADOWS_MAX = 64
-HELLO = b"This is sqlagent's port for DuckDB clients: ATTACH 'quack:HOST:PORT' AS r (TOKEN '...')\n"
 
 
 class QuackListener:
@@ -43,7 +37,7 @@ class QuackListener:
         self._shadows: OrderedDict[Principal, Shadow] = OrderedDict()
         self._lock = threading.Lock()
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._http = _Http((host, port), self, family)
+        self._http = Http((host, port), self, family)
         name, own = self._http.server_address[:2]
         self.port = int(own)
         self.address = f"[{host}]:{own}" if ":" in host else f"{name!s}:{own}"
@@ -66,6 +60,15 @@ class QuackListener:
             return session.answer(message)
         except Error as error:
             return wire.failed(str(error))
+        except Exception as error:  # ours, and no reason to leave a client without an answer
+            return wire.failed(f"internal error: {type(error).__name__}: {error}")
+
+    def session_of(self, head: bytes) -> Session | None:
+        """The session that the beginning of a message is for; None: of none."""
+        try:
+            return self.sessions.get(wire.head(head).session)
+        except wire.Malformed:
+            return None
 
     def close(self, grace_s: float = 0.0) -> None:
         """Stop listening, let statements that run go on for so long, then end every session."""
@@ -89,7 +92,7 @@ class QuackListener:
                 f"Unsupported Quack version - server only supports version {wire.VERSION} of quack"
             )
         time.sleep(self.server.failures.delay(peer))
-        visit = self.server.admit(peer)
+        visit = self._admitted(peer)
         try:
             session = self._session(message.fields.get(1, ""), peer, visit)
         except BaseException:
@@ -98,6 +101,17 @@ class QuackListener:
         self._visits[session.id] = visit
         self.sessions[session.id] = session
         return wire.connected(session.id, *_platform())
+
+    def _admitted(self, peer: str) -> Visit:
+        """A place for a client; where there is none, that of the session idle for longest."""
+        try:
+            return self.server.admit(peer)
+        except TooManyConnections:
+            idle = max(list(self.sessions.values()), key=lambda s: s.idle_s, default=None)
+            if idle is None or idle.idle_s < IDLE_MIN_S:
+                raise
+            self._end(idle)
+            return self.server.admit(peer)
 
     def _session(self, token: str, peer: str, visit: Visit) -> Session:
         """A session for who has the token `name:password`. Raises AuthenticationError."""
@@ -126,12 +140,15 @@ class QuackListener:
             session.close()
 
     def _sweep(self) -> None:
-        """Close the sessions of clients that went without a word."""
+        """Close the sessions of clients that went without a word, and the sockets of those that
+        send without an end; interrupt what nobody waits for any more."""
         while not self._closed.wait(SWEEP_S):
             for session in list(self.sessions.values()):
                 writing = session.connection.in_transaction
                 if session.idle_s > (IDLE_WRITING_S if writing else IDLE_S):
                     self._end(session)
+            for handler in list(self._http.handlers):
+                handler.look()
 
 
 def _platform() -> tuple[str, str]:
@@ -141,80 +158,3 @@ def _platform() -> tuple[str, str]:
 
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     return f"v{version('duckdb')}", f"{platform.system().lower()}_{machine}"
-
-
-class _Http(socketserver.ThreadingMixIn, http.server.HTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
-    def __init__(self, address: tuple[str, int], listener: QuackListener, family: int) -> None:
-        self.listener = listener
-        self.address_family = family
-        self._free = threading.BoundedSemaphore(SOCKETS_MAX)
-        super().__init__(address, _Handler)
-
-    def server_bind(self) -> None:
-        """Without a look-up of the host's name, which may take seconds."""
-        socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._free.acquire(blocking=False):
-            self.shutdown_request(request)  # a client tries again
-            return
-        super().process_request(request, client_address)
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        try:
-            request.settimeout(KEEP_ALIVE_S)
-            tls: ssl.SSLContext | None = self.listener.server.tls
-            if tls is not None:
-                request = tls.wrap_socket(request, server_side=True)
-            super().process_request_thread(request, client_address)
-        except OSError:  # a handshake that failed, ssl.SSLError among them
-            self.shutdown_request(request)
-        finally:
-            self._free.release()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is no error of ours."""
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1  # the answer's head and body go together
-    timeout = KEEP_ALIVE_S
-    server: _Http
-
-    def do_POST(self) -> None:
-        listener = self.server.listener
-        size = self.headers.get("Content-Length", "")
-        most = listener.server.limits.message_bytes
-        if self.path.rstrip("/") != PATH:
-            self._send(404, b"", "text/plain")
-        elif not size.isdecimal():
-            self._send(411, b"", "text/plain")
-        elif int(size) > most:
-            self._send(413, b"", "text/plain")
-        else:
-            data = self.rfile.read(int(size))
-            if len(data) == int(size):
-                self._send(200, listener.answer(data, str(self.client_address[0])), MIME)
-
-    def do_GET(self) -> None:
-        self._send(200, HELLO, "text/plain")
-
-    def _send(self, status: int, body: bytes, kind: str) -> None:
-        self.send_response_only(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        if status >= 400:  # what follows may be the body that was not read
-            self.close_connection = True
-            self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        """Nothing: statements may hold what is nobody's business."""

@@ -10,7 +10,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -26,32 +26,38 @@ if TYPE_CHECKING:
     from sqlagent.connection import Connection
     from sqlagent.cursor import Cursor
 
-BATCH_ROWS = 12 * vectors.CHUNK_ROWS  # what DuckDB's own server puts into an answer
 # What a client sends for a scan of an attached table: its columns by their places.
 SCAN = re.compile(r"SELECT (#\d+(?:, #\d+)*) FROM ((?:(?:\w+|\"(?:[^\"]|\"\")+\")\.){0,2})(\w+|\"(?:[^\"]|\"\")+\")")  # fmt: skip # noqa: E501 one pattern
 CONTROL = re.compile(r"\s*(BEGIN|START|COMMIT|END|ROLLBACK|ABORT)\b", re.IGNORECASE)
 
 
-class Result:
-    """What is left of a result: its columns, and an iterator over its rows in batches."""
+Batches = Generator[tuple[pa.RecordBatch, bool], None, None]
 
-    def __init__(
-        self, names: list[str], kinds: list[Kind], batches: Iterator[pa.RecordBatch]
-    ) -> None:
+
+class Result:
+    """What is left of a result: its columns, and its rows in batches, the last one known as such
+    where that is known."""
+
+    def __init__(self, names: list[str], kinds: list[Kind], batches: Batches) -> None:
         self.names = names
         self.kinds = kinds
         self.encoded = [k.encoded() for k in kinds]
-        self.batches = batches
         self.id = secrets.randbits(126)
-        self.batch = itertools.count(1)
+        self.numbers = itertools.count(1)
         self.done = False
+        self._batches = batches
 
     def next(self) -> list[bytes]:
         """The chunks of the next batch; none at the end."""
-        batch = None if self.done else next(self.batches, None)
-        if batch is None or batch.num_rows < BATCH_ROWS:
-            self.done = True
-        return [] if batch is None else vectors.chunks(batch, self.kinds, self.encoded)
+        while not self.done:
+            batch, self.done = next(self._batches, (None, True))
+            if batch is not None and batch.num_rows:
+                return vectors.chunks(batch, self.kinds, self.encoded)
+        return []
+
+    def close(self) -> None:
+        """Give back what it holds."""
+        self._batches.close()
 
 
 class Session:
@@ -75,8 +81,10 @@ class Session:
                 if message.type == wire.FETCH:
                     return self._fetch(message.fields.get(1, 0))
                 raise self._append(message)
-            except Error as error:
-                self._result = None
+            except BaseException as error:
+                self._let_go()
+                if not isinstance(error, Error):
+                    raise
                 return wire.failed(str(error))
             finally:
                 self.used = time.monotonic()
@@ -95,13 +103,23 @@ class Session:
         """End what it runs, roll back its transaction."""
         self.connection.interrupt()
         with self._lock:
-            self._result = None
+            self._let_go()
             self.connection.close()
+
+    def interrupt(self) -> None:
+        """End what it runs."""
+        self.connection.interrupt()
+
+    def _let_go(self) -> None:
+        """Forget the result of the statement before."""
+        result, self._result = self._result, None
+        if result is not None:
+            result.close()
 
     # Messages -----------------------------------------------------------------------------------
 
     def _prepare(self, text: str) -> bytes:
-        self._result = None
+        self._let_go()
         scan = SCAN.fullmatch(text)
         if wants(text):
             self._result = _of_table(*self._shadow.run(self.connection, text))
@@ -140,7 +158,7 @@ class Session:
         if own is None or own.id != result:
             return wire.failed("Result has been closed")
         chunks = own.next()
-        return wire.fetched(chunks, next(own.batch) if chunks else None)
+        return wire.fetched(chunks, next(own.numbers) if chunks else None)
 
     def _append(self, message: wire.Message) -> Error:
         """An INSERT into an attached table. A client sends it in no transaction, whatever it has
@@ -175,17 +193,17 @@ def result_of(
     if cursor._iter is None or not columns:
         return _without_rows(cursor, text)
     own = [n for n, _ in columns] if names is None else names
-    tables = rows.tables(cursor, columns, BATCH_ROWS)
-    first = next(tables, None) or rows.table(columns, [])
+    tables = rows.tables(cursor, columns)
+    first = next(tables)
     wire_kinds = kinds or [
         rows.kind_of_column(array, declared)
-        for array, (_, declared) in zip(first.columns, columns, strict=True)
+        for array, (_, declared) in zip(first[0].columns, columns, strict=True)
     ]
 
-    def batches() -> Iterator[pa.RecordBatch]:
+    def batches() -> Batches:
         try:
-            for table in itertools.chain([first], tables):
-                yield rows.batch(table, wire_kinds, own)
+            for table, last in itertools.chain([first], tables):
+                yield rows.batch(table, wire_kinds, own), last
         finally:
             cursor.close()
 
@@ -193,16 +211,22 @@ def result_of(
 
 
 def _without_rows(cursor: Cursor, text: str) -> Result:
+    """What DuckDB answers to a statement without rows: a count where there is one."""
     count = cursor.rowcount
     cursor.close()
     if CONTROL.match(text):
-        return Result(["Success"], [BOOLEAN], iter(()))
-    found = [] if count < 0 else [pa.record_batch([pa.array([count], pa.int64())], ["0"])]
-    return Result(["Count"], [BIGINT], iter(found))
+        return Result(["Success"], [BOOLEAN], _whole(None))
+    counted = None if count < 0 else pa.record_batch([pa.array([count], pa.int64())], ["0"])
+    return Result(["Count"], [BIGINT], _whole(counted))
+
+
+def _whole(batch: pa.RecordBatch | None) -> Batches:
+    """Rows that are there."""
+    for start in range(0, batch.num_rows if batch is not None else 0, rows.BATCH_ROWS):
+        assert batch is not None
+        yield batch.slice(start, rows.BATCH_ROWS), start + rows.BATCH_ROWS >= batch.num_rows
 
 
 def _of_table(names: list[str], kinds: list[Kind], table: pa.Table) -> Result:
     """A result that is there whole."""
-    batch = rows.batch(table, kinds, names)
-    parts = (batch.slice(i, BATCH_ROWS) for i in range(0, batch.num_rows, BATCH_ROWS))
-    return Result(names, kinds, parts)
+    return Result(names, kinds, _whole(rows.batch(table, kinds, names)))

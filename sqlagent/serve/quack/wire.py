@@ -212,12 +212,21 @@ ROWS = 3  # the field of an APPEND that holds them
 def read(data: bytes) -> Message:
     """A client's message. Raises Malformed."""
     reader = Reader(data)
-    head = _fields(reader, _HEADER)
-    kind = head.get(1, 0)
-    if kind not in _BODIES:
-        raise Malformed(f"a message of type {kind} is not for a server of version {VERSION}")
-    fields = _fields(reader, _BODIES[kind], ROWS if kind == APPEND else None)
-    return Message(kind, head.get(2, ""), fields)
+    found = _head(reader)
+    if found.type not in _BODIES:
+        raise Malformed(f"a message of type {found.type} is not for a server of version {VERSION}")
+    last = ROWS if found.type == APPEND else None
+    return Message(found.type, found.session, _fields(reader, _BODIES[found.type], last))
+
+
+def head(data: bytes) -> Message:
+    """What the beginning of a message says of it. Raises Malformed."""
+    return _head(Reader(data))
+
+
+def _head(reader: Reader) -> Message:
+    found = _fields(reader, _HEADER)
+    return Message(found.get(1, 0), found.get(2, ""))
 
 
 def _fields(

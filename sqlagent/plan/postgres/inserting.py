@@ -1,0 +1,47 @@
+"""INSERT INTO t VALUES (1): fewer values than columns are those of the first columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlagent.parse.lexer import Token, is_name, quote_name
+from sqlagent.plan.named import STAR, alias_of, output_tokens
+
+if TYPE_CHECKING:
+    from sqlagent.catalog import Catalog
+
+
+def columns(tokens: list[Token], catalog: Catalog) -> list[tuple[int, int, str]]:
+    """The edit that names the columns, where an INSERT says fewer values than there are."""
+    if len(tokens) < 5 or tokens[1].upper != "INTO" or not is_name(tokens[2]):
+        return []
+    table = catalog.table(tokens[2].name)
+    if table is None:
+        return []
+    at = 3
+    if tokens[at].upper == "AS":
+        at += 2
+    if tokens[at].upper == "OVERRIDING" and at + 2 < len(tokens):
+        at += 3
+    word = tokens[at].upper if at < len(tokens) else ""
+    count = 0
+    if word == "VALUES" and tokens[at + 1 : at + 2] and tokens[at + 1].text == "(":
+        count = _tuple(tokens, at + 1)
+    elif word == "SELECT":
+        outputs = output_tokens(tokens[at:]) or []
+        count = 0 if any(alias_of(o) == STAR for o in outputs) else len(outputs)
+    if not 0 < count < len(table.columns):
+        return []
+    names = ", ".join(quote_name(c.name) for c in table.columns[:count])
+    return [(tokens[3].start, tokens[3].start, f"({names}) ")]
+
+
+def _tuple(tokens: list[Token], place: int) -> int:
+    """How many values the first row has."""
+    depth, count = 0, 1
+    for token in tokens[place:]:
+        depth += (token.text in "([{") - (token.text in ")]}")
+        if not depth:
+            return count
+        count += token.text == "," and depth == 1
+    return 0
