@@ -134,6 +134,15 @@ def test_calls_and_their_rows(client: Client) -> None:
     assert client.rows(client.call("checksum", None), 1) == [(None,)]
 
 
+def test_a_number_may_be_bound_as_text(client: Client) -> None:
+    """As Perl's driver does; by SQLite's rules."""
+    for k in ("1", " 1 ", "1.0", "1e0", "+1"):
+        assert len(client.rows(client.call("recall", "ada", "tea", k), 8)) == 1
+    for k in ("one", "1_0", "１", "", "0x1"):
+        assert "k is a whole number, not" in error(client.call("recall", "ada", "tea", k))[1]
+    assert client.rows(client.call("token_count", "7"), 1) == [(1,)]  # a text stays one
+
+
 def test_any_statement(client: Client) -> None:
     assert client.rows(client.call("sqlagent", "SELECT 1 AS a, x'00ff' AS b, '茶' AS c"), 1) == [
         ('[{"a": 1, "b": "00ff", "c": "茶"}]',)
