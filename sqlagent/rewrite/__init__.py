@@ -12,6 +12,7 @@ from sqlagent.rewrite.checked import checked
 from sqlagent.rewrite.context import Context
 from sqlagent.rewrite.division import division
 from sqlagent.rewrite.expand import expand
+from sqlagent.rewrite.file_casts import file_casts
 from sqlagent.rewrite.files import files
 from sqlagent.rewrite.inner_names import inner_names
 from sqlagent.rewrite.joined import joined
@@ -42,6 +43,7 @@ TO_SQLITE = (
     times,
     spellings,
     nulls,
+    file_casts,
     checked,
     joined,
     left_out,
