@@ -43,6 +43,12 @@ _MODULES = frozenset((
     "dbstat", "sqlite_dbpage", "sqlite_stmt", "bytecode", "tables_used", "fsdir", "zipfile", "csv",
     "completion", "fts5vocab", "fts3tokenize", "fts4aux", "carray", "sqlite_memstat",
 ))  # fmt: skip
+# What ALTER TABLE calls within SQLite; no statement can.
+_OF_ALTER = frozenset((
+    "sqlite_rename_column", "sqlite_rename_table", "sqlite_rename_test", "sqlite_rename_quotefix",
+    "sqlite_drop_column", "sqlite_fail", "sqlite_add_constraint", "sqlite_drop_constraint",
+    "sqlite_find_constraint",
+))  # fmt: skip
 Action = tuple[int, str | None, str | None, str | None, str | None]
 
 
@@ -283,7 +289,8 @@ def _check_function(rights: Rights, name: str) -> None:
     if function is not None:
         _need(rights.calls(function), f"function {name}()")
     else:
-        _need(name in SQLITE or name.startswith("sqlagent_"), f"function {name}()")
+        known = name in SQLITE or name in _OF_ALTER or name.startswith("sqlagent_")
+        _need(known, f"function {name}()")
 
 
 def _need(granted: bool, what: str) -> None:
