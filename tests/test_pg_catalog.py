@@ -149,7 +149,10 @@ def test_names_of_outputs(db: sqlagent.Connection) -> None:
 
 
 def test_comments_go_and_come(db: sqlagent.Connection) -> None:
-    ask = "SELECT obj_description('users'::regclass, 'pg_class'), col_description('users'::regclass, 2)"
+    ask = (
+        "SELECT obj_description('users'::regclass, 'pg_class'), "
+        "col_description('users'::regclass, 2)"
+    )
     assert rows(db, ask) == [("people 人", "where to write")]
     db.execute("COMMENT ON TABLE users IS NULL")
     db.execute("COMMENT ON COLUMN public.users.email IS 'it''s new'")
@@ -222,7 +225,9 @@ def test_nothing_is_there_that_the_user_may_not_see(db: sqlagent.Connection) -> 
     who = Principal("bob", "reader", None, frozenset({("orders", "select")}))
     with gate.connect(db.database.path, who, dialect="postgres") as bob:
         catalog.install(bob)
-        seen = [n for (n,) in rows(bob, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+        seen = [
+            n for (n,) in rows(bob, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        ]
         assert "orders" in seen and "users" not in seen
         for sql in (
             "SELECT relname FROM pg_class WHERE relname LIKE '%users%'",
@@ -248,8 +253,9 @@ def test_a_session_of_its_own(db: sqlagent.Connection) -> None:
     assert (name, schemas, path) == ("agent", ["pg_catalog", "public"], '"$user", public')
     assert rows(db, "SELECT set_config('application_name', $1, false)", "me") == [("me",)]
     assert rows(db, "SELECT setting FROM pg_settings WHERE name = 'application_name'") == [("me",)]
-    assert rows(db, "SELECT pg_try_advisory_lock(4), pg_advisory_unlock(4), pg_advisory_unlock(4)") \
-        == [(True, True, False)]  # fmt: skip
+    assert rows(
+        db, "SELECT pg_try_advisory_lock(4), pg_advisory_unlock(4), pg_advisory_unlock(4)"
+    ) == [(True, True, False)]  # fmt: skip
 
 
 def test_sleep_ends_with_the_statement(db: sqlagent.Connection) -> None:

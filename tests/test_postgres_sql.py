@@ -140,9 +140,7 @@ def test_a_cast_in_a_write_keeps_the_value(
 
 
 @pytest.mark.parametrize(("kind", "given"), [("json", "{"), ("boolean", "maybe")])
-def test_a_cast_in_a_write_of_what_is_none(
-    db: sqlagent.Connection, kind: str, given: str
-) -> None:
+def test_a_cast_in_a_write_of_what_is_none(db: sqlagent.Connection, kind: str, given: str) -> None:
     db.execute(f"CREATE TABLE t (v {kind})")
     with pytest.raises(sqlagent.Error):
         db.execute(f"INSERT INTO t VALUES ('{given}'::{kind})")

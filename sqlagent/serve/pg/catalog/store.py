@@ -84,9 +84,7 @@ class Store:
         cursor.execute("BEGIN")
         try:
             for name, key in rows.REFRESHED.items():
-                cursor.execute(
-                    f"DELETE FROM {quote_name(name)} WHERE {quote_name(key)} >= {FIRST}"
-                )
+                cursor.execute(f"DELETE FROM {quote_name(name)} WHERE {quote_name(key)} >= {FIRST}")
                 self._insert(cursor, name, made[name])
             for name, found_rows in _server(connection).items():
                 cursor.execute(f"DELETE FROM {quote_name(name)}")
