@@ -268,7 +268,7 @@ def _only(node: exp.Table) -> exp.Expr | None:
         zero = isinstance(first, exp.Column) and first.name.lower() in ZERO_BASED
         inner.set("this", f"pg_rows_of_subscripts{'0' if zero else ''}")
         inner.set("expressions", [first])
-    return _scalar_rows(node)
+    return _one_row(node) or _scalar_rows(node)
 
 
 def _scalar_rows(node: exp.Expr) -> exp.Expr | None:
@@ -285,6 +285,40 @@ def _scalar_rows(node: exp.Expr) -> exp.Expr | None:
     return None
 
 
+def _together(node: exp.Unnest) -> exp.Expr | None:
+    """`unnest(a, b) WITH ORDINALITY AS u(x, y, n)`: several lists side by side."""
+    alias = node.args.get("alias")
+    names = [c.name for c in alias.columns] if isinstance(alias, exp.TableAlias) else []
+    offset = node.args.get("offset")
+    if isinstance(offset, exp.Identifier):
+        names.append(offset.name)
+    lists = list(node.expressions)
+    numbers = call("range", exp.Literal.number(1), exp.Add(
+        this=call("len", lists[0].copy()), expression=exp.Literal.number(1)
+    ))  # fmt: skip
+    wanted = [*(x.copy() for x in lists), *([numbers] if len(names) > len(lists) else [])]
+    names += [f"unnest{n}" for n in range(len(names), len(wanted))]
+    columns = [
+        exp.alias_(call("unnest", x), name, quoted=True)
+        for x, name in zip(wanted, names, strict=False)
+    ]
+    return exp.Subquery(
+        this=exp.select(*columns), alias=exp.TableAlias(this=alias.this) if alias else None
+    )
+
+
+def _one_row(node: exp.Table) -> exp.Expr | None:
+    """A function of one value in FROM: a row of it, by the alias's name."""
+    alias = node.args.get("alias")
+    inner = node.this
+    name = inner.name.lower() if isinstance(inner, exp.Anonymous) else ""
+    if not isinstance(inner, exp.StringToArray) and name not in ("string_to_array", "now"):
+        return None
+    named = alias.name if isinstance(alias, exp.TableAlias) else "string_to_array"
+    query = exp.select(exp.alias_(inner.copy(), named, quoted=True))
+    return exp.Subquery(this=query, alias=exp.TableAlias(this=exp.to_identifier(named)))
+
+
 _SCALAR_ROWS = frozenset((
     "generate_series", "unnest", "pg_rows_of_subscripts", "pg_rows_of_subscripts0",
     "regexp_split_to_table", "string_to_table",
@@ -293,6 +327,8 @@ _SCALAR_ROWS = frozenset((
 
 @_on(exp.Unnest, exp.Lateral)
 def _unnests(node: exp.Unnest | exp.Lateral) -> exp.Expr | None:
+    if isinstance(node, exp.Unnest) and len(node.expressions) > 1:
+        return _together(node)
     return _scalar_rows(node)
 
 

@@ -44,8 +44,8 @@ class Store:
         self._idle: list[tuple[int, duckdb.DuckDBPyConnection]] = []
         self._variables: dict[str, Any] = {}
         self._root = duckdb.connect(":memory:", config={
-            "threads": 1, "memory_limit": "256MB", "default_block_size": 16384, "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
+            "threads": 1, "memory_limit": "256MB", "default_block_size": 16384,
+            "autoinstall_known_extensions": False, "autoload_known_extensions": False,
         })  # fmt: skip
         self._root.execute("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL enable_external_access = false")
         self._views = dict(_views())
