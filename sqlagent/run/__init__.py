@@ -19,6 +19,7 @@ from sqlagent.plan.plans import (
     Call,
     Calls,
     ColumnsWrite,
+    CopyText,
     Databases,
     Define,
     Detach,
@@ -155,6 +156,10 @@ def _make(database: Database, planned: Plan) -> Runner:
         from sqlagent.run.columns import RunColumns
 
         return RunColumns(database, run, planned.sql)
+    if isinstance(run, CopyText):
+        from sqlagent.run.copy_text import RunCopyText
+
+        return RunCopyText(run, planned.sql)
     if isinstance(run, Import):
         from sqlagent.imports.run import runner
 

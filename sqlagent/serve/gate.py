@@ -176,7 +176,8 @@ class Gate:
 
         if self._through_views(tokens, seen, whole):
             settings = {**settings, "route": "sqlite"}
-        if self.rights.agents is None:
+        listed = any(t.name.lower() == "sqlagent_functions" for t in tokens)
+        if self.rights.agents is None and not listed:
             made = plan(edited(sql, edits), seen, settings, protected)
             if isinstance(made.run, Typed):
                 made = plan(edited(sql, edits), seen, {**settings, "route": "sqlite"}, protected)
@@ -469,7 +470,7 @@ class Checked:
         most = self._gate.rows_max
         if most and cursor._iter is not None:
             cursor._iter = _at_most(cursor._iter, most)
-            cursor._table = None
+            cursor._table = cursor._batches = None  # neither of which counts
 
     def _check(self, connection: Connection, parameters: Any) -> None:
         for check in self._checks:
