@@ -205,6 +205,18 @@ def test_many_rows_come_in_batches(server: Server, ask: Ask) -> None:
 
 
 @client
+def test_two_tables_are_joined_where_they_are(server: Server, ask: Ask) -> None:
+    server.owner.execute("CREATE TABLE a (id INTEGER PRIMARY KEY, t TEXT)")
+    server.owner.execute("CREATE TABLE b (id INTEGER PRIMARY KEY, n INTEGER)")
+    server.owner.execute("INSERT INTO a SELECT i, 'a' || i FROM range(20000) t(i)")
+    server.owner.execute("INSERT INTO b SELECT i, i FROM range(20000) t(i)")
+    # DuckDB's client cannot read two attached tables in one statement, of its own server neither.
+    joined = "SELECT count(*) AS c, sum(n) AS n, max(t) AS t FROM a JOIN b USING (id)"
+    found = ask(sent(joined), "SELECT sum(n) FROM r.b JOIN range(10) AS own(id) USING (id)")
+    assert found == [[[20000, 199990000, "a9999"]], [[45]]]
+
+
+@client
 def test_transactions_are_those_of_the_session(server: Server, ask: Ask) -> None:
     insert = "INSERT INTO agents (agent_id) VALUES ('{}')"
     found = ask(
