@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import sqlagent
-from sqlagent.portal import keeper, path_of
+from sqlagent.portal import contents, keeper, path_of
 from sqlagent.portal.refresh import refresh
 
 CLIENT = """
@@ -355,6 +355,27 @@ def test_small_tables_of_the_users_get_no_triggers(lived: sqlagent.Connection, p
     lived.execute("CALL sync()")
     assert one(portal, "SELECT id FROM shop WHERE item = 'one'") == [[77]]
     assert one(portal, "SELECT count(*) FROM shop") == [[6002]]
+
+
+def test_many_vectors_stay_in_the_file(fresh_db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What would take a minute and 1.5 GB is left out, with the macros over it, and told."""
+    import duckdb
+
+    monkeypatch.setattr(contents, "VECTORS_MAX", 3)
+    con = sqlagent.connect(fresh_db, embedding_model="none")
+    con.execute("SELECT put_vector('c', 'a', [1.0, 0.0])")
+    con.execute("CALL sync()")
+    with duckdb.connect(f"{fresh_db}.d/portal.duckdb", read_only=True) as client:
+        assert client.execute("SELECT count(*) FROM vectors").fetchone() == (1,)
+    con.executemany("INSERT INTO vectors (collection, id, vector) VALUES ('c', ?, ?)",
+                    [(f"v{n}", bytes((0, 0, 128, 63)) * 2) for n in range(5)])  # fmt: skip
+    con.execute("CALL sync()")
+    with duckdb.connect(f"{fresh_db}.d/portal.duckdb", read_only=True) as client:
+        with pytest.raises(duckdb.CatalogException):
+            client.execute("SELECT count(*) FROM vectors")
+        assert client.execute("SELECT count(*) FROM memories").fetchone() == (0,)
+        assert "vectors" in str(client.execute("FROM sqlagent_portal").fetchall())
+    con.close()
 
 
 def test_materialised_views_and_macros_of_other_dialects(
