@@ -678,3 +678,37 @@ def test_values_that_are_not_of_their_column(
     whole, wrong = ask(sent("SELECT n FROM odd"), "SELECT n FROM r.odd")
     assert whole == [["none"], ["7"]]
     assert 'column "n" is BIGINT' in wrong["error"]
+
+
+@client
+def test_the_catalog_while_it_changes(server: Server, port: int) -> None:
+    attach = f"ATTACH 'quack:localhost:{port}' AS r (TOKEN '{TOKEN}')"
+    done = threading.Event()
+    results: list[list[Any]] = []
+
+    def define() -> None:
+        n = 0
+        while not done.is_set():
+            server.owner.execute(f"CREATE TABLE t{n} (x INTEGER)")
+            server.owner.execute(f"DROP TABLE t{n}")
+            n += 1
+
+    definer = threading.Thread(target=define)
+    definer.start()
+    try:
+        look = sent("SELECT count(*) > 0 AS some FROM duckdb_tables()")
+        again = ["CALL quack_clear_cache()", look, "SELECT count(*) FROM r.agents"]
+        work = [
+            threading.Thread(target=lambda: results.append(session(attach, *again * 5)))
+            for _ in range(3)
+        ]
+        for thread in work:
+            thread.start()
+        for thread in work:
+            thread.join()
+    finally:
+        done.set()
+        definer.join()
+    assert len(results) == 3
+    for found in results:
+        assert [f for f in found if isinstance(f, dict)] == []
