@@ -61,7 +61,7 @@ def runner_for(connection: Connection, sql: str) -> tuple[Runner, bool]:
     planned = plan_of(connection, sql)
     runner = make(connection.database, planned, connection)
     if connection.gate is not None:
-        runner = connection.gate.runner(sql, runner)
+        runner = connection.gate.runner(connection, sql, runner)
     return runner, not isinstance(planned.run, NOT_KEPT)
 
 
