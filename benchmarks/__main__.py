@@ -24,7 +24,7 @@ FIGURES = (
     "filtered", "vectors_load", "vector_peers", "resident", "freshness", "aggregate", "tpch",
     "imports", "routing", "cross_join", "sqllogic", "columns_table", "materialized", "planning",
     "consolidate", "retrieval", "near_duplicate", "bulk_add", "forgetting", "feedback", "states",
-    "graph", "documents", "search_quality", "quack", "extension", "wire",
+    "graph", "documents", "search_quality", "quack", "extension", "wire", "checkpoints",
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parent.parent
 
