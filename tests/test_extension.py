@@ -375,6 +375,21 @@ def test_an_interrupt_ends_a_call(python: Python) -> None:
     assert python("SELECT token_count('a b')") == [(2,)]
 
 
+def test_a_progress_handler_ends_a_call(python: Python) -> None:
+    """As Datasette limits the time of a statement."""
+    python.send(
+        "[con.set_progress_handler(lambda end=__import__('time').monotonic() + 0.5: "
+        "__import__('time').monotonic() > end, 1000), "
+        "con.execute(\"SELECT * FROM watch('ada', NULL, 60000)\").fetchall()]"
+    )
+    begun = time.monotonic()
+    assert "interrupted" in eval(python.read())
+    assert time.monotonic() - begun < 20
+    python.send("con.set_progress_handler(None, 0)")
+    assert eval(python.read()) is None
+    assert python("SELECT token_count('a b')") == [(2,)]
+
+
 def test_a_client_that_is_gone_ends_its_call(python: Python, place: Path) -> None:
     python.send("con.execute(\"SELECT * FROM watch('ada', NULL, 60000)\").fetchall()")
     time.sleep(0.5)

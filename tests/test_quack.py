@@ -280,21 +280,24 @@ def test_the_catalog(server: Server, ask: Ask) -> None:
 OUT_OF_REACH = [
     "SELECT * FROM read_csv('/etc/passwd')", "SELECT * FROM '/etc/passwd'",
     "SELECT * FROM read_text('/etc/hostname')", "SELECT * FROM glob('/*')",
-    "ATTACH '/tmp/x.db' AS x", "COPY memories TO '/tmp/stolen.csv'", "LOAD quack",
+    "ATTACH '{folder}/x.db' AS x", "COPY memories TO '{folder}/stolen.csv'", "LOAD quack",
     "INSTALL httpfs", "SET memory_limit_mb = 1", "SET lock_configuration = false",
     "SELECT * FROM quack_query('quack:localhost:1', 'SELECT 1')", "CALL quack_stop('quack:x')",
     "SELECT getenv('HOME')", "PRAGMA database_list", "SELECT * FROM sqlagent_users",
     "WITH x AS (SELECT * FROM read_blob('/etc/hostname')) SELECT * FROM x",
     "SELECT (SELECT content FROM read_text('/etc/hostname'))",
-    "EXPORT DATABASE '/tmp/stolen'", "CREATE SECRET (TYPE s3)", "IMPORT DATABASE '/tmp'",
+    "EXPORT DATABASE '{folder}/stolen'", "CREATE SECRET (TYPE s3)", "IMPORT DATABASE '{folder}'",
 ]  # fmt: skip
 
 
 @client
-def test_nothing_outside_the_file_is_reached(ask: Ask) -> None:
-    for sql, found in zip(OUT_OF_REACH, ask(*map(sent, OUT_OF_REACH)), strict=True):
+def test_nothing_outside_the_file_is_reached(ask: Ask, tmp_path: Path) -> None:
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    tried = [sql.replace("{folder}", str(folder)) for sql in OUT_OF_REACH]
+    for sql, found in zip(tried, ask(*map(sent, tried)), strict=True):
         assert isinstance(found, dict), (sql, found)
-    assert not Path("/tmp/stolen.csv").exists()
+    assert list(folder.iterdir()) == []
 
 
 @client
@@ -319,26 +322,27 @@ def test_who_may_come_in(port: int, fresh_db: Path) -> None:
 @client
 def test_readers_do_not_write_and_see_what_they_are_granted(fresh_db: Path) -> None:
     owner = sqlagent.connect(fresh_db, embedding_model="none")
-    from sqlagent.serve import users
-
-    if not hasattr(users, "FileAccounts"):
-        pytest.skip("there are no users of the file yet")
-    owner.execute("SELECT remember('ada', 'hers')")
-    try:
-        owner.execute("CREATE USER rita PASSWORD 'a long password'")
-    except sqlagent.Error:
-        owner.execute("SELECT create_user('rita', 'a long password')")
+    owner.execute("SELECT remember('ada', 'hers'), remember('bob', 'his')")
+    owner.execute("CREATE TABLE shop (x INTEGER)")
+    owner.execute("CREATE USER rita PASSWORD 'a long password'")
+    owner.execute("GRANT SELECT ON memories TO rita")
+    owner.execute("GRANT USE ON AGENT 'ada' TO rita")
     owner.close()
     served = Server(str(fresh_db))
     listener = start(served, "127.0.0.1", 0)
     try:
         attach = f"ATTACH 'quack:localhost:{listener.port}' AS r (TOKEN 'rita:a long password')"
         found = session(
-            attach, "SELECT content FROM r.memories",
-            sent("INSERT INTO agents (agent_id) VALUES ('x')"), sent("SELECT remember('ada', 'x')"),
+            attach, "SELECT content FROM r.memories", sent("SELECT content FROM memories"),
+            sent("INSERT INTO memories (agent_id, content) VALUES ('ada', 'x')"),
+            sent("SELECT remember('ada', 'x')"), "FROM r.shop", sent("FROM shop"),
+            sent("SELECT table_name FROM duckdb_tables() WHERE table_name IN ('shop', 'memories')"),
+            sent("SELECT content FROM recall('bob', 'his')"),
         )  # fmt: skip
-        assert found[1] == [["hers"]]
-        assert "error" in found[2] and "error" in found[3]
+        assert found[1:3] == [[["hers"]]] * 2
+        assert all("error" in f for f in found[3:7]), found
+        assert found[7] == [["memories"]]
+        assert found[8] == [] or "error" in found[8]
     finally:
         listener.close()
         served.close()
@@ -651,3 +655,14 @@ def test_clients_that_come_and_go_leave_nothing(server: Server, port: int) -> No
         gc.collect()
         time.sleep(0.05)
     assert server.admission.count == 0
+
+
+@client
+def test_values_that_are_not_of_their_column(
+    server: Server, ask: Ask, shell: Callable[..., str]
+) -> None:
+    shell(server.path, "CREATE TABLE odd (n INTEGER, t TIMESTAMP, b BLOB); INSERT INTO odd VALUES "
+          "('none', 'x', 'y'), (7, '2026-01-02 03:04:05.678', x'00ff')")  # fmt: skip
+    whole, wrong = ask(sent("SELECT n FROM odd"), "SELECT n FROM r.odd")
+    assert whole == [["none"], ["7"]]
+    assert 'column "n" is BIGINT' in wrong["error"]

@@ -102,7 +102,7 @@ class Update:
             return False
         root.execute("COMMIT")  # a view that fails would end the transaction of all
         if moved:
-            self._over(tables)
+            self._over(tables, contents.left_out(reader))
         root.execute("BEGIN")
         tables.save()
         self.state |= told
@@ -155,8 +155,8 @@ class Update:
             for made, seen in large:
                 tables.keep(made[0], span.high, seen)
 
-    def _over(self, tables: Tables) -> None:
-        """The views and macros, anew."""
+    def _over(self, tables: Tables, left: dict[str, str]) -> None:
+        """The views and macros, anew; `left` are the tables that are left out, and why."""
         catalog = schema.catalog(self.database)
         self.state = {n: v for n, v in self.state.items() if not n.startswith("left ")}
         stay = {known.name for known in tables.known.values()} | {"sqlagent_portal"}
@@ -164,7 +164,7 @@ class Update:
             if name not in stay:
                 self.root.execute(f"DROP VIEW IF EXISTS main.{quoted(name)}")
         lance = os.path.join(str(self.database.folder), "lance")
-        left = views.views(self.connection, self.root, catalog)
+        left |= views.views(self.connection, self.root, catalog)
         left |= views.macros(self.root, catalog, self.database.path, lance)
         self.state |= {f"left {name}": why for name, why in left.items()}
         self.root.execute(views.PORTAL)

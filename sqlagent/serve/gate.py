@@ -176,7 +176,8 @@ class Gate:
 
         if self._through_views(tokens, seen, whole):
             settings = {**settings, "route": "sqlite"}
-        if self.rights.agents is None:
+        listed = any(t.name.lower() == "sqlagent_functions" for t in tokens)
+        if self.rights.agents is None and not listed:
             made = plan(edited(sql, edits), seen, settings, protected)
             if isinstance(made.run, Typed):
                 made = plan(edited(sql, edits), seen, {**settings, "route": "sqlite"}, protected)

@@ -133,6 +133,9 @@ def check_sqlite(
         _check_action(rights, whole, action, called, sql, ddl)
 
 
+_ALTERS = ("sqlite_rename_", "sqlite_drop_", "sqlite_add_", "sqlite_fail")
+
+
 def _check_action(
     rights: Rights, whole: Catalog, action: Action, called: set[str], sql: str, ddl: bool
 ) -> None:
@@ -146,7 +149,9 @@ def _check_action(
             given = bool(through) and not inner
             _check_read(rights, whole, name, second or ("*" if given else ""), inner, called, sql)
     elif code == apsw.SQLITE_FUNCTION:
-        _check_function(rights, (second or "").lower())
+        # Its own of ALTER TABLE, which no text can call.
+        if not (ddl and (second or "").lower().startswith(_ALTERS)):
+            _check_function(rights, (second or "").lower())
     elif code in _WRITES:
         if name in _SCHEMA or name.startswith("sqlite_"):
             _need(ddl, "the schema")
@@ -354,9 +359,15 @@ def _walk(
         return
     given = node.get("cte_map")
     if isinstance(given, dict):
-        ctes |= {str(entry["key"]).lower() for entry in given.get("map", ())}
-    if node.get("type") == "RECURSIVE_CTE_NODE":
-        ctes |= {str(node.get("cte_name", "")).lower()}
+        # A name holds after its own query, not in it: there it is still a table's.
+        for entry in given.get("map", ()):
+            name = str(entry["key"]).lower()
+            inner = ((entry.get("value") or {}).get("query") or {}).get("node") or {}
+            recursive = inner.get("type") == "RECURSIVE_CTE_NODE"
+            _walk(
+                entry.get("value"), rights, catalog, tables, ctes | ({name} if recursive else set())
+            )
+            ctes |= {name}
     kind = node.get("type")
     source = node.get("from_table")
     if isinstance(source, dict) and source.get("type") == "BASE_TABLE" and rights.agents:
@@ -370,6 +381,8 @@ def _walk(
     elif node.get("class") in ("FUNCTION", "WINDOW"):
         check_duck_function(rights, str(node.get("function_name", "")), node)
     for key, value in node.items():
+        if key == "cte_map":
+            continue
         if kind == "TABLE_FUNCTION" and key == "function":
             value = value.get("children")  # the call itself was checked as a table's
         _walk(value, rights, catalog, tables, ctes)

@@ -38,7 +38,7 @@ class Engine:
         self.guard = threading.Lock()
         self.clients = 0
         self.last = time.monotonic()
-        self.retired = self.stopped = False
+        self.retired = self.stopped = self.ended = False
         self.lock_fd = -1
         self.inode: tuple[int, int] = (0, 0)
         self.woken, self.wake = socket.socketpair()
@@ -115,6 +115,7 @@ class Engine:
                 )
             if idle:
                 break
+        self.ended = True
 
     def _admit(self, client: socket.socket) -> None:
         """A thread for a client of the same user; others, and too many, are turned away."""
@@ -266,14 +267,15 @@ class Engine:
 
 
 def peer_user(client: socket.socket) -> int:
-    """The id of the user at the other end; -1 where the system does not say."""
-    if hasattr(socket, "SO_PEERCRED"):
-        size = struct.calcsize("3i")
-        _, user, _ = struct.unpack(
-            "3i", client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
-        )
-        return int(user)
-    return -1
+    """The id of the user at the other end.
+
+    Where the system does not say, the folder of the socket has to do: only its user can reach it.
+    """
+    if not hasattr(socket, "SO_PEERCRED"):
+        return os.geteuid()
+    size = struct.calcsize("3i")
+    found = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    return int(struct.unpack("3i", found)[1])
 
 
 def gone(client: socket.socket) -> bool:

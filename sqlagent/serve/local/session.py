@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlagent import errors
 from sqlagent.errors import Error, OperationalError, ProgrammingError
 from sqlagent.serve.local import wire
-from sqlagent.serve.local.surface import ASK, statement
+from sqlagent.serve.local.surface import ASK, numeric, statement
 from sqlagent.values import stored
 
 if TYPE_CHECKING:
@@ -66,8 +66,9 @@ class Session:
         number, name = reader.number(4), reader.text()
         places, values = [], []
         for _ in range(reader.number(2)):
-            places.append(reader.number(2))
-            values.append(reader.value())
+            place, value = reader.number(2), reader.value()
+            places.append(place)
+            values.append(numeric(name, place, value) if type(value) is str else value)
         reader.end()
         if name == ASK:
             return self.batch(number, iter([(self.ask(values),)]), FIRST_ROWS)

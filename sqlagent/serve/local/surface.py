@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -19,6 +20,8 @@ _TYPES = {
     "BIGINT": "BIGINT", "DOUBLE": "DOUBLE", "VARCHAR": "VARCHAR", "BOOLEAN": "BOOLEAN",
     "TIMESTAMP": "TIMESTAMP", "JSON": "JSON", "BLOB": "BLOB",
 }  # fmt: skip
+_NUMBERS = ("BIGINT", "DOUBLE", "BOOLEAN")
+_NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 # Calls keep this many texts; each combination of named arguments is one.
 TEXTS_MAX = 1000
 
@@ -92,6 +95,18 @@ def packed(found: list[Shown]) -> bytes:
         for name, kind in one.columns:
             out += [text(name), text(kind)]
     return b"".join(out)
+
+
+def numeric(name: str, place: int, value: str) -> int | float | str:
+    """A text for an argument that is a number, as SQLite's numeric affinity has it: many clients
+    bind whatever they are given as text. What is no number stays as it is."""
+    function = functions().get(name)
+    if function is None or place >= len(function.parameters):
+        return value
+    if function.parameters[place].type not in _NUMBERS or not _NUMBER.fullmatch(value):
+        return value
+    number = float(value)
+    return int(value) if value.strip().lstrip("+-").isdecimal() else number
 
 
 @lru_cache(TEXTS_MAX)

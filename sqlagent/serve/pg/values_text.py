@@ -97,6 +97,12 @@ def numeric(value: Any) -> str:
     return str(int(value)) if isinstance(value, bool) else str(value)
 
 
+def numeric_plain(value: Any) -> str:
+    """The same of a number whose digits are its own: `1.50` is 1.5."""
+    said = numeric(value)
+    return said.rstrip("0").rstrip(".") if "." in said else said
+
+
 def bytea(value: Any) -> str:
     """`\\x` and hexadecimal digits."""
     if isinstance(value, str):
@@ -222,7 +228,8 @@ def array(element: PgType, zone: datetime.tzinfo = UTC) -> Callable[[Any], str]:
 
 WRITERS: dict[str, Callable[[Any], str]] = {
     "bool": boolean, "int2": whole, "int4": whole, "int8": whole, "oid": whole, "float4": float4,
-    "float8": float8, "numeric": numeric, "bytea": bytea, "timestamp": timestamp,
+    "float8": float8, "numeric": numeric,
+    "numeric_plain": numeric_plain, "bytea": bytea, "timestamp": timestamp,
     "timestamptz": timestamptz, "date": date, "time": time, "timetz": time, "interval": interval,
     "json": json_text, "jsonb": json_text, "uuid": str, "text": text, "char": text,
     "vector": vector,
@@ -438,7 +445,8 @@ def _quoted(said: str, at: int, whole_text: str) -> tuple[str, int]:
 READERS: dict[str, Callable[[str], Any]] = {
     "bool": read_bool, "int8": read_int, "float8": read_float, "float4": read_float,
     "int4": lambda t: read_int(t, 32, "integer"), "int2": lambda t: read_int(t, 16, "smallint"),
-    "oid": lambda t: read_int(t, 33, "oid"), "numeric": read_numeric, "bytea": read_bytea,
+    "oid": lambda t: read_int(t, 33, "oid"), "numeric": read_numeric,
+    "numeric_plain": read_numeric, "bytea": read_bytea,
     "timestamp": read_timestamp, "date": read_date, "time": read_time, "timetz": read_time,
     "interval": parse_interval, "json": read_json, "jsonb": read_json, "uuid": read_uuid,
     "text": str, "char": str, "timestamptz": read_timestamp,
