@@ -24,7 +24,7 @@ FIGURES = (
     "filtered", "vectors_load", "vector_peers", "resident", "freshness", "aggregate", "tpch",
     "imports", "routing", "cross_join", "sqllogic", "columns_table", "materialized", "planning",
     "consolidate", "retrieval", "near_duplicate", "bulk_add", "forgetting", "feedback", "states",
-    "graph", "documents", "search_quality", "quack", "extension", "wire",
+    "graph", "documents", "search_quality", "quack", "extension", "wire", "checkpoints",
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -44,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--set", metavar="NAME", help="retrieval: only this set of --data")
     parser.add_argument("--rows", type=Path, metavar="FILE", help="retrieval: a line each question")
     parser.add_argument("--peers", metavar="PYTHON", help="vector_peers: who has the peers")
+    parser.add_argument("--peer-seconds", metavar="N", help="vector_peers: CPU to load, each")
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args(arguments)
     unknown = [name for name in asked.names if name not in FIGURES]
@@ -68,6 +69,7 @@ def options(asked: argparse.Namespace) -> dict[str, str | None]:
         "set": asked.set,
         "rows": str(rows.resolve()) if rows else None,
         "peers": asked.peers,
+        "peer_seconds": asked.peer_seconds,
     }
 
 
@@ -93,7 +95,11 @@ def run_all(
     for name in names:
         print(f"{name} …", end="\r", file=sys.stderr, flush=True)
         command = [sys.executable, "-m", "benchmarks", name, "--one", str(folder)]
-        command += [f"--{option}={value}" for option, value in options.items() if value is not None]
+        command += [
+            f"--{option.replace('_', '-')}={value}"
+            for option, value in options.items()
+            if value is not None
+        ]
         done = subprocess.run(
             command + ["--quick"] * quick, cwd=ROOT, stdout=subprocess.PIPE, text=True
         )

@@ -118,9 +118,9 @@ def theirs(folder: Path, rows: int) -> Iterator[dict[str, Any] | None]:
 
 
 async def points(
-    asyncpg: Any, place: dict[str, Any], clients: int, seconds: float, rows: int
-) -> tuple[float, list[float], list[int]]:
-    """(reads a second, sorted seconds of each, how many each client had)."""
+    asyncpg: Any, place: dict[str, Any], clients: int, seconds: float, rows: int, pid: int = 0
+) -> tuple[float, list[float], list[int], float]:
+    """(reads a second, sorted seconds of each, how many each client had, the server's CPU)."""
     connections = [await asyncpg.connect(**place) for _ in range(clients)]
     statements = [await c.prepare(POINT) for c in connections]
     took: list[float] = []
@@ -140,14 +140,16 @@ async def points(
             if row["name"] != f"user number {key}":
                 wrong.append(row)
 
+    used = cpu_s(pid) if pid else 0.0
     begun = time.perf_counter()
     end = begun + seconds
     await asyncio.gather(*[one(n) for n in range(clients)])
     spent = time.perf_counter() - begun
+    used = cpu_s(pid) - used if pid else 0.0
     for connection in connections:
         await connection.close()
     assert not wrong, wrong[:3]
-    return len(took) / spent, sorted(took), counts
+    return len(took) / spent, sorted(took), counts, used
 
 
 async def whole(asyncpg: Any, place: dict[str, Any], runs: int) -> tuple[float, int, Any]:
@@ -222,9 +224,9 @@ def measure(
     beside = "PostgreSQL"
     seconds = bench.size(5, 1)
     for clients, reach in ((1, 4000), (CLIENTS, 5000)):
-        before = cpu_s(pid) if Path("/proc/self/stat").exists() else 0.0
-        rate, took, counts = asyncio.run(points(asyncpg, place, clients, seconds, rows))
-        spent = cpu_s(pid) - before if before else 0.0
+        known = pid if Path("/proc/self/stat").exists() else 0
+        found = asyncio.run(points(asyncpg, place, clients, seconds, rows, known))
+        rate, took, counts, spent = found
         other = asyncio.run(points(asyncpg, peer, clients, seconds, rows)) if peer else None
         who = "one client" if clients == 1 else f"{clients} clients"
         bench.report(f"prepared point reads, {who}", rate, "/s", reach=reach, at_least=True,
@@ -257,9 +259,7 @@ def measure(
     connectorx(bench, place, peer, rows)
 
 
-def connectorx(
-    bench: Bench, place: dict[str, Any], peer: dict[str, Any] | None, rows: int
-) -> None:
+def connectorx(bench: Bench, place: dict[str, Any], peer: dict[str, Any] | None, rows: int) -> None:
     """A reader of whole tables into Arrow, where it is installed."""
     reader = bench.peer("connectorx", "connectorx")
     if reader is None:

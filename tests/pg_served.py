@@ -78,7 +78,9 @@ class Raw:
 
     def message(self) -> tuple[bytes, bytes]:
         """The next message of the server; (b'', b'') where it has closed."""
-        while len(self.buffer) < 5 or len(self.buffer) < 1 + int.from_bytes(self.buffer[1:5], "big"):
+        while len(self.buffer) < 5 or len(self.buffer) < 1 + int.from_bytes(
+            self.buffer[1:5], "big"
+        ):
             data = self.sock.recv(65536)
             if not data:
                 return b"", b""

@@ -537,6 +537,18 @@ def docs(tmp_path):
     return folder
 
 
+def test_import_a_data_file_into_documents(db, run, tmp_path):
+    """Rows of documents where its records have a content, else a document."""
+    (tmp_path / "prices.csv").write_text("place,price\nOslo,3\n")
+    (tmp_path / "rows.csv").write_text("uri,content\nr1,The ferry\nr2,The bus\n")
+    status, _, err = run("import", "prices.csv", db, "--into", "documents")
+    assert status == 0 and "imported 1 document into collection" in err
+    status, _, err = run("import", "rows.csv", db, "--into", "documents")
+    assert status == 0 and "imported 2 rows" in err
+    found = rows(run, db, "SELECT uri FROM documents ORDER BY uri")
+    assert [row["uri"] for row in found] == ["prices.csv", "r1", "r2"]
+
+
 def test_import_documents(db, run, docs):
     status, _, err = run("import", "docs", db, "--into", "documents", "--collection", "tea")
     assert status == 1 and "imported 2 documents" in err and "bad.txt" in err

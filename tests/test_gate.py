@@ -40,8 +40,20 @@ def path(tmp_path: Path) -> Iterator[Path]:
     con.execute("CREATE VIEW notes AS SELECT note FROM orders")
     con.execute("CREATE MACRO all_notes() AS TABLE SELECT note FROM orders")
     con.execute("CREATE USER eve PASSWORD 'x'")
+    con.execute(
+        "INSERT INTO sessions (session_id, agent_id) VALUES ('s-ada', 'ada'), ('s-bob', 'bob')"
+    )
     yield file
     con.close()
+
+
+@pytest.fixture
+def warm(path: Path) -> Path:
+    """The file, whose owner has analysed every table: DuckDB has their columns."""
+    with sqlagent.connect(path) as con:
+        for table in ("orders", "secret", "memories", "sqlagent_users", "sessions"):
+            con.execute(f"SELECT count(*), list(t) FROM {table} t").fetchall()
+    return path
 
 
 @pytest.fixture
@@ -353,7 +365,7 @@ def test_rows_of_ones_agents(user: Callable[..., sqlagent.Connection]) -> None:
         ("SELECT quantile_cont(total, 0.5) FROM orders", [(5.0,)]),
         ("SELECT note FROM orders o WHERE o.id > 0 ORDER BY note", [("tea",)]),
         ("SELECT m.content FROM orders o JOIN memories m USING (agent_id)", [("茶 tea at five",)]),
-        ("WITH orders AS (SELECT 'cte' AS x) SELECT x FROM orders", [("cte",)]),
+        ("WITH notes AS (SELECT note FROM orders) SELECT * FROM notes", [("tea",)]),
         ("SELECT content FROM recall('ada', 'tea')", [("茶 tea at five",)]),
         ("SELECT r.content FROM agents a, recall(a.agent_id, 'tea') r", [("茶 tea at five",)]),
         ("SELECT (SELECT max(note) FROM orders)", [("tea",)]),
@@ -367,9 +379,64 @@ def test_rows_of_ones_agents(user: Callable[..., sqlagent.Connection]) -> None:
         "FROM provenance(2)", "FROM related(2)", "SELECT undo(1)", "FROM memories_fts",
         "FROM notes", "FROM all_notes()", "FROM sqlagent_change_log", "FROM sqlagent_query_log",
         "FROM advise()", "FROM memory_vectors", "SELECT sql FROM sqlite_schema", "CALL check()",
-        "FROM watch('bob')", "SELECT link(1, 2)", "SELECT supersede(2, 'x')",
+        "FROM watch('bob')", "SELECT end_session('s-bob')", "SELECT link(1, 2)",
+        "SELECT supersede(2, 'x')",
     ):  # fmt: skip
         assert refused(con, sql) in (*REFUSED, "42883"), sql
+
+
+SHADOWED = [
+    "WITH {0} AS (SELECT * FROM {0}) SELECT list(t) FROM {0} t",
+    "WITH {0} AS MATERIALIZED (SELECT * FROM {0}) SELECT list(t) FROM {0} t",
+    "SELECT list(t) FROM {0} t, (WITH {0} AS (SELECT 1 AS one) SELECT * FROM {0}) u",
+    "WITH z AS (SELECT * FROM {0}), {0} AS (SELECT 1 AS one) SELECT list(z) FROM z",
+    "WITH {0} AS (SELECT * FROM {0}) PIVOT {0} ON agent_id USING count(*)",
+    "SELECT * FROM (WITH {0} AS (SELECT 1) SELECT 2) z, {0} t",
+    "WITH RECURSIVE {0} AS (SELECT * FROM {0} UNION ALL SELECT * FROM {0}) SELECT * FROM {0}",
+]
+
+
+def test_a_name_that_is_a_tables_and_a_common_table_expressions(
+    warm: Path, user: Callable[..., sqlagent.Connection]
+) -> None:
+    for table, rights in (
+        ("orders", {"agents": ["ada"]}), ("secret", {"grants": GRANTS}),
+        ("sessions", {"grants": GRANTS}), ("sqlagent_users", {}),
+    ):  # fmt: skip
+        con = user("reader", **rights)
+        for dialect, route in (
+            ("duckdb", "auto"), ("duckdb", "duckdb"), ("postgres", "duckdb"), ("sqlite", "auto"),
+            ("sqlite", "duckdb"),
+        ):  # fmt: skip
+            con.execute(f"SET dialect = '{dialect}'")
+            con.execute(f"SET route = '{route}'")
+            for sql in SHADOWED:
+                try:
+                    shown = str(con.execute(sql.format(table)).fetchall())
+                except sqlagent.Error as error:
+                    shown = f"{error.message} {error.detail} {error.hint}"
+                assert SECRET not in shown and "s-bob" not in shown and "SCRAM" not in shown
+
+
+def test_functions_that_may_not_be_called_are_not_listed(
+    path: Path, user: Callable[..., sqlagent.Connection]
+) -> None:
+    def listed(con: sqlagent.Connection) -> set[str]:
+        rows = con.execute("SELECT name FROM sqlagent_functions WHERE name <> 'x'").fetchall()
+        return {row[0] for row in rows}
+
+    with sqlagent.connect(path) as own:
+        everything = listed(own)
+    reader, writer, admin = (listed(user(role)) for role in ("reader", "writer", "admin"))
+    assert admin == everything
+    assert everything - writer == {
+        "create_user", "drop_user", "grant_table", "revoke_table", "grant_agent", "revoke_agent",
+        "advise",
+    }  # fmt: skip
+    assert "remember" in writer and "remember" not in reader and "recall" in reader
+    some = listed(user("reader", grants=GRANTS))
+    assert "token_count" in some and not some & {"recall", "search", "knn", "all_notes"}
+    assert "all_notes" in reader and "all_notes" not in listed(user("reader", agents=["ada"]))
 
 
 def test_an_agent_as_a_parameter(user: Callable[..., sqlagent.Connection]) -> None:
@@ -479,6 +546,11 @@ LAYERS = [
     "SELECT 1 WHERE EXISTS ({})", "SELECT * FROM (VALUES (1)) v(a) WHERE a IN (SELECT 1 FROM ({}))",
     "WITH RECURSIVE r AS ({} UNION ALL SELECT * FROM r WHERE false) SELECT * FROM r",
     "SELECT * FROM ({}) WHERE true /* ' */", "SELECT -- x'\n * FROM ({})", "(({}))", "EXPLAIN {}",
+    "WITH secret AS ({}) SELECT * FROM secret", "WITH memories AS ({}) SELECT * FROM memories",
+    "WITH z AS ({}), secret AS (SELECT 1) SELECT * FROM z", "FROM (WITH orders AS (SELECT 1) {})",
+    "SELECT * FROM ({}) a, (WITH orders AS (SELECT 1) SELECT 1) b, orders",
+    "WITH z AS MATERIALIZED ({}) SELECT list(z) FROM z",
+    "WITH z AS ({}) PIVOT z ON 1 USING list(z)",
     "SUMMARIZE {}", "DESCRIBE {}", "SELECT * EXCLUDE (nosuch) FROM ({})", "FROM ({})",
 ]  # fmt: skip
 
@@ -494,6 +566,7 @@ LAYERS = [
     who=st.sampled_from(["agents", "grants"]),
 )
 def test_no_way_of_saying_it_shows_what_is_hidden(
+    warm: Path,
     user: Callable[..., sqlagent.Connection],
     source: str,
     layers: list[str],

@@ -257,3 +257,26 @@ def test_sleep_ends_with_the_statement(db: sqlagent.Connection) -> None:
     with pytest.raises(sqlagent.OperationalError) as caught:
         db.execute("SELECT pg_sleep(30)")
     assert caught.value.sqlstate == "57014"
+
+
+def test_definitions_of_postgresql_pass_the_gate_too(db: sqlagent.Connection) -> None:
+    admin = Principal("root", "admin")
+    with gate.connect(db.database.path, admin, dialect="postgres") as root:
+        root.execute("CREATE TEMP TABLE work AS SELECT email FROM users")
+        root.execute("ALTER TABLE orders RENAME COLUMN note TO said")
+        root.execute("ALTER TABLE totals RENAME TO sums")
+        root.execute("DROP VIEW sums CASCADE")
+        assert root.execute("SELECT count(*) FROM work").fetchall() == [(1,)]
+        root.close()
+    for role in ("reader", "writer"):
+        who = Principal("bob", role, None, frozenset({("orders", "select")}))
+        with gate.connect(db.database.path, who, dialect="postgres") as bob:
+            for sql in (
+                "CREATE TEMP TABLE mine AS SELECT * FROM users", "TRUNCATE users",
+                "ALTER TABLE orders ADD COLUMN x int", "DROP TABLE orders, users CASCADE",
+                "COMMENT ON TABLE orders IS 'x'", "TRUNCATE orders",
+            ):  # fmt: skip
+                with pytest.raises(sqlagent.Error):
+                    bob.execute(sql)
+            bob.close()
+    assert rows(db, "SELECT count(*) FROM users") == [(1,)]

@@ -29,7 +29,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with served(path) as found:
         with psycopg.connect(**found.owner, autocommit=True) as connection:
             connection.execute("CREATE TABLE lines (n integer, a text, b text)")
-            connection.execute("CREATE TABLE typed (id integer PRIMARY KEY, at timestamp, ok boolean)")
+            connection.execute(
+                "CREATE TABLE typed (id integer PRIMARY KEY, at timestamp, ok boolean)"
+            )
         yield found
 
 
@@ -74,7 +76,9 @@ def test_typed_columns(pg: Any) -> None:
         copy.write_row((True, 3, at))
     rows = [(1, at, True), (2, None, False), (3, at, True)]
     assert pg.execute("SELECT * FROM typed ORDER BY id").fetchall() == rows
-    with pg.cursor().copy("COPY (SELECT * FROM typed ORDER BY id) TO STDOUT (FORMAT binary)") as copy:
+    with pg.cursor().copy(
+        "COPY (SELECT * FROM typed ORDER BY id) TO STDOUT (FORMAT binary)"
+    ) as copy:
         copy.set_types(["int8", "timestamp", "bool"])
         assert list(copy.rows()) == rows
     with pg.cursor().copy("COPY typed (id) TO STDOUT CSV HEADER") as copy:
@@ -97,7 +101,10 @@ def test_typed_columns(pg: Any) -> None:
 def test_an_error_says_the_line_and_writes_nothing(
     pg: Any, form: str, data: bytes, state: str, where: str
 ) -> None:
-    with pytest.raises(psycopg.Error) as caught, pg.cursor().copy(f"COPY typed FROM STDIN {form}") as c:
+    with (
+        pytest.raises(psycopg.Error) as caught,
+        pg.cursor().copy(f"COPY typed FROM STDIN {form}") as c,
+    ):
         c.write(data)
     assert caught.value.sqlstate == state
     assert (caught.value.diag.context or "").startswith(where)

@@ -165,11 +165,15 @@ def test_describing_runs_nothing(pg: Any, raw: Raw) -> None:
         assert kinds in ("1tTZ", "1tnZ"), (sql, kinds)
     assert pg.execute("SELECT count(*) FROM things").fetchone() == (0,)
     assert pg.execute("SELECT count(*) FROM memories").fetchone() == (0,)
-    assert pg.execute("SELECT count(*) FROM pg_class WHERE relname = 'described'").fetchone() == (0,)
+    assert pg.execute("SELECT count(*) FROM pg_class WHERE relname = 'described'").fetchone() == (
+        0,
+    )
 
 
 def test_columns_are_named_as_postgresql_names_them(pg: Any) -> None:
-    cursor = pg.execute("SELECT count(*), 1, max(id) AS top, now()::date, '1'::int, max(id) + 1 FROM things")
+    cursor = pg.execute(
+        "SELECT count(*), 1, max(id) AS top, now()::date, '1'::int, max(id) + 1 FROM things"
+    )
     names = [c.name for c in cursor.description]
     assert names == ["count", "?column?", "top", "now", "int4", "?column?"]
 
@@ -219,7 +223,9 @@ def test_statements_and_portals_by_name(raw: Raw) -> None:
     assert raw.kinds() == "1Z"
     raw.send(parse("SELECT 2", "s"), SYNC)
     assert error_of(dict(raw.until(b"Z"))[b"E"])["C"] == "42P05"
-    raw.send(bind(b"x", name="s"), (b"D", b"P\0"), run(), (b"C", b"Ss\0"), bind(b"x", name="s"), SYNC)
+    raw.send(
+        bind(b"x", name="s"), (b"D", b"P\0"), run(), (b"C", b"Ss\0"), bind(b"x", name="s"), SYNC
+    )
     found = raw.until(b"Z")
     assert [k for k, _ in found] == [b"2", b"T", b"D", b"C", b"3", b"E", b"Z"]
     assert error_of(found[5][1])["C"] == "26000"
@@ -259,7 +265,8 @@ def test_wrong_messages(place: Served) -> None:
     ("sql", "state"),
     [
         ("SELEC 1", "42601"), ("SELECT nope FROM things", "42703"), ("SELECT * FROM nope", "42P01"),
-        ("SELECT * FROM nope(1)", "42883"), ("INSERT INTO things (id, name) VALUES (1, NULL)", "23502"),
+        ("SELECT * FROM nope(1)", "42883"), ("SELECT nope(1)", "42883"),
+        ("INSERT INTO things (id, name) VALUES (1, NULL)", "23502"),
         ("INSERT INTO things (id, name, weight) VALUES (1, 'a', -1)", "23514"),
         ("INSERT INTO things (id, name) VALUES (1, 'a'), (1, 'b')", "23505"),
         ("SELECT 'x'::int", "22P02"), ("SET nothing_like_it = 1", "42704"), ("SELECT 1/0", "22012"),
@@ -308,7 +315,11 @@ def test_tags(pg: Any) -> None:
     assert tag("CREATE TABLE tagged_too AS SELECT 1 AS a") in ("SELECT 1", "SELECT 0")
     assert tag("DROP TABLE tagged") == "DROP TABLE" and tag("DROP TABLE tagged_too") == "DROP TABLE"
     assert tag("SET application_name = 'x'") == "SET" and tag("SHOW application_name") == "SHOW"
-    assert tag("BEGIN") == "BEGIN" and tag("COMMIT") == "COMMIT" and tag("VALUES (1), (2)") == "SELECT 2"
+    assert (
+        tag("BEGIN") == "BEGIN"
+        and tag("COMMIT") == "COMMIT"
+        and tag("VALUES (1), (2)") == "SELECT 2"
+    )
 
 
 # Settings ----------------------------------------------------------------------------------------
@@ -320,7 +331,7 @@ def test_settings(pg: Any) -> None:
 
     assert show("server_version").startswith("15") and show("TIME ZONE") == "UTC"
     assert show("transaction isolation level") == "read committed"
-    pg.execute("SET search_path TO public, \"Other\"")
+    pg.execute('SET search_path TO public, "Other"')
     assert show("search_path") == 'public, "Other"'
     pg.execute("SET statement_timeout = '2s'")
     assert show("statement_timeout") == "2s"
@@ -328,7 +339,9 @@ def test_settings(pg: Any) -> None:
     (text,) = pg.execute("SELECT '2026-01-01 00:00:00+00'::timestamptz::text").fetchone()
     assert text.startswith("2026-01-01")
     (at,) = pg.execute("SELECT '2026-01-01 00:00:00+00'::timestamptz").fetchone()
-    assert at == datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC) and at.utcoffset().seconds == 28800
+    assert (
+        at == datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC) and at.utcoffset().seconds == 28800
+    )
     pg.execute("RESET ALL")
     assert show("timezone") == "UTC" and show("statement_timeout") == "0"
     with pg.transaction():
@@ -350,7 +363,9 @@ def test_settings(pg: Any) -> None:
 def test_a_statement_runs_into_its_time_limit(pg: Any) -> None:
     pg.execute("SET statement_timeout = 200")
     with pytest.raises(psycopg.errors.QueryCanceled):
-        pg.execute("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n")
+        pg.execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+        )
     pg.execute("SET statement_timeout = 0")
 
 
@@ -358,7 +373,9 @@ def test_cancel(pg: Any) -> None:
     timer = threading.Timer(0.3, pg.cancel_safe)  # the other holds the GIL: the server is here
     timer.start()
     with pytest.raises(psycopg.errors.QueryCanceled):
-        pg.execute("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n")
+        pg.execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+        )
     timer.join()
     assert pg.execute("SELECT 1").fetchone() == (1,)
 
@@ -474,3 +491,19 @@ def test_asyncpg(place: Served, pg: Any) -> None:
         await connection.close()
 
     asyncio.run(check())
+
+
+def test_listeners_of_one_server_share_their_channels(place: Served, pg: Any) -> None:
+    with psycopg.connect(**place.ada, autocommit=True) as other:
+        other.execute("LISTEN across")
+        pg.execute("NOTIFY across, '你好'")
+        assert next(other.notifies(timeout=5)).payload == "你好"
+        assert other.info.backend_pid != pg.info.backend_pid
+
+
+def test_a_session_is_ended_by_an_admin(place: Served, pg: Any) -> None:
+    with psycopg.connect(**place.ada, autocommit=True) as other:
+        pid = other.info.backend_pid
+        assert pg.execute("SELECT pg_terminate_backend(%s)", [pid]).fetchone() == (True,)
+        with pytest.raises(psycopg.OperationalError):
+            other.execute("SELECT 1")

@@ -178,7 +178,7 @@ def test_a_slow_start_ends(tmp_path: Path) -> None:
         slow = plain(found)
         slow.sendall(b"\0\0")
         begun = time.monotonic()
-        assert b"" == slow.recv(100)[:0] and time.monotonic() - begun < 5
+        assert slow.recv(100)[:0] == b"" and time.monotonic() - begun < 5
         slow.close()
         others = [psycopg.connect(**found.owner) for _ in range(2)]
         with pytest.raises(psycopg.OperationalError, match="too many clients"):
@@ -230,7 +230,11 @@ def test_psql(place: Served) -> None:
     if psql is None:
         pytest.skip("needs psql, of the package postgresql-client")
     given = place.ada
-    environment: dict[str, Any] = {**os.environ, "PGPASSWORD": given["password"], "PGSSLMODE": "require"}
+    environment: dict[str, Any] = {
+        **os.environ,
+        "PGPASSWORD": given["password"],
+        "PGSSLMODE": "require",
+    }
 
     def run(*arguments: str, stdin: str = "") -> str:
         made = subprocess.run(

@@ -115,8 +115,8 @@ def test_read_only(pg: Any) -> None:
         add(pg, 1)
     pg.execute("ROLLBACK")
     pg.execute("SET default_transaction_read_only = on")
-    for sql in ("INSERT INTO numbers VALUES (1)", "SELECT remember('ada', 'x')", "DROP TABLE numbers",
-                "COPY numbers FROM STDIN"):  # fmt: skip
+    for sql in ("INSERT INTO numbers VALUES (1)", "SELECT remember('ada', 'x')",
+                "DROP TABLE numbers", "COPY numbers FROM STDIN"):  # fmt: skip
         with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
             pg.execute(sql)
     pg.execute("BEGIN READ WRITE")

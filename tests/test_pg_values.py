@@ -18,7 +18,7 @@ from sqlagent.serve.pg import values_binary, values_text
 from sqlagent.serve.pg.encode import Rows
 from sqlagent.serve.pg.intervals import parts_of, spoken
 from sqlagent.serve.pg.outcome import described
-from sqlagent.serve.pg.types import BY_OID, ARRAYS, PgType, modifier, pg_type
+from sqlagent.serve.pg.types import ARRAYS, BY_OID, PgType, modifier, pg_type
 
 psycopg = pytest.importorskip("psycopg", reason="needs psycopg, of the extra [dev]")
 from psycopg.adapt import Transformer  # noqa: E402  # after the skip
@@ -32,7 +32,8 @@ DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, places=6).filter(
     lambda d: abs(d) < Decimal(10) ** 30
 )
 VALUES: dict[str, st.SearchStrategy[Any]] = {
-    "int8": INT8, "int4": st.integers(-(2**31), 2**31 - 1), "int2": st.integers(-(2**15), 2**15 - 1),
+    "int8": INT8, "int4": st.integers(-(2**31), 2**31 - 1),
+    "int2": st.integers(-(2**15), 2**15 - 1),
     "float8": FLOATS, "text": TEXTS, "bool": st.booleans(), "bytea": st.binary(),
     "timestamp": TIMES, "date": st.dates(), "time": st.times(), "uuid": st.uuids(),
     "numeric": DECIMALS, "float4": st.floats(width=32, allow_nan=False),
@@ -79,7 +80,9 @@ def test_arrays(base: str) -> None:
     transformer = Transformer()
     items = st.one_of(st.none(), VALUES[base])
 
-    @given(st.one_of(st.lists(items), st.lists(st.lists(items, min_size=2, max_size=2), min_size=1)))
+    @given(
+        st.one_of(st.lists(items), st.lists(st.lists(items, min_size=2, max_size=2), min_size=1))
+    )
     def check(value: list[Any]) -> None:
         said = values_text.writer(found)(value).encode()
         raw = values_binary.writer(found)(value)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import sqlagent
-from sqlagent.portal import keeper, path_of
+from sqlagent.portal import contents, keeper, path_of
 from sqlagent.portal.refresh import refresh
 
 CLIENT = """
@@ -319,11 +319,10 @@ def test_it_can_be_turned_off(fresh_db: Path) -> None:
         assert "portal" not in con.database.services
 
 
-def test_it_is_kept_while_the_file_is_open(
-    fresh_db: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_is_kept_while_the_file_is_open(fresh_db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeper, "SHARE", 0)
-    with sqlagent.connect(fresh_db, embedding_model="none", portal="on", portal_interval_ms=50) as con:
+    settings = {"embedding_model": "none", "portal": "on", "portal_interval_ms": 50}
+    with sqlagent.connect(fresh_db, **settings) as con:
         place = path_of(str(fresh_db) + ".d")
         for text in ("the first", "the second"):
             con.execute("SELECT remember('ada', ?)", (text,))
@@ -344,3 +343,94 @@ def test_processes_that_write_it_at_once(lived: sqlagent.Connection, portal: str
     assert one(portal, "SELECT count(*) FROM shop") == [[5]]
     left = [n for n in os.listdir(os.path.dirname(portal)) if n.endswith(".tmp")]
     assert left == []
+
+
+def test_small_tables_of_the_users_get_no_triggers(lived: sqlagent.Connection, portal: str) -> None:
+    triggers = "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'shop'"
+    assert lived.execute(triggers).fetchone() == (0,)
+    lived.execute("INSERT INTO shop SELECT i + 10, 'item', 1 FROM range(6000) t(i)")
+    lived.execute("CALL sync()")
+    assert lived.execute(triggers).fetchone()[0] > 0  # so many are not read whole each time
+    lived.execute("UPDATE shop SET item = 'one' WHERE id = 77")
+    lived.execute("CALL sync()")
+    assert one(portal, "SELECT id FROM shop WHERE item = 'one'") == [[77]]
+    assert one(portal, "SELECT count(*) FROM shop") == [[6002]]
+
+
+def test_many_vectors_stay_in_the_file(fresh_db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What would take a minute and 1.5 GB is left out, with the macros over it, and told."""
+    import duckdb
+
+    monkeypatch.setattr(contents, "VECTORS_MAX", 3)
+    con = sqlagent.connect(fresh_db, embedding_model="none")
+    con.execute("SELECT put_vector('c', 'a', [1.0, 0.0])")
+    con.execute("CALL sync()")
+    with duckdb.connect(f"{fresh_db}.d/portal.duckdb", read_only=True) as client:
+        assert client.execute("SELECT count(*) FROM vectors").fetchone() == (1,)
+    con.executemany("INSERT INTO vectors (collection, id, vector) VALUES ('c', ?, ?)",
+                    [(f"v{n}", bytes((0, 0, 128, 63)) * 2) for n in range(5)])  # fmt: skip
+    con.execute("CALL sync()")
+    with duckdb.connect(f"{fresh_db}.d/portal.duckdb", read_only=True) as client:
+        with pytest.raises(duckdb.CatalogException):
+            client.execute("SELECT count(*) FROM vectors")
+        assert client.execute("SELECT count(*) FROM memories").fetchone() == (0,)
+        assert "vectors" in str(client.execute("FROM sqlagent_portal").fetchall())
+    con.close()
+
+
+def test_materialised_views_and_macros_of_other_dialects(
+    lived: sqlagent.Connection, portal: str
+) -> None:
+    lived.execute(
+        "CREATE MATERIALIZED VIEW totals AS SELECT item, sum(price) AS s FROM shop GROUP BY 1"
+    )
+    lived.execute("CREATE VIEW most AS SELECT max(s) AS m FROM totals")
+    lived.execute("SET dialect = 'sqlite'")
+    lived.execute("CREATE MACRO halved(x) AS x / 2")
+    lived.execute("SET dialect = 'duckdb'")
+    lived.execute(
+        "CREATE MACRO by_agent(who) AS TABLE SELECT content FROM memories WHERE agent_id = who"
+    )
+    lived.execute("CALL sync()")
+    assert one(portal, "SELECT item, s::DOUBLE FROM totals ORDER BY 2") == [
+        ["cup", 2.5],
+        ["茶", 3.0],
+    ]
+    assert one(portal, "SELECT m::DOUBLE FROM most") == [[3.0]]
+    assert len(one(portal, "FROM by_agent('ada')")) == 3
+    ((note,),) = one(portal, "SELECT note FROM sqlagent_portal WHERE name = 'halved'")
+    assert "sqlite" in note
+
+
+def test_a_value_that_does_not_fit_comes_later(
+    lived: sqlagent.Connection, portal: str, shell: Callable[..., str]
+) -> None:
+    lived.execute("CREATE TABLE many (id INTEGER PRIMARY KEY, n INTEGER)")
+    lived.execute("INSERT INTO many SELECT i, i FROM range(6000) t(i)")
+    lived.execute("CALL sync()")
+    assert one(portal, "SELECT sum(n) FROM many") == [[17997000]]
+    shell(lived.database.path, "UPDATE many SET n = 'none' WHERE id = 5")
+    lived.execute("CALL sync()")
+    assert one(portal, "SELECT n FROM many WHERE id IN ('5', '6') ORDER BY n") == [["6"], ["none"]]
+
+
+def test_no_portal_of_memory_or_of_what_is_read_only(fresh_db: Path) -> None:
+    with sqlagent.connect(":memory:", embedding_model="none", portal="on") as con:
+        con.execute("CALL sync()")
+        assert refresh(con) is False
+    sqlagent.connect(fresh_db).close()
+    with sqlagent.connect(fresh_db, read_only=True) as con:
+        assert refresh(con) is False
+
+
+def test_a_portal_that_is_mostly_empty_is_made_anew(
+    lived: sqlagent.Connection, portal: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sqlagent.portal.refresh.WASTE_MIN", 0)
+    lived.execute("CREATE TABLE big (id INTEGER PRIMARY KEY, t TEXT)")
+    lived.execute("INSERT INTO big SELECT i, repeat(i::VARCHAR, 40) FROM range(50000) t(i)")
+    refresh(lived)
+    large = os.path.getsize(portal)
+    lived.execute("DELETE FROM big")
+    refresh(lived)
+    assert os.path.getsize(portal) < large and len(one(portal, "FROM memories")) == 3

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import http.client
 import json
+import os
+import random
 import socket
 import ssl
 import subprocess
@@ -126,6 +129,31 @@ def test_views_stay_current(server: Server, ask: Ask, port: int) -> None:
         "SELECT content FROM r.current_facts",
     )
     assert found == [[[0]], [[1]], [[1]], [["one more"]]]
+
+
+@client
+def test_every_table_and_view_is_read_whole_and_by_columns(server: Server, ask: Ask) -> None:
+    own = server.owner
+    (rome,) = own.execute("SELECT remember('ada', 'lives in Rome 罗马')").fetchone()
+    own.execute("SELECT supersede(?, 'lives in Oslo')", (rome,))
+    own.execute("SELECT index_document('a text', uri => 'a')")
+    own.execute("SELECT save_state('ada', '{\"step\": 1}')")
+    own.execute("SELECT put_vector('points', 'a', [1.0, 0.0])")
+    own.execute("CREATE TABLE odd (a, b INTEGER, c FLOAT[2], d STRUCT(x INTEGER)[])")
+    own.execute("INSERT INTO odd VALUES ('text', 1, [1, 2], [{'x': 1}]), (2.5, NULL, NULL, NULL)")
+    own.execute("CREATE VIEW sums AS SELECT agent_id, count(*) AS n FROM memories GROUP BY 1")
+    own.execute("CALL sync()")
+    ((*listed,),) = ask(sent("SELECT table_name FROM duckdb_tables() ORDER BY 1"))
+    names = [name for (name,) in listed]
+    assert {"odd", "sums", "current_facts", "memory_strength", "vectors"} <= set(names)
+    assert "sqlagent_users" not in names
+    whole = ask(*(f'SELECT count(*), count(COLUMNS(*)) FROM r."{name}"' for name in names))
+    failed = {n: f for n, f in zip(names, whole, strict=True) if isinstance(f, dict)}
+    assert failed == {}
+    rows = ask("FROM r.odd", "FROM r.sums", "SELECT vector FROM r.vectors", "FROM r.current_facts")
+    assert rows[0] == [["text", 1, [1.0, 2.0], [{"x": 1}]], ["2.5", None, None, None]]
+    assert rows[1:3] == [[["ada", 2]], [[[1.0, 0.0]]]]
+    assert rows[3][0][6] == "lives in Oslo"
 
 
 TYPES = [
@@ -252,21 +280,24 @@ def test_the_catalog(server: Server, ask: Ask) -> None:
 OUT_OF_REACH = [
     "SELECT * FROM read_csv('/etc/passwd')", "SELECT * FROM '/etc/passwd'",
     "SELECT * FROM read_text('/etc/hostname')", "SELECT * FROM glob('/*')",
-    "ATTACH '/tmp/x.db' AS x", "COPY memories TO '/tmp/stolen.csv'", "LOAD quack",
+    "ATTACH '{folder}/x.db' AS x", "COPY memories TO '{folder}/stolen.csv'", "LOAD quack",
     "INSTALL httpfs", "SET memory_limit_mb = 1", "SET lock_configuration = false",
     "SELECT * FROM quack_query('quack:localhost:1', 'SELECT 1')", "CALL quack_stop('quack:x')",
     "SELECT getenv('HOME')", "PRAGMA database_list", "SELECT * FROM sqlagent_users",
     "WITH x AS (SELECT * FROM read_blob('/etc/hostname')) SELECT * FROM x",
     "SELECT (SELECT content FROM read_text('/etc/hostname'))",
-    "EXPORT DATABASE '/tmp/stolen'", "CREATE SECRET (TYPE s3)", "IMPORT DATABASE '/tmp'",
+    "EXPORT DATABASE '{folder}/stolen'", "CREATE SECRET (TYPE s3)", "IMPORT DATABASE '{folder}'",
 ]  # fmt: skip
 
 
 @client
-def test_nothing_outside_the_file_is_reached(ask: Ask) -> None:
-    for sql, found in zip(OUT_OF_REACH, ask(*map(sent, OUT_OF_REACH)), strict=True):
+def test_nothing_outside_the_file_is_reached(ask: Ask, tmp_path: Path) -> None:
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    tried = [sql.replace("{folder}", str(folder)) for sql in OUT_OF_REACH]
+    for sql, found in zip(tried, ask(*map(sent, tried)), strict=True):
         assert isinstance(found, dict), (sql, found)
-    assert not Path("/tmp/stolen.csv").exists()
+    assert list(folder.iterdir()) == []
 
 
 @client
@@ -291,26 +322,27 @@ def test_who_may_come_in(port: int, fresh_db: Path) -> None:
 @client
 def test_readers_do_not_write_and_see_what_they_are_granted(fresh_db: Path) -> None:
     owner = sqlagent.connect(fresh_db, embedding_model="none")
-    from sqlagent.serve import users
-
-    if not hasattr(users, "FileAccounts"):
-        pytest.skip("there are no users of the file yet")
-    owner.execute("SELECT remember('ada', 'hers')")
-    try:
-        owner.execute("CREATE USER rita PASSWORD 'a long password'")
-    except sqlagent.Error:
-        owner.execute("SELECT create_user('rita', 'a long password')")
+    owner.execute("SELECT remember('ada', 'hers'), remember('bob', 'his')")
+    owner.execute("CREATE TABLE shop (x INTEGER)")
+    owner.execute("CREATE USER rita PASSWORD 'a long password'")
+    owner.execute("GRANT SELECT ON memories TO rita")
+    owner.execute("GRANT USE ON AGENT 'ada' TO rita")
     owner.close()
     served = Server(str(fresh_db))
     listener = start(served, "127.0.0.1", 0)
     try:
         attach = f"ATTACH 'quack:localhost:{listener.port}' AS r (TOKEN 'rita:a long password')"
         found = session(
-            attach, "SELECT content FROM r.memories",
-            sent("INSERT INTO agents (agent_id) VALUES ('x')"), sent("SELECT remember('ada', 'x')"),
+            attach, "SELECT content FROM r.memories", sent("SELECT content FROM memories"),
+            sent("INSERT INTO memories (agent_id, content) VALUES ('ada', 'x')"),
+            sent("SELECT remember('ada', 'x')"), "FROM r.shop", sent("FROM shop"),
+            sent("SELECT table_name FROM duckdb_tables() WHERE table_name IN ('shop', 'memories')"),
+            sent("SELECT content FROM recall('bob', 'his')"),
         )  # fmt: skip
-        assert found[1] == [["hers"]]
-        assert "error" in found[2] and "error" in found[3]
+        assert found[1:3] == [[["hers"]]] * 2
+        assert all("error" in f for f in found[3:7]), found
+        assert found[7] == [["memories"]]
+        assert found[8] == [] or "error" in found[8]
     finally:
         listener.close()
         served.close()
@@ -487,3 +519,150 @@ def test_a_session_without_a_word_is_closed(
 def test_types_that_the_wire_does_not_carry_are_text() -> None:
     assert kind_of("ENUM('a', 'b')").name == "VARCHAR"
     assert kind_of("MAP(VARCHAR, STRUCT(a BIGINT, b VARCHAR))").parts[0][1].parts[1][1].id == 100
+
+
+def prepare(port: int, own: str, sql: str) -> bytes:
+    """The answer to a statement in a session."""
+    text = wire.put(1, wire.text(sql))
+    return post(port, wire.header(wire.PREPARE, own) + text + wire.END)[1]
+
+
+def test_what_nobody_waits_for_is_interrupted(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sqlagent.serve.quack.server.SWEEP_S", 0.02)
+    listener = start(server, "127.0.0.1", 0)
+    try:
+        post(listener.port, hello(TOKEN))
+        (session,) = listener.sessions.values()
+        long = "SELECT count(*) FROM range(3000000) a(i), range(3000000) b(j) WHERE (i * j) % 7 = 3"
+        body = wire.header(wire.PREPARE, session.id) + wire.put(1, wire.text(long)) + wire.END
+        with socket.create_connection(("127.0.0.1", listener.port)) as plain:
+            head = f"POST /quack HTTP/1.1\r\nContent-Length: {len(body)}\r\n\r\n"
+            plain.sendall(head.encode() + body)
+            end = time.monotonic() + 30
+            while not session.busy:
+                assert time.monotonic() < end
+                time.sleep(0.01)
+            time.sleep(0.2)  # so that it runs
+        end = time.monotonic() + 60
+        while session.busy:
+            assert time.monotonic() < end, "it went on"
+            time.sleep(0.01)
+        assert kind_in(prepare(listener.port, session.id, "SELECT 1")) == wire.PREPARED
+    finally:
+        listener.close()
+
+
+def test_large_rows_come_a_few_at_a_time(server: Server) -> None:
+    listener = start(server, "127.0.0.1", 0)
+    try:
+        post(listener.port, hello(TOKEN))
+        (session,) = listener.sessions.values()
+        sql = "SELECT repeat('x', 100000) AS s FROM range(1000) t(i)"
+        answer = session.answer(wire.Message(wire.PREPARE, session.id, {1: sql}))
+        assert len(answer) < 64 << 20 and session._result is not None
+        result, total, most = session._result, answer.count(b"x" * 100_000), 0
+        while True:
+            answer = session.answer(wire.Message(wire.FETCH, session.id, {1: result.id}))
+            if len(answer) < 1000:
+                break
+            total += answer.count(b"x" * 100_000)
+            most = max(most, len(answer))
+        assert total == 1000 and most < 16 << 20
+        late = session.answer(wire.Message(wire.FETCH, session.id, {1: result.id + 1}))
+        assert kind_in(late) == wire.ERROR
+    finally:
+        listener.close()
+
+
+def test_the_longest_idle_makes_place(fresh_db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sqlagent.serve.quack.server.IDLE_MIN_S", 0.0)
+    sqlagent.connect(fresh_db).close()
+    served = Server(str(fresh_db), account=("ada", "a long password"), limits=Limits(connections=2))
+    listener = start(served, "127.0.0.1", 0)
+    try:
+        assert kind_in(post(listener.port, hello(TOKEN))[1]) == wire.CONNECTED
+        (first,) = listener.sessions
+        for _ in range(2):
+            assert kind_in(post(listener.port, hello(TOKEN))[1]) == wire.CONNECTED
+        assert first not in listener.sessions and len(listener.sessions) == 2
+    finally:
+        listener.close()
+        served.close()
+
+
+@client
+@pytest.mark.slow
+def test_the_command_line_of_duckdb(server: Server, port: int, tmp_path: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(tmp_path)]
+    done = subprocess.run([*pip, "duckdb-cli==1.5.5"], capture_output=True, timeout=300)
+    if done.returncode:
+        pytest.skip("duckdb-cli cannot be installed here")
+    binary = tmp_path / "duckdb_cli" / "duckdb"
+    binary.chmod(0o755)
+    server.owner.execute("SELECT remember('ada', 'likes tea 茶')")
+    lines = [f"LOAD '{e}';" for e in EXTENSIONS]
+    lines += [f"ATTACH 'quack:localhost:{port}' AS r (TOKEN '{TOKEN}');", ".mode json"]
+    lines += ["SELECT content FROM r.current_facts;", "SELECT count(*) AS n FROM r.memories;"]
+    ran = subprocess.run(
+        [str(binary)], input="\n".join(lines), text=True, capture_output=True, timeout=120
+    )
+    assert '[{"content":"likes tea 茶"}]' in ran.stdout and '[{"n":1}]' in ran.stdout, ran
+
+
+def test_messages_with_other_bytes_are_answered(server: Server) -> None:
+    rng = random.Random(7)
+    listener = start(server, "127.0.0.1", 0)
+    try:
+        listener.answer(hello(TOKEN), "")
+        (own,) = listener.sessions
+        text = wire.put(1, wire.text("SELECT 1 AS x"))
+        valid = [
+            hello("ada:wrong"), wire.header(wire.PREPARE, own) + text + wire.END,
+            wire.header(wire.FETCH, own) + wire.put(1, wire.hugeint(5)) + wire.END,
+        ]  # fmt: skip
+        for _ in range(600):
+            data = bytearray(rng.choice(valid[1:] if rng.random() < 0.98 else valid))
+            for _ in range(rng.randint(1, 4)):
+                data[rng.randrange(len(data))] = rng.randrange(256)
+            cut = data[: rng.randrange(len(data))] if rng.random() < 0.2 else data
+            kind = kind_in(listener.answer(bytes(cut), "10.0.0.1"))
+            assert kind in (wire.PREPARED, wire.FETCHED, wire.ERROR, wire.SUCCESS, wire.CONNECTED)
+        if own in listener.sessions:  # some byte may have made it say goodbye
+            assert kind_in(prepare(listener.port, own, "SELECT 1")) == wire.PREPARED
+    finally:
+        listener.close()
+
+
+def test_clients_that_come_and_go_leave_nothing(server: Server, port: int) -> None:
+    def once() -> None:
+        answer = post(port, hello(TOKEN))[1]
+        reader = wire.Reader(answer)
+        own = wire.head(answer).session
+        assert reader.field() == 1 and kind_in(prepare(port, own, "SELECT 1")) == wire.PREPARED
+        post(port, wire.header(wire.DISCONNECT, own) + wire.END)
+
+    once()
+    gc.collect()
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(100):
+        once()
+        socket.create_connection(("127.0.0.1", port)).close()
+    end = time.monotonic() + 30
+    while len(os.listdir("/proc/self/fd")) > before + 3:
+        assert time.monotonic() < end
+        gc.collect()
+        time.sleep(0.05)
+    assert server.admission.count == 0
+
+
+@client
+def test_values_that_are_not_of_their_column(
+    server: Server, ask: Ask, shell: Callable[..., str]
+) -> None:
+    shell(server.path, "CREATE TABLE odd (n INTEGER, t TIMESTAMP, b BLOB); INSERT INTO odd VALUES "
+          "('none', 'x', 'y'), (7, '2026-01-02 03:04:05.678', x'00ff')")  # fmt: skip
+    whole, wrong = ask(sent("SELECT n FROM odd"), "SELECT n FROM r.odd")
+    assert whole == [["none"], ["7"]]
+    assert 'column "n" is BIGINT' in wrong["error"]

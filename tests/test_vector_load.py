@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -187,3 +188,33 @@ def test_csv_with_a_check(words: sqlagent.Connection, tmp_path: Path) -> None:
     assert words.execute(copy).fetchone()[:2] == (1, 3)
     rows = words.execute("SELECT record FROM sqlagent_import_rejects ORDER BY ALL").fetchall()
     assert rows == [(1,), (2,), (3,)]
+
+
+def test_a_file_is_imported_into_a_collection(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sqlagent.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    rows = [{"id": f"甲{n}", "vector": [1.0, n, 0.0], "metadata": {"n": n}} for n in range(9)]
+    bad = [{"id": "short", "vector": [1.0]}, {"id": "zeros", "vector": [0, 0, 0]}]
+    for name, lines in (("good.jsonl", rows), ("bad.jsonl", bad)):
+        (tmp_path / name).write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    into = ["agent.db", "--into", "vectors", "--collection", "点's"]
+    assert main(["import", "good.jsonl", *into]) == 0
+    assert main(["import", "bad.jsonl", *into]) == 1
+    assert "expected 3 dimensions, not 1" in capsys.readouterr().err
+    assert main(["import", "bad.jsonl", *into, "--on-error", "reject"]) == 1
+    assert (
+        main(["import", "good.jsonl", "agent.db", "--into", "memories", "--collection", "c"]) == 2
+    )
+    con = sqlagent.connect(tmp_path / "agent.db", embedding_model="none")
+    found = con.execute(
+        "SELECT id FROM knn(?, [1.0, 3.0, 0.0], k => 1, filter => ?)",
+        ("点's", "(metadata->>'n')::INT > 2"),
+    ).fetchall()
+    assert found == [("甲3",)]
+    assert con.execute("SELECT count(*) FROM vectors").fetchone() == (9,)
+    reasons = con.execute("SELECT count(*) FROM sqlagent_import_rejects WHERE record IS NOT NULL")
+    assert reasons.fetchone() == (2,)
+    con.close()

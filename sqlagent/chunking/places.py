@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from array import array
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 # A chunk ends with its paragraph where that fills so much of it. With .5 more chunks held parts of
@@ -19,8 +21,8 @@ class Level(NamedTuple):
     chunk's size: a strong place is not worth a tiny chunk.
     """
 
-    ends: list[int]
-    starts: list[int]
+    ends: Sequence[int]
+    starts: Sequence[int]
     fill: float
 
 
@@ -37,16 +39,23 @@ class Places(NamedTuple):
     paths: list[str]
 
 
-def level_of(spans: list[tuple[int, int]] | set[tuple[int, int]], fill: float) -> Level:
-    """A level of (end, start) places; of several with one end the last start counts."""
-    ends: list[int] = []
-    starts: list[int] = []
-    for end, start in sorted(spans):
-        if ends and end <= starts[-1]:
-            starts[-1] = max(start, starts[-1])
+def level_of(spans: Iterable[tuple[int, int]], fill: float) -> Level:
+    """A level of (end, start) places in any order; of several with one end the last counts."""
+    return level_in_order(sorted(spans), fill)
+
+
+def level_in_order(spans: Iterable[tuple[int, int]], fill: float) -> Level:
+    """The same of places that come in order, which are not all held at once: a text may have
+    millions of them."""
+    ends, starts = array("q"), array("q")
+    last = -1
+    for end, start in spans:
+        if end <= last:
+            starts[-1] = last = max(start, last)
         else:
             ends.append(end)
             starts.append(start)
+            last = start
     return Level(ends, starts, fill)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from heapq import merge
 
-from sqlagent.chunking.places import FILL, LINE, SPACE, Places, is_cjk, level_of
+from sqlagent.chunking.places import FILL, LINE, SPACE, Places, is_cjk, level_in_order
 
 _PARAGRAPH = re.compile(r"(?<!\n)(?:\r?\n)[ \t\r]*\n\s*")
 _ITEM = re.compile(r"\r?\n(?=[ \t]*(?:[-*+•>|]|\d{1,3}[.)])[ \t]?\S)")
@@ -31,14 +32,17 @@ _STARTERS = _words("""
 
 
 def prose(text: str, size: int) -> Places:
-    paragraphs = [m.span() for m in _PARAGRAPH.finditer(text)]
-    sentences = set(paragraphs)
-    sentences.update(m.span() for m in _ITEM.finditer(text))
-    sentences.update(_sentence_ends(text))
-    lines = [m.span() for m in LINE.finditer(text)]
-    return Places(
-        [level_of(paragraphs, FILL), level_of(sentences, 0), level_of(lines, 0.5)], 1, [], []
-    )
+    sentences = merge(_gaps(_PARAGRAPH, text), _gaps(_ITEM, text), _sentence_ends(text))
+    levels = [
+        level_in_order(_gaps(_PARAGRAPH, text), FILL),
+        level_in_order(sentences, 0),
+        level_in_order(_gaps(LINE, text), 0.5),
+    ]
+    return Places(levels, 1, [], [])
+
+
+def _gaps(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
+    return (match.span() for match in pattern.finditer(text))
 
 
 def _sentence_ends(text: str) -> Iterator[tuple[int, int]]:

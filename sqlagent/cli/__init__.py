@@ -14,6 +14,7 @@ OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 # Each command is a module here with `main(argv) -> int`.
 COMMANDS = {
     "import": "imports",
+    "export": "export",
     "check": "check",
     "demo": "demo",
     "serve": "serve",

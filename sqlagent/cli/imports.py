@@ -9,6 +9,7 @@ from sqlagent.documents.folder import source_of
 from sqlagent.documents.rows import holds_documents
 
 from .import_documents import Indexer
+from .import_from import KINDS, load_from
 from .import_rows import Rules, load_rows, reader_of, table_exists
 from .options import Parser, UsageError, check_file
 from .progress import Progress
@@ -23,7 +24,12 @@ examples:
   sqlagent import sales.csv agent.db --into sales --key sale_id --evolve
   sqlagent import handbook/ agent.db --into documents --collection handbook
   sqlagent import points.parquet agent.db --into vectors --collection points
+  sqlagent import chroma/ memories.json agent.af agent.db
+  sqlagent import notes/ agent.db --from markdown --agent ada
 
+Without --into, SOURCE is what another system keeps of an agent: mem0 (JSON, history.db),
+LangGraph's SQLite files, Chroma's folder, Letta's agent file, notes in Markdown. What was imported
+is not imported again.
 A table that does not exist is made with the file's columns; else columns are matched by name.
 Records are checked as by COPY … FROM: values must be of their columns' types, and meet --check and
 --key. The first that does not keeps its file out; under --on-error reject only it is kept out, with
@@ -88,14 +94,16 @@ def main(argv: Sequence[str]) -> int:
     """The command; returns the exit status. Errors: UsageError, sqlagent.Error."""
     made = Parser(
         prog="sqlagent import",
-        usage="sqlagent import SOURCE [SOURCE …] FILE --into TABLE [options]",
+        usage="sqlagent import SOURCE [SOURCE …] FILE (--into TABLE | --from KIND) [options]",
         description="Loads files into a database.",
         epilog=EXAMPLES,
     )
     add = made.add_argument
     add("sources", nargs="+", metavar="SOURCE", help="csv, tsv, parquet, json, jsonl; or a folder")
     add("file", metavar="FILE", help="the database file; made if there is none")
-    add("--into", metavar="TABLE", required=True, help="a table, or documents")
+    add("--into", metavar="TABLE", help="a table, or documents")
+    add("--from", dest="kind", choices=KINDS, help="whose files they are; else they tell")
+    add("--agent", metavar="NAME", help="whose what comes from elsewhere is to be")
     how = made.add_mutually_exclusive_group()
     how.add_argument("--replace", action="store_true", help="in place of what is there")
     how.add_argument("--append", action="store_true", help="besides what is there")
@@ -115,20 +123,26 @@ def main(argv: Sequence[str]) -> int:
     add("--evolve", action="store_true", help="add columns and widen types as the file needs")
     options = made.parse_intermixed_args(list(argv))
     existing = "replace" if options.replace else "append" if options.append else ""
-    vectors = options.collection if options.into.lower() == "vectors" else None
+    vectors = options.collection if (options.into or "").lower() == "vectors" else None
     rules = Rules(
         options.check, options.key, options.on_error == "reject", options.max_rejects,
         options.evolve, vectors,
     )  # fmt: skip
     wanted = Import(
-        options.sources, options.into, existing, options.collection, options.encoding, rules
+        options.sources, options.into or "", existing, options.collection, options.encoding, rules
     )
-    _check(wanted)
+    elsewhere = options.into is None or options.kind is not None
+    if options.into is not None and (options.kind is not None or options.agent is not None):
+        raise UsageError("--into is for files of rows and texts; --from, --agent for the others'")
+    if not elsewhere:
+        _check(wanted)
     new = not check_file(options.file)
     session = Session(options.file)
     try:
         if new:
             session.say(f"created {options.file}")
+        if elsewhere:
+            return 0 if load_from(session, options.sources, options.kind, options.agent) else 1
         return 0 if load(session, wanted) else 1
     finally:
         session.close()

@@ -76,7 +76,7 @@ def enter(ctx: Context, new: New, embedding: bytes | None, now: str) -> int:
             if embedding is not None:
                 handle.execute(VECTOR, (known, embedding))
             return known
-    memory_id = _insert(handle, new, embedding)
+    memory_id = insert(handle, new, embedding)
     if new.tier == "working":
         from sqlagent.memory.tiers import bound
 
@@ -105,7 +105,7 @@ def _known(handle: Handle, said: Said, hashed: int, near: bool) -> int | None:
     return known
 
 
-def _insert(handle: Handle, new: New, embedding: bytes | None) -> int:
+def insert(handle: Handle, new: New, embedding: bytes | None) -> int:
     handle.execute(INSERT, new)
     memory_id = int(handle.last_insert_rowid())
     if len(new.content) > LONG_CJK:

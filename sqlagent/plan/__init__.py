@@ -155,9 +155,12 @@ def planned(
         found = call and planned(call, lex(call), catalog, settings, protected)
     found = found or ddl(sql, tokens, catalog)
     if tokens[0].upper == "COPY":
+        from sqlagent.plan.copying_text import copy_text
         from sqlagent.plan.importing import copy_from
 
-        found = copied(copy_from(sql, tokens, protected), sql, catalog, settings, protected)
+        found = copy_text(sql, tokens, protected) or copied(
+            copy_from(sql, tokens, protected), sql, catalog, settings, protected
+        )
     found = found or _nearest(sql, tokens, catalog, settings, protected)
     if found is None and not (catalog.definitions and expands(tokens, catalog)):
         found = calls.direct(sql, tokens) or _plain(sql, tokens, catalog, settings)

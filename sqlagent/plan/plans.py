@@ -303,6 +303,13 @@ class Call(NamedTuple):
     arguments: tuple[Argument, ...] = ()
 
 
+class CopyText(NamedTuple):
+    """`COPY … TO` a file of a format that DuckDB has no writer for: the SELECT, and the path."""
+
+    sql: str
+    path: str
+
+
 class Script(NamedTuple):
     """Several statements in one text, which dialect 'sqlite' allows: run one after the other.
 
@@ -405,5 +412,5 @@ class Plan(NamedTuple):
     run: (
         Lite | Duck | Calls | Fill | Import | Native | Remote | Attach | Detach | Databases
         | Transaction | Setting | Call | Explain | Script | Typed | Define | ColumnsWrite | Merge
-        | Materialize
+        | Materialize | CopyText
     )  # fmt: skip

@@ -16,18 +16,15 @@ import stat
 import time
 from typing import TYPE_CHECKING, Any
 
-from sqlagent import clock
 from sqlagent.errors import OperationalError
-from sqlagent.portal import FORMAT, path_of
+from sqlagent.portal import path_of
 from sqlagent.sync.scrub import erased_since
 
 if TYPE_CHECKING:
     import duckdb
 
     from sqlagent.connection import Connection
-    from sqlagent.engines.sqlite import Handle
 
-BEHIND_MAX = 50_000  # entries of the log after which its place is noted, though nothing changed
 MEMORY_MB = 1024
 WASTE_MIN = 64  # free blocks of 256 KB, from which on more than are used have it made anew
 SLACK_S = 0.02  # the clock that stamps files is coarse
@@ -113,6 +110,8 @@ class _Refresh:
     def _attempt(self, copy: bool) -> bool:
         import duckdb
 
+        from sqlagent.portal.update import Update
+
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.work)
         self.began = time.time() - SLACK_S
@@ -124,7 +123,9 @@ class _Refresh:
             os.unlink(self.work)
             root = self._open()
         try:
-            written = self._update(root)
+            update = Update(self.connection, root, self.texts)
+            written = update.run()
+            self.seq = update.seq
             if written:
                 root.execute("CHECKPOINT")
             wasted = written and copy and _wasted(root)
@@ -143,10 +144,11 @@ class _Refresh:
 
         from sqlagent.portal.tables import SCHEMA
 
+        spill = os.path.join(self.folder, "spill", str(os.getpid()))
         root = duckdb.connect(
             self.work,
             config={
-                "threads": 1, "memory_limit": f"{MEMORY_MB}MB", "temp_directory": "",
+                "threads": 1, "memory_limit": f"{MEMORY_MB}MB", "temp_directory": spill,
                 "autoinstall_known_extensions": False, "autoload_known_extensions": False,
             },
         )  # fmt: skip
@@ -171,135 +173,3 @@ class _Refresh:
         for path in glob.glob(glob.escape(self.folder) + "/portal-*.tmp*"):
             with contextlib.suppress(OSError):
                 os.unlink(path)
-
-    # The contents -------------------------------------------------------------------------------
-
-    def _update(self, root: duckdb.DuckDBPyConnection) -> bool:
-        from sqlagent.portal import contents
-        from sqlagent.portal.tables import PortalMaker, Tables
-        from sqlagent.sync import log
-        from sqlagent.sync.making import end
-        from sqlagent.sync.parts import Parts
-        from sqlagent.sync.ready import Ready
-        from sqlagent.sync.snapshot import file_id
-
-        ready = Ready(self.database)
-        maker = PortalMaker(self.database, root, ready)
-        reader = self.database.open()
-        try:
-            with contextlib.suppress(Exception):
-                reader.execute("PRAGMA query_only = OFF")  # for what it attaches, see `Maker`
-            names = contents.names(reader)
-            span = log.span(reader) or log.Span(0, 0)
-            for name in names:
-                if not contents.is_columns(reader, name) and not ready.ready(reader, name, span):
-                    ready.install(name, -1)
-            with contextlib.ExitStack() as stack:
-                state = dict(root.execute("SELECT name, value FROM sqlagent.state").fetchall())
-                have = {
-                    r[0].lower()
-                    for r in root.execute("SELECT name FROM sqlagent.tables").fetchall()
-                }
-                path = maker.attach(reader, [n for n in names if n not in have], stack)
-                if path is not None:
-                    from sqlagent.engines import extensions
-
-                    extensions.load(root, "sqlite_scanner")
-                    maker.scanner = True
-                reader.execute("BEGIN")
-                stack.callback(end, reader)
-                span = log.span(reader) or log.Span(0, 0)
-                self.seq = span.high
-                schema = log.number(reader, "schema_version")
-                same = (
-                    state.get("file") == file_id(reader)
-                    and state.get("format") == FORMAT
-                    and int(state.get("seq", 0)) <= span.high
-                    and state.get("mark") == str(log.fingerprint(reader, int(state.get("seq", 0))))
-                    and not erased_since(reader, int(state.get("seq", 0)))
-                )
-                if have and not same:
-                    from sqlagent.sync.delta import Unsound
-
-                    raise Unsound("portal")
-                root.execute("BEGIN")
-                tables = Tables(root, maker, Parts(self.database))
-                self._bring(reader, tables, ready, span, schema, path, names)
-                version = contents.version(reader, schema, self.database.path)
-                moved = state.get("version") != version
-                behind = span.high - int(state.get("seq", 0)) > BEHIND_MAX
-                if not tables.changed and not moved and not behind and have:
-                    root.execute("ROLLBACK")
-                    return False
-                if moved or tables.changed:
-                    self._over(root, tables, state, schema, moved)
-                tables.save()
-                state |= {
-                    "file": file_id(reader), "format": FORMAT, "seq": str(span.high),
-                    "mark": str(log.fingerprint(reader, span.high)), "version": version,
-                    "written_at": clock.now(),
-                }  # fmt: skip
-                root.execute("DELETE FROM sqlagent.state")
-                root.execute(
-                    "INSERT INTO sqlagent.state SELECT unnest(?::VARCHAR[]), unnest(?::VARCHAR[])",
-                    [list(state), list(state.values())],
-                )
-                root.execute("COMMIT")
-            return True
-        finally:
-            reader.close()
-
-    def _bring(
-        self, reader: Handle, tables: Any, ready: Any, span: Any, schema: int, path: Any, names: Any
-    ) -> None:
-        """Every table to what the reader sees; those that are gone, away."""
-        for gone in [n for n in tables.known if n not in names]:
-            tables.drop(gone)
-        large = []
-        for name in names:
-            known = tables.known.get(name)
-            why = self.texts.get(name) or (known.note if known is not None else None)
-            if why:
-                tables.as_text(reader, name, why)
-                continue
-            logged = ready.loggable(reader, name, span)
-            made = tables.bring(reader, name, span, logged, schema, path)
-            if made is not None:
-                large.append((made, logged))
-        if large:
-            from sqlagent.portal.tables import probe
-            from sqlagent.sync.making import end
-
-            seen = [("" if logged else probe(reader, m[0].shape)) for m, logged in large]
-            end(reader)  # what was copied out must reach its file
-            reader.execute("DETACH sqlagent_copy")
-            tables.maker.fill([m for m, _ in large], path, schema)
-            for (made, _), mark in zip(large, seen, strict=True):
-                tables.keep(made[0], span.high, mark)
-
-    def _over(
-        self, root: Any, tables: Any, state: dict[str, Any], schema: int, moved: bool
-    ) -> None:
-        """The views and macros, anew where a definition or a table is another."""
-        from sqlagent.engines import schema as schemas
-        from sqlagent.portal import views
-
-        catalog = schemas.catalog(self.database)
-        for name in [n for n in state if n.startswith("left ")]:
-            del state[name]
-        root.execute("COMMIT")  # a view that fails would end the transaction of all
-        before = {
-            row[0]
-            for row in root.execute(
-                "SELECT view_name FROM duckdb_views() WHERE NOT internal AND schema_name = 'main'"
-            ).fetchall()
-        }
-        stay = {k.name for k in tables.known.values()} | {"sqlagent_portal"}
-        for name in before - stay:
-            root.execute(f'DROP VIEW IF EXISTS main."{name.replace(chr(34), chr(34) * 2)}"')
-        lance = os.path.join(self.folder, "lance")
-        left = views.views(self.connection, root, catalog)
-        left |= views.macros(root, catalog, self.database.path, lance)
-        state |= {f"left {name}": why for name, why in left.items()}
-        root.execute(views.PORTAL)
-        root.execute("BEGIN")

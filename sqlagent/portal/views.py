@@ -113,6 +113,7 @@ def macros(
     cursor: duckdb.DuckDBPyConnection, catalog: Catalog, path: str, lance: str
 ) -> dict[str, str]:
     """Make what needs no Python: ours, and the users' own; of each that is left out, why."""
+    left = {}
     for name, body in STAND_INS.items():
         cursor.execute(f"CREATE OR REPLACE MACRO main.{name}{body}")
     for name, function in functions().items():
@@ -124,10 +125,14 @@ def macros(
             cursor.execute(f"CREATE OR REPLACE MACRO main.{name}({given}) AS {function.body_sql}")
     for name, body in MACROS.items():
         filled = body.replace("{path}", literal(path)).replace("{lance}", literal(lance))
-        cursor.execute(f"CREATE OR REPLACE MACRO main.{name}{filled}")
+        try:
+            cursor.execute(f"CREATE OR REPLACE MACRO main.{name}{filled}")
+        except duckdb.CatalogException as error:  # of a table that is left out
+            cursor.execute(f"DROP MACRO IF EXISTS main.{name}")
+            cursor.execute(f"DROP MACRO TABLE IF EXISTS main.{name}")
+            left[name] = str(error).split("\n")[0]
     for name in STAND_INS:
         cursor.execute(f"DROP MACRO TABLE main.{name}")
-    left = {}
     for name, definitions in catalog.definitions.items():
         for definition in definitions:
             if definition.kind not in ("macro", "table macro"):

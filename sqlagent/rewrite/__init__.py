@@ -12,6 +12,7 @@ from sqlagent.rewrite.checked import checked
 from sqlagent.rewrite.context import Context
 from sqlagent.rewrite.division import division
 from sqlagent.rewrite.expand import expand
+from sqlagent.rewrite.file_casts import file_casts
 from sqlagent.rewrite.files import files
 from sqlagent.rewrite.inner_names import inner_names
 from sqlagent.rewrite.joined import joined
@@ -23,6 +24,7 @@ from sqlagent.rewrite.mixed import mixed
 from sqlagent.rewrite.nulls import nulls
 from sqlagent.rewrite.postgres import postgres
 from sqlagent.rewrite.operands import operands
+from sqlagent.rewrite.plain_numeric import plain_numeric
 from sqlagent.rewrite.spellings import spellings
 from sqlagent.rewrite.times import times
 from sqlagent.rewrite.vectors import vectors
@@ -30,7 +32,7 @@ from sqlagent.rewrite.views import views
 
 # What users defined comes first: a definition may name files, and call functions of ours.
 # Arguments are bound before our macros are inlined, since a macro's body is filled by position.
-COMMON = (postgres, array_texts, expand, files, inner_names, arguments, macros)
+COMMON = (postgres, array_texts, plain_numeric, expand, files, inner_names, arguments, macros)
 # Times before spellings: a comparison decides whether `datetime('now')` is a text or a time.
 TO_SQLITE = (
     vectors,
@@ -41,6 +43,7 @@ TO_SQLITE = (
     times,
     spellings,
     nulls,
+    file_casts,
     checked,
     joined,
     left_out,

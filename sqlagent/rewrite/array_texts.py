@@ -25,6 +25,7 @@ def array_texts(tree: exp.Expr, context: Context) -> exp.Expr:
         inner = kind.expressions[0] if kind.expressions else exp.DataType.build("text")
         while inner.is_type("array") and inner.expressions:
             inner = inner.expressions[0]
+        assert isinstance(inner, exp.DataType)  # of a type that has elements
         whole = inner.copy()
         for _ in range(_depth(items)):  # PostgreSQL's int[] is of any number of dimensions
             whole = exp.DataType(this=exp.DType.ARRAY, expressions=[whole], nested=True)
@@ -36,14 +37,14 @@ def array_texts(tree: exp.Expr, context: Context) -> exp.Expr:
     return tree
 
 
-_Items = list["str | None | _Items"]
+_Items = list["str | _Items | None"]
 
 
 def _depth(items: _Items) -> int:
     return 1 + max((_depth(i) for i in items if isinstance(i, list)), default=0)
 
 
-def _list(items: _Items, kind: exp.Expr) -> exp.Expr:
+def _list(items: _Items, kind: exp.DataType) -> exp.Expr:
     """The items as a list, each cast to the element's type."""
     parts: list[exp.Expr] = []
     for item in items:

@@ -19,6 +19,7 @@ from sqlagent.plan.plans import (
     Call,
     Calls,
     ColumnsWrite,
+    CopyText,
     Databases,
     Define,
     Detach,
@@ -60,7 +61,7 @@ def runner_for(connection: Connection, sql: str) -> tuple[Runner, bool]:
     planned = plan_of(connection, sql)
     runner = make(connection.database, planned, connection)
     if connection.gate is not None:
-        runner = connection.gate.runner(sql, runner)
+        runner = connection.gate.runner(connection, sql, runner)
     return runner, not isinstance(planned.run, NOT_KEPT)
 
 
@@ -155,6 +156,10 @@ def _make(database: Database, planned: Plan) -> Runner:
         from sqlagent.run.columns import RunColumns
 
         return RunColumns(database, run, planned.sql)
+    if isinstance(run, CopyText):
+        from sqlagent.run.copy_text import RunCopyText
+
+        return RunCopyText(run, planned.sql)
     if isinstance(run, Import):
         from sqlagent.imports.run import runner
 

@@ -164,12 +164,12 @@ class Choice:
             for name, s in (("sqlite", lite), ("duckdb", duck)) if s.usual is not None
         )  # fmt: skip
         limit = TRIAL_TIMES * best + TRIAL_MS
-        if len(stat.samples) < TRIALS:
-            return Decision(engine, f"by experience: {seen}")
         if stat.rows > TRIAL_ROWS and theirs is None:  # too many for a trial that could be undone
             there = self.experience.statistics.duck_ms(known.tables)
             if 2 * there < best and known.stats["duckdb"].calls < TRIALS + TIMED:
                 return Decision("duckdb", f"by cost: {seen}, duckdb {there:.3g} ms, estimated")
+        if len(stat.samples) < TRIALS:
+            return Decision(engine, f"by experience: {seen}")
         if stat.rows <= TRIAL_ROWS and (self.planned or other == "sqlite" or best > PLAN_MS):
             unknown = len(rival.samples) < TRIALS and not known.gap
             if unknown or self.due(best, rival.usual):

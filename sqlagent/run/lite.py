@@ -263,9 +263,16 @@ class LiteRead(Runnable):
         return True
 
     def stream(
-        self, connection: Connection, cursor: Cursor, handle: Handle, found: Any, rows: list[Any]
+        self,
+        connection: Connection,
+        cursor: Cursor,
+        handle: Handle,
+        found: Any,
+        rows: list[Any],
+        ended: Callable[[], None] | None = None,
     ) -> None:
-        """Hand out many rows as they are asked for; the reader comes back at the end."""
+        """Hand out many rows as they are asked for; the reader comes back at the end, after
+        `ended()`."""
         database = self.database
         text = self.shown
         self.stat.calls += 1
@@ -278,12 +285,16 @@ class LiteRead(Runnable):
                 raise translate(error, text) from None
             finally:
                 found.close(True)
+                if ended is not None:
+                    ended()
                 if connection.running.pop(id(handle), None) is not None:
                     database.give_back(handle)
 
         iterator: Any = give()
         if database.memory:  # an open read there would keep writers out
             everything = rows + list(found)
+            if ended is not None:
+                ended()
             connection.running.pop(id(handle), None)
             database.give_back(handle)
             cursor._iter = map(self.convert, everything) if self.convert else iter(everything)
@@ -296,13 +307,41 @@ class LiteRead(Runnable):
     def slowly(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
         """Inside a transaction, or under a time limit."""
         if connection.txn is None:
-            with self.database.read(native=self.native) as handle, limited(connection, handle):
-                self.fetch(connection, cursor, handle, parameters)
+            self.bounded(connection, cursor, parameters)
             return
         with connection.txn_lock:
             handle = open_handle(connection)
             with limited(connection, handle):
                 self.fetch(connection, cursor, handle, parameters)
+
+    def bounded(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
+        """Under a time limit, which holds until the last row has been handed out."""
+        database = self.database
+        handle = database.checkout(native=self.native)
+        bounds = limited(connection, handle)
+        streamed = False
+        bounds.__enter__()
+        try:
+            self.prepare(connection, handle)
+            found = self.start(handle, parameters)
+            rows = list(islice(found, FIRST_ROWS))
+            cursor._columns = self.columns_of(connection, rows)
+            if len(rows) < FIRST_ROWS:
+                cursor._iter = map(self.convert, rows) if self.convert else iter(rows)
+                return
+            streamed = True
+            self.stream(connection, cursor, handle, found, rows, bounds.release)
+        except BaseException as error:
+            if not streamed and self.plan.exact is not None:
+                if self.exactly(connection, cursor, parameters, error):
+                    return
+            raise translate(error, self.shown) from None
+        finally:
+            if not streamed:
+                bounds.__exit__()
+                if handle.in_transaction:
+                    handle.execute("ROLLBACK")
+                database.give_back(handle)
 
     def fetch(
         self, connection: Connection, cursor: Cursor, handle: Handle, parameters: Any

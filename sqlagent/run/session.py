@@ -118,11 +118,16 @@ class RunScript:
     def _all(self, connection: Connection, cursor: Cursor) -> None:
         from sqlagent.run import make, plan_of
 
+        gate = connection.gate
+
         count = 0
         for text in self.plan.parts:
             cursor._reset()
             planned = plan_of(connection, text, spelled=True)
-            make(connection.database, planned, connection)(connection, cursor, ())
+            runner = make(connection.database, planned, connection)
+            if gate is not None:
+                runner = gate.runner(connection, text, runner)
+            runner(connection, cursor, ())
             count += max(cursor.rowcount, 0)
         cursor.rowcount = count
 

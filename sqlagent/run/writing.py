@@ -165,6 +165,10 @@ class limited:
 
     def __exit__(self, *_: object) -> None:
         self.connection.running.pop(id(self.handle), None)
+        self.release()
+
+    def release(self) -> None:
+        """Take the bounds off the handle again."""
         if self.connection.gate is not None:
             self.connection.gate.leave(self.handle)
         if self.connection.settings["statement_timeout_ms"]:

@@ -18,6 +18,7 @@ from sqlagent.serve.rights import (
     AGENT_PARAMETERS,
     MEMORY_PARAMETERS,
     OPERATION_PARAMETERS,
+    SESSION_PARAMETERS,
     PrivilegeError,
     Rights,
 )
@@ -35,7 +36,7 @@ _WORDS = frozenset((
 class Check(NamedTuple):
     """What is to be checked when the statement runs: the value of a parameter, or a constant."""
 
-    kind: str  # agent, memory, operation or condition
+    kind: str  # agent, memory, operation, session or condition
     slot: int | str | None
     value: Any = None
 
@@ -117,7 +118,7 @@ def _argument(
     edits: list[tuple[int, int, str]],
     checks: list[Check],
 ) -> None:
-    kind = _kind(name, rights)
+    kind = _kind(name, rights, function)
     if kind is None:
         return
     tokens = argument.tokens
@@ -146,7 +147,7 @@ def _argument(
         )  # fmt: skip
 
 
-def _kind(name: str, rights: Rights) -> str | None:
+def _kind(name: str, rights: Rights, function: Function | None = None) -> str | None:
     """What an argument of that name is checked as; None: not at all."""
     if name == "filter":
         return "condition"
@@ -156,6 +157,10 @@ def _kind(name: str, rights: Rights) -> str | None:
         return "agent"
     if name in MEMORY_PARAMETERS:
         return "memory"
+    if name in SESSION_PARAMETERS and function is not None and not (
+        {p.name for p in function.parameters} & AGENT_PARAMETERS
+    ):  # fmt: skip
+        return "session"
     return "operation" if name in OPERATION_PARAMETERS else None
 
 
@@ -175,9 +180,10 @@ def check_value(
             raise PrivilegeError(f"permission denied for agent {value!r:.80}")
         return
     assert connection is not None
-    table, key = ("memories", "memory_id") if kind == "memory" else (
-        "sqlagent_operations", "operation_id",
-    )  # fmt: skip
+    table, key = {
+        "memory": ("memories", "memory_id"), "session": ("sessions", "session_id"),
+        "operation": ("sqlagent_operations", "operation_id"),
+    }[kind]  # fmt: skip
     with connection.database.read() as handle:
         reader = connection.txn or handle
         row = reader.execute(f"SELECT agent_id FROM {table} WHERE {key} = ?", (value,)).fetchone()
@@ -215,10 +221,10 @@ def check_call(
         return
     agents = 0
     for parameter, value in zip(function.parameters, values, strict=True):
-        kind = _kind(parameter.name, rights)
+        kind = _kind(parameter.name, rights, function)
         if kind is not None and value is not REQUIRED and value is not None:
             check_value(kind, value, rights, connection)
             agents += kind != "condition"
     named = {p.name for p in function.parameters}
-    if not agents and named & (AGENT_PARAMETERS | MEMORY_PARAMETERS | {"session_id"}):
+    if not agents and named & (AGENT_PARAMETERS | MEMORY_PARAMETERS | SESSION_PARAMETERS):
         raise PrivilegeError(f"{function.name}() is of all agents unless one is named")

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import sqlagent
-from sqlagent.errors import Error, NotSupportedError, ProgrammingError, OperationalError
+from sqlagent.errors import Error, NotSupportedError, OperationalError, ProgrammingError
 from sqlagent.parse.lexer import Token, lex, quote, statements
 from sqlagent.parse.parameters import edited
 from sqlagent.plan.plans import (
@@ -35,6 +35,8 @@ from sqlagent.plan.plans import (
     Typed,
     WriteTable,
 )  # fmt: skip
+from sqlagent.run.calls import RunCalls
+from sqlagent.run.lite import LiteWrite
 from sqlagent.run.place import STATEMENTS
 from sqlagent.serve import calling, judge
 from sqlagent.serve.allowed import DEFINES, READS, SETTABLE, WRITES
@@ -94,6 +96,8 @@ class Gate:
         self.trusted = principal.trusted
         self.visit: Visit | None = None  # the place that the connection takes, where it is to end
         self._shut = False
+        self._renewed = 0  # how often; a plan that was begun before the last time is not kept
+        self._begun = 0
         self._checks: dict[str, list[calling.Check]] = {}  # of the text that was planned last
 
     # Life ---------------------------------------------------------------------------------------
@@ -112,6 +116,7 @@ class Gate:
         """The user's rights are others from the next statement on."""
         self.principal = principal
         self.rights = Rights(principal)
+        self._renewed += 1
 
     def shut(self) -> None:
         """The user is gone: no statement is let through any more."""
@@ -137,7 +142,7 @@ class Gate:
             raise OperationalError(
                 f'the user "{self.principal.name}" may no longer log in', sqlstate="57P01"
             )
-        self._checks = {}
+        self._checks, self._begun = {}, self._renewed
         parts = statements(lex(sql))
         if len(parts) > 1 or not parts:  # a script's parts come by themselves; else an error
             from sqlagent.plan import plan
@@ -171,7 +176,8 @@ class Gate:
 
         if self._through_views(tokens, seen, whole):
             settings = {**settings, "route": "sqlite"}
-        if self.rights.agents is None:
+        listed = any(t.name.lower() == "sqlagent_functions" for t in tokens)
+        if self.rights.agents is None and not listed:
             made = plan(edited(sql, edits), seen, settings, protected)
             if isinstance(made.run, Typed):
                 made = plan(edited(sql, edits), seen, {**settings, "route": "sqlite"}, protected)
@@ -421,10 +427,12 @@ class Gate:
 
     # Running ------------------------------------------------------------------------------------
 
-    def runner(self, sql: str, runner: Runner) -> Runner:
+    def runner(self, connection: Connection, sql: str, runner: Runner) -> Runner:
         """What runs a text that was just planned: with what is to be checked of its parameters."""
+        if self._begun != self._renewed:  # the rights changed meanwhile: the plan is not kept
+            connection.planned_by = -1
         checks = self._checks.pop(sql, None)
-        if not checks and not self.rows_max:
+        if not checks and (not self.rows_max or isinstance(runner, LiteWrite)):
             return runner
         return Checked(self, runner, checks or [])
 
@@ -450,14 +458,21 @@ class Gate:
 class Checked:
     """A runner with checks of parameters before, and a limit of rows after."""
 
-    repeats = True
-
     def __init__(self, gate: Gate, runner: Runner, checks: list[calling.Check]) -> None:
         self._gate = gate
         self._runner = runner
         self._checks = checks
+        self.repeats = getattr(runner, "repeats", isinstance(runner, RunCalls | LiteWrite))
 
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
+        self._check(connection, parameters)
+        self._runner(connection, cursor, parameters)
+        most = self._gate.rows_max
+        if most and cursor._iter is not None:
+            cursor._iter = _at_most(cursor._iter, most)
+            cursor._table = cursor._batches = None  # neither of which counts
+
+    def _check(self, connection: Connection, parameters: Any) -> None:
         for check in self._checks:
             value = check.value
             if check.slot is not None:
@@ -466,11 +481,6 @@ class Checked:
                 except (KeyError, IndexError, TypeError):
                     continue  # the runner says that it is missing
             calling.check_value(check.kind, value, self._gate.rights, connection)
-        self._runner(connection, cursor, parameters)
-        most = self._gate.rows_max
-        if most and cursor._iter is not None:
-            cursor._iter = _at_most(cursor._iter, most)
-            cursor._table = None
 
 
 def _least(one: int, other: int) -> int:

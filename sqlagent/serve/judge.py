@@ -133,6 +133,9 @@ def check_sqlite(
         _check_action(rights, whole, action, called, sql, ddl)
 
 
+_ALTERS = ("sqlite_rename_", "sqlite_drop_", "sqlite_add_", "sqlite_fail")
+
+
 def _check_action(
     rights: Rights, whole: Catalog, action: Action, called: set[str], sql: str, ddl: bool
 ) -> None:
@@ -146,7 +149,9 @@ def _check_action(
             given = bool(through) and not inner
             _check_read(rights, whole, name, second or ("*" if given else ""), inner, called, sql)
     elif code == apsw.SQLITE_FUNCTION:
-        _check_function(rights, (second or "").lower())
+        # Its own of ALTER TABLE, which no text can call.
+        if not (ddl and (second or "").lower().startswith(_ALTERS)):
+            _check_function(rights, (second or "").lower())
     elif code in _WRITES:
         if name in _SCHEMA or name.startswith("sqlite_"):
             _need(ddl, "the schema")
@@ -310,7 +315,36 @@ def check_duckdb(
         check_tree(rights, catalog, sql, names)
         return
     tables = {n.lower() for n in names}
-    _walk(tree["statements"], rights, catalog, tables, frozenset())
+    try:
+        _walk(tree["statements"], rights, catalog, tables, frozenset())
+    except NotAllowed as error:
+        if _exists(connection, error.function):
+            raise
+        raise ProgrammingError(
+            f"function {error.function}() does not exist", sqlstate="42883"
+        ) from None
+
+
+class NotAllowed(PrivilegeError):
+    """A function of DuckDB's that is not on the list, or of nobody's."""
+
+    def __init__(self, function: str) -> None:
+        super().__init__(f"permission denied for function {function}()")
+        self.function = function
+
+
+def _exists(connection: Connection, function: str) -> bool:
+    """Whether DuckDB has a function, so that it is refused rather than unknown."""
+    from sqlagent.run.duck import engine
+
+    cursor = engine(connection.database).cursor()
+    try:
+        row = cursor.execute(
+            "SELECT 1 FROM duckdb_functions() WHERE function_name = ? LIMIT 1", [function]
+        ).fetchone()
+    finally:
+        cursor.close()
+    return row is not None
 
 
 def _walk(
@@ -325,9 +359,15 @@ def _walk(
         return
     given = node.get("cte_map")
     if isinstance(given, dict):
-        ctes |= {str(entry["key"]).lower() for entry in given.get("map", ())}
-    if node.get("type") == "RECURSIVE_CTE_NODE":
-        ctes |= {str(node.get("cte_name", "")).lower()}
+        # A name holds after its own query, not in it: there it is still a table's.
+        for entry in given.get("map", ()):
+            name = str(entry["key"]).lower()
+            inner = ((entry.get("value") or {}).get("query") or {}).get("node") or {}
+            recursive = inner.get("type") == "RECURSIVE_CTE_NODE"
+            _walk(
+                entry.get("value"), rights, catalog, tables, ctes | ({name} if recursive else set())
+            )
+            ctes |= {name}
     kind = node.get("type")
     source = node.get("from_table")
     if isinstance(source, dict) and source.get("type") == "BASE_TABLE" and rights.agents:
@@ -341,6 +381,8 @@ def _walk(
     elif node.get("class") in ("FUNCTION", "WINDOW"):
         check_duck_function(rights, str(node.get("function_name", "")), node)
     for key, value in node.items():
+        if key == "cte_map":
+            continue
         if kind == "TABLE_FUNCTION" and key == "function":
             value = value.get("children")  # the call itself was checked as a table's
         _walk(value, rights, catalog, tables, ctes)
@@ -393,7 +435,8 @@ def _check_table_function(node: dict[str, Any], rights: Rights) -> None:
         _need(rights.calls(function), f"function {name}()")
     else:
         plain = call.get("schema", "") in ("", "main") and not call.get("catalog")
-        _need(plain and name in DUCKDB_TABLES, f"function {name}()")
+        if not (plain and name in DUCKDB_TABLES):
+            raise NotAllowed(name)
 
 
 def check_duck_function(rights: Rights, name: str, node: dict[str, Any] | None = None) -> None:
@@ -407,7 +450,8 @@ def check_duck_function(rights: Rights, name: str, node: dict[str, Any] | None =
     if function is not None:
         _need(rights.calls(function), f"function {name}()")
         return
-    _need(name in DUCKDB or name in _rewritten(), f"function {name}()")
+    if name not in DUCKDB and name not in _rewritten():
+        raise NotAllowed(name)
 
 
 def _rewritten() -> frozenset[str]:

@@ -17,6 +17,8 @@ from sqlagent.serve.judge import check_duck_function
 from sqlagent.serve.rights import PrivilegeError, Rights
 
 if TYPE_CHECKING:
+    from sqlglot import exp
+
     from sqlagent.catalog import Catalog
 
 # Words before a parenthesis that call nothing.
@@ -60,6 +62,7 @@ def check_tree(rights: Rights, catalog: Catalog, sql: str, names: Iterable[str])
         raise PrivilegeError("a statement of this form is not for users of the server") from None
     if not isinstance(tree, (exp.Query, exp.Pivot, exp.Summarize, exp.Describe)):
         raise PrivilegeError("a statement of this form is not for users of the server")
+    _check_names(tree)
     known = {n.lower() for n in names} | {c.alias_or_name.lower() for c in tree.find_all(exp.CTE)}
     for node in tree.find_all(exp.Table):
         if not isinstance(node.this, exp.Identifier):
@@ -78,3 +81,18 @@ def check_tree(rights: Rights, catalog: Catalog, sql: str, names: Iterable[str])
         cut = where is not None and "agent_id IN" in where.sql(dialect="duckdb")
         if condition is not None and not cut:
             raise PrivilegeError(f'permission denied for rows of "{name}"')
+
+
+def _check_names(tree: exp.Expr) -> None:
+    """Raise PrivilegeError where a common table expression reads a name that is given only later,
+    or elsewhere: there it would be a table's."""
+    from sqlglot import exp
+
+    ctes = list(tree.find_all(exp.CTE))
+    names = {c.alias_or_name.lower() for c in ctes}
+    before: set[str] = set()
+    for cte in ctes:
+        inner = {t.name.lower() for t in cte.find_all(exp.Table)}
+        if cte.find_ancestor(exp.CTE, exp.Subquery) is not None or inner & (names - before):
+            raise PrivilegeError("a statement of this form is not for users of the server")
+        before.add(cte.alias_or_name.lower())

@@ -55,13 +55,20 @@ def narrowed(
         raise PrivilegeError("REPLACE could take the place of other agents' rows", hint=_UPSERT)
     tree, found = placed(sql, tokens, dialect, own_names(catalog.definitions))
     ctes = {c.alias_or_name.lower() for c in tree.find_all(exp.CTE)}
+    taken = next((n for n in sorted(ctes) if catalog.table(n) is not None), None)
+    if taken is not None:  # where it holds, and where the table, is not the same in all engines
+        raise PrivilegeError(
+            f'WITH "{taken}" has the name of a table',
+            hint="Give it another name.",
+            sqlstate="42712",
+        )
     writes = list(tree.find_all(exp.Insert, exp.Update, exp.Delete, exp.Merge))
     if any(n is not tree for n in writes if not _in_conflict(n, tree)):
         raise PrivilegeError("a write within another statement is not for users of some agents")
     target = _target(tree)
     edits: list[tuple[int, int, str]] = []
     for named in found:
-        table = catalog.tables.get(named.node.name.lower())
+        table = catalog.table(named.node.name)
         if table is None or (not named.node.db and named.node.name.lower() in ctes):
             continue
         condition = rights.condition(table)

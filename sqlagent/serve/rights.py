@@ -30,6 +30,7 @@ OF_MEMORIES = names("memory_strength memory_sources memory_links current_facts")
 AGENT_PARAMETERS = names("agent_id new_agent_id into_agent_id from_agent_id")
 MEMORY_PARAMETERS = names("memory_id related_id other_id new_memory_id source_memory_id")
 OPERATION_PARAMETERS = names("operation_id")
+SESSION_PARAMETERS = names("session_id")
 # The tables that a function reads, by the first of its arguments or by its name.
 _KNOWLEDGE = {
     "documents chunks": "search context cite chunk_at chunk_context parent_of index_document",
@@ -154,6 +155,8 @@ class Rights:
 
     def condition(self, table: Table) -> str | None:
         """What is true of the rows of a table that are the user's; None: of all, or of none."""
+        if table.name.lower() == "sqlagent_functions":
+            return f"name IN ({self._callable})"
         if self.agents is None or not self._own_or_plain(table):
             return None
         if table.column("agent_id") is not None:
@@ -161,6 +164,15 @@ class Rights:
         if table.name.lower() in OF_MEMORIES:
             return f"memory_id IN (SELECT memory_id FROM memories WHERE {self._memories})"
         return None
+
+    @property
+    def _callable(self) -> str:
+        """The functions and macros that the user may call, as SQL: a list of strings."""
+        from sqlagent.functions import functions
+
+        seen = self._catalog[1]
+        named = {n for n, f in functions().items() if self.calls(f)}
+        return ", ".join(map(quote, sorted(named | set(seen.definitions if seen else ()))))
 
     @property
     def _memories(self) -> str:
@@ -186,6 +198,8 @@ class Rights:
     def calls(self, function: Function) -> bool:
         """Whether the user may call a function of ours; its arguments are another matter."""
         principal = self.principal
+        if function.name == "import_from":
+            return False  # it reads files of the server
         if function.name in ADMIN_FUNCTIONS:
             return principal.role == "admin" and not self.limited
         if function.name == "alter_user":

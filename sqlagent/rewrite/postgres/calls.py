@@ -286,7 +286,18 @@ def _initcap(node: exp.Anonymous) -> exp.Expr | None:
     return call("array_to_string", call("list_transform", words, capital), exp.Literal.string(""))
 
 
+def _series(node: exp.Anonymous) -> exp.Expr | None:
+    """Rows, where it does not stand in FROM."""
+    outer = node.parent
+    if isinstance(outer, exp.Table) or (
+        isinstance(outer, exp.Anonymous) and outer.name.lower() == "unnest"
+    ):
+        return None
+    return call("unnest", node.copy())
+
+
 CALLS: dict[str, Make] = {
+    "sq_generate_series": _series,
     "pg_to_char": _to_char, "pg_to_timestamp": _reads("TIMESTAMP"), "pg_to_date": _reads("DATE"),
     "pg_format": _format, "pg_encode": _encode, "pg_decode": _decode, "pg_initcap": _initcap,
     "regexp_match": _regexp_match, "regexp_matches": _regexp_matches,

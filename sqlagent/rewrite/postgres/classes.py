@@ -34,6 +34,8 @@ def _cast(node: exp.Cast) -> exp.Expr | None:
         new = node.copy()
         new.set("this", exp.Array(expressions=elements(inner.name)))
         return new
+    if node.to.is_type("varbinary", "bytea") and re.fullmatch(r"\\x([0-9a-fA-F]{2})*", inner.name):
+        return call("sq_blob", exp.Literal.string(inner.name[2:]))
     word = inner.name.strip().lower()
     if word in ("now", "today", "tomorrow", "yesterday") and node.to.is_type(
         *exp.DataType.TEMPORAL_TYPES

@@ -1,9 +1,9 @@
 """PostgreSQL's protocol, version 3.0: `start(server, host, port)` listens.
 
-    listener.py ─▶ startup.py ─▶ session.py ─▶ simple.py · extended.py ─▶ execute.py
-    (loop, workers)   (TLS, SCRAM)             (messages)                    │
-                                              verbs.py · cursors.py · prepared.py · copying.py
-                                              describe.py (nothing is run) · encode.py, columnar.py
+listener.py ─▶ startup.py ─▶ session.py ─▶ simple.py · extended.py ─▶ execute.py
+(loop, workers)   (TLS, SCRAM)             (messages)                    │
+                                          verbs.py · cursors.py · prepared.py · copying.py
+                                          describe.py (nothing is run) · encode.py, columnar.py
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Many rows as DataRow messages at once: numpy puts whole columns where they belong.
 
 Each column is lengths (-1 for NULL) and the bytes of all its values in one piece. Where each value
-begins in the output follows from the lengths; the bytes are then moved there a column at a time. The
-module as a whole is imported lazily: it imports numpy, and pyarrow for Arrow's batches.
+begins in the output follows from the lengths; the bytes are then moved there a column at a time.
+The module as a whole is imported lazily: it imports numpy, and pyarrow for Arrow's batches.
 """
 
 from __future__ import annotations
@@ -262,9 +262,7 @@ def texts(values: list[str]) -> Block:
     return Block(lengths, np.frombuffer(data, dtype=np.uint8))
 
 
-def joined(
-    blocks: list[Block], count: int, delimiter: bytes, null: bytes, letter: bytes
-) -> bytes:
+def joined(blocks: list[Block], count: int, delimiter: bytes, null: bytes, letter: bytes) -> bytes:
     """A message with a line for each of `count` rows, the columns between delimiters."""
     sizes = np.full(count, 5 + len(blocks), dtype=np.int64)
     lengths = [np.where(b.lengths < 0, len(null), b.lengths) for b in blocks]

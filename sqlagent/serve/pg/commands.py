@@ -182,15 +182,15 @@ def _set(at: _Cursor) -> tuple[str, Any]:
         scope = "local" if at.word == "LOCAL" else "session"
         at.at += 1
     if at.took("TIME", "ZONE"):
-        value = "DEFAULT" if at.took("LOCAL") or at.took("DEFAULT") else _value(at)
+        zone = None if at.took("LOCAL") or at.took("DEFAULT") else _value(at)
         at.end()
-        return "set", ("timezone", None if value == "DEFAULT" else value, scope)
+        return "set", ("timezone", zone, scope)
     if at.took("NAMES"):
-        value = None if not at.word or at.took("DEFAULT") else _value(at)
-        return "set", ("client_encoding", value, scope)
+        encoding = None if not at.word or at.took("DEFAULT") else _value(at)
+        return "set", ("client_encoding", encoding, scope)
     if at.took("ROLE") or at.took("SESSION", "AUTHORIZATION") or at.took("AUTHORIZATION"):
-        value = None if at.took("NONE") or at.took("DEFAULT") else _value(at)
-        return "set_role", value
+        role = None if at.took("NONE") or at.took("DEFAULT") else _value(at)
+        return "set_role", role
     name = at.name("the name of a setting")
     while at.took("."):
         name += "." + at.name("a name")

@@ -68,7 +68,7 @@ def _at(
 
 
 def _lines(spool: IO[bytes], codec: str, keep: bool = False) -> Iterator[str]:
-    """Lines without their ends, which may be \\n, \\r\\n or \\r; `keep` leaves each \\r where it is."""
+    """Lines without their ends, \\n, \\r\\n or \\r; `keep` leaves each \\r where it is."""
     rest = b""
     while chunk := spool.read(CHUNK):
         whole, end, rest = (rest + chunk).rpartition(b"\n")
@@ -239,11 +239,11 @@ def _binary(
         if count == -1:
             return
         if count != len(columns):
-            error = DataError(
+            wrong = DataError(
                 f"row field count is {count}, expected {len(columns)}", sqlstate="22P04"
             )
-            raise _at(copy, number, error, None)
-        values = []
+            raise _at(copy, number, wrong, None)
+        values: list[Any] = []
         for read, column in zip(readers, columns, strict=True):
             raw = spool.read(4)
             size = struct.unpack("!i", raw)[0] if len(raw) == 4 else 0
@@ -252,8 +252,8 @@ def _binary(
                 continue
             data = spool.read(size) if 0 <= size <= 1 << 30 and len(raw) == 4 else b""
             if len(data) != size or len(raw) < 4:
-                error = DataError("unexpected EOF in COPY data", sqlstate="22P04")
-                raise _at(copy, number, error, None, column.name)
+                short = DataError("unexpected EOF in COPY data", sqlstate="22P04")
+                raise _at(copy, number, short, None, column.name)
             try:
                 values.append(read(data))
             except DataError as error:

@@ -58,9 +58,7 @@ def describe(connection: Connection, sql: str, declared: tuple[int, ...]) -> Des
     return Description(oids, columns, writes(planned.run))
 
 
-def refined(
-    connection: Connection, sql: str, columns: tuple[Column, ...]
-) -> tuple[Column, ...]:
+def refined(connection: Connection, sql: str, columns: tuple[Column, ...]) -> tuple[Column, ...]:
     """Columns with the types that PostgreSQL gives them: int4 for `'1'::int`, and those of tables
     as they are declared."""
     if all(c.table or c.type.codec in _PLAIN for c in columns):
@@ -94,10 +92,7 @@ def _of_catalogs(connection: Connection, answer: Any, declared: tuple[int, ...])
     """A question about PostgreSQL's catalogs says itself what it takes and gives."""
     found = answer.parameters()
     given = [*declared, *[0] * (len(found) - len(declared))]
-    oids = tuple(
-        oid or pg_type(kind).oid
-        for oid, kind in zip(given, found, strict=False)
-    )
+    oids = tuple(oid or pg_type(kind).oid for oid, kind in zip(given, found, strict=False))
     columns = plain(list(answer.describe(connection)))
     return Description(oids, columns, False)
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from sqlagent.errors import Error, NotSupportedError
 from sqlagent.plan.plans import Plan
 from sqlagent.run.lite import Runnable
-from sqlagent.serve.pg import copying, cursors, describe as describing, prepared, verbs
+from sqlagent.serve.pg import copying, cursors, prepared, verbs
+from sqlagent.serve.pg import describe as describing
 from sqlagent.serve.pg.commands import Command
 from sqlagent.serve.pg.describe import Description
 from sqlagent.serve.pg.outcome import Outcome, described

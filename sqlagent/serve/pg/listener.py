@@ -2,14 +2,13 @@
 
 A client belongs to one thread at a time. While it is quiet that is the loop's; once something comes
 the loop answers it at once where the statement is known to be a point read (`fast`), and gives the
-client to a worker otherwise, who serves it until it is quiet again. So a client that is slow to read
-or to write, or whose statement is long, has a thread of its own, and holds up nobody.
+client to a worker otherwise, who serves it until it is quiet again. So a client that is slow to
+read or to write, or whose statement is long, has a thread of its own, and holds up nobody.
 """
 
 from __future__ import annotations
 
 import os
-import secrets
 import select
 import socket
 import stat
@@ -23,10 +22,10 @@ from typing import TYPE_CHECKING, Any
 from sqlagent.errors import Error, OperationalError
 from sqlagent.serve.pg import failures
 from sqlagent.serve.pg.fast import Fast
-from sqlagent.serve.pg.hub import Hub
-from sqlagent.serve.pg.session import Fatal, Session, Terminated
+from sqlagent.serve.pg.session import Fatal, Terminated
+from sqlagent.serve.pg.shared import Client, shared_of
 from sqlagent.serve.pg.startup import Done, start
-from sqlagent.serve.pg.wire import Gone, Wire
+from sqlagent.serve.pg.wire import Gone
 from sqlagent.serve.pg.workers import Workers
 
 if TYPE_CHECKING:
@@ -36,82 +35,6 @@ LINGER_S = 0.002  # a worker waits so long for the client's next message before 
 LOOK_S = 1.0  # how often clients are looked at that may not be quiet for ever
 BACKLOG = 512
 SWITCH_S = 0.0005  # a thread that computes gives way to the loop after so long
-
-
-class Client:
-    """A connection. `uid` is the user at the other end of a unix socket."""
-
-    def __init__(self, sock: Any, address: str, visit: Any, uid: int | None, read_max: int) -> None:
-        self.sock = sock
-        self.fd: int = sock.fileno()
-        self.address = address
-        self.visit = visit
-        self.uid = uid
-        self.local = uid is not None
-        self.secure = False
-        self.wire = Wire(sock, read_max)
-        self.session: Session | None = None
-        self.pid = self.secret = 0
-        self.quiet_since = 0.0
-        self.ended = False
-        self.killed = False
-
-
-class Shared:
-    """What the sessions of one listener have in common."""
-
-    def __init__(self, server: Server, listener: Listener) -> None:
-        self.server = server
-        self.descriptions: dict[Any, Any] = {}
-        self.hub = Hub(listener.wake, listener.listened)
-        self._listener = listener
-        self._clients: dict[int, Client] = {}
-        self._lock = threading.Lock()
-        self._last = os.getpid() & 0xFFFF
-
-    def number(self, client: Client) -> tuple[int, int]:
-        """A number for a session, and the secret that cancels it."""
-        with self._lock:
-            while True:
-                self._last = self._last % 0x7FFFFFF0 + 1
-                if self._last not in self._clients:
-                    break
-            client.pid, client.secret = self._last, secrets.randbits(32)
-            self._clients[client.pid] = client
-            return client.pid, client.secret
-
-    def forget(self, client: Client) -> None:
-        """A session has ended."""
-        with self._lock:
-            self._clients.pop(client.pid, None)
-
-    def cancel(self, pid: int, secret: int) -> None:
-        """Cancel what a session runs, for whoever knows its secret."""
-        with self._lock:
-            client = self._clients.get(pid)
-        if (
-            client is not None and client.session is not None
-            and secrets.compare_digest(client.secret.to_bytes(4, "big"), secret.to_bytes(4, "big"))
-        ):  # fmt: skip
-            client.session.cancel()
-
-    def clients(self) -> list[Client]:
-        """All that have logged in."""
-        with self._lock:
-            return list(self._clients.values())
-
-    def client(self, pid: int) -> Client | None:
-        """The client of a session's number."""
-        with self._lock:
-            return self._clients.get(pid)
-
-    def terminate(self, client: Client) -> None:
-        """End another session."""
-        self._listener.terminate(client)
-
-    def log(self, text: str) -> None:
-        """What the one who runs the server should know."""
-        print(text, file=sys.stderr, flush=True)
 
 
 class Listener:
@@ -127,7 +50,8 @@ class Listener:
         server.owner.database.readers_max = max(
             server.owner.database.readers_max, (server.limits.connections or 1000) + 16
         )
-        self.shared = Shared(server, self)
+        self.shared = shared_of(server)
+        self.shared.enter()
         self._epoll = select.epoll()
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._epoll.register(self._wake_fd, select.EPOLLIN)
@@ -139,7 +63,6 @@ class Listener:
         self._everybody: set[Client] = set()
         self._lock = threading.Lock()
         self._closing = False
-        self._watch: Any = None
         self._fast = Fast(server.owner.database)
         self._workers = Workers(self._work, f"pg-{self.port}")
         if sys.getswitchinterval() > SWITCH_S:
@@ -172,11 +95,10 @@ class Listener:
         try:
             if (
                 client.session is not None and client.wire.receive()
-                and self._fast.answer(client.session)
+                and self._fast.answer(client.session) and client.wire.send_now()
             ):  # fmt: skip
-                if client.wire.send_now():
-                    client.quiet_since = time.monotonic()
-                    return
+                client.quiet_since = time.monotonic()
+                return
         except Exception:
             pass  # whoever takes it over meets the same, and knows what to do
         self._take(client)
@@ -196,38 +118,18 @@ class Listener:
         except BlockingIOError:
             pass
         while self._tasks:
-            what, client = self._tasks.popleft()
+            what, asked = self._tasks.popleft()
+            client: Client = asked
             if self._quiet.get(client.fd) is client:
                 if what == "end":
                     client.ended = True
                 self._take(client)
                 self._workers.submit(client)
 
-    def _task(self, what: str, client: Client) -> None:
+    def task(self, what: str, client: Client) -> None:
+        """Have the loop give a quiet client to a worker, who delivers what has come, or ends it."""
         self._tasks.append((what, client))
         os.eventfd_write(self._wake_fd, 1)
-
-    def wake(self, session: Session) -> None:
-        """A session has been notified of something."""
-        client = next((c for c in self.shared.clients() if c.session is session), None)
-        if client is not None:
-            self._task("deliver", client)
-
-    def terminate(self, client: Client) -> None:
-        """End a session, as an administrator does."""
-        client.killed = True
-        if client.session is not None:
-            client.session.cancel()
-        self._task("deliver", client)
-
-    def listened(self) -> None:
-        """Somebody listens: what changes is watched from now on."""
-        if self._watch is None:
-            from sqlagent.serve.pg.watching import Watch
-
-            with self._lock:
-                if self._watch is None:
-                    self._watch = Watch(self.server.owner.database, self.shared.hub)
 
     def _look(self, now: float) -> None:
         """Clients that may not be quiet for so long."""
@@ -237,7 +139,7 @@ class Listener:
                 continue
             limit = session.quiet_ms()
             if limit and (now - client.quiet_since) * 1000 > limit:
-                self._task("end", client)
+                self.task("end", client)
 
     def _accept(self, listening: socket.socket) -> None:
         for _ in range(64):
@@ -262,7 +164,7 @@ class Listener:
             else:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            client = Client(sock, address, visit, uid, self.server.limits.message_bytes)
+            client = Client(self, sock, address, visit, uid)
             with self._lock:
                 self._everybody.add(client)
             self._workers.submit(client)
@@ -271,6 +173,13 @@ class Listener:
 
     def _work(self, client: Client) -> None:
         """Serve a client until it is quiet, or gone."""
+        self.shared.slots.enter()
+        try:
+            self._attend(client)
+        finally:
+            self.shared.slots.leave()
+
+    def _attend(self, client: Client) -> None:
         try:
             if client.session is None:
                 client.session = start(client, self.shared)
@@ -317,7 +226,7 @@ class Listener:
             self._quiet.pop(client.fd, None)
             raise Gone from None
         if self._closing or (client.session is not None and client.session.told_more()):
-            self._task("deliver", client)
+            self.task("deliver", client)
 
     def _tell(self, client: Client, error: Error) -> None:
         """Why the connection ends, for as long as the client listens."""
@@ -377,8 +286,7 @@ class Listener:
         end = time.monotonic() + 2
         while time.monotonic() < end and self._everybody:
             time.sleep(0.01)
-        if self._watch is not None:
-            self._watch.close()
+        self.shared.leave()
         self._fast.close()
         self._epoll.close()
         os.close(self._wake_fd)

@@ -17,10 +17,14 @@ PLAIN, PLUS = "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"
 class Verifier(Protocol):
     """What is known of a user's password."""
 
-    iterations: int
-    salt: bytes
-    stored_key: bytes
-    server_key: bytes
+    @property
+    def iterations(self) -> int: ...
+    @property
+    def salt(self) -> bytes: ...
+    @property
+    def stored_key(self) -> bytes: ...
+    @property
+    def server_key(self) -> bytes: ...
 
 
 class Exchange:

@@ -166,7 +166,7 @@ class Session:
     def close_portals(self, held: bool) -> None:
         """The transaction is over: its portals too, but for cursors WITH HOLD that it committed."""
         for name, portal in list(self.portals.items()):
-            if not (portal.hold and (held or portal.finished and portal.kept is not None)):
+            if not (portal.hold and (held or (portal.finished and portal.kept is not None))):
                 portal.close()
                 del self.portals[name]
 

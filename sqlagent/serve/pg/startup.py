@@ -15,7 +15,7 @@ from sqlagent.serve.pg.session import Session
 from sqlagent.serve.pg.wire import Gone, Wire
 
 if TYPE_CHECKING:
-    from sqlagent.serve.pg.listener import Client, Shared
+    from sqlagent.serve.pg.shared import Client, Shared
 
 VERSION, CANCEL, SSL, GSS = 196608, 80877102, 80877103, 80877104
 LENGTH_MAX = 10_000  # of a start-up packet
@@ -87,13 +87,16 @@ def _negotiated(client: Client, shared: Shared) -> dict[str, str]:
         if code & 0xFFFF or options:
             said = b"".join(o.encode() + b"\0" for o in options)
             wire.put(
-                messages.message(b"v", (0).to_bytes(4, "big"), len(options).to_bytes(4, "big"), said)
+                messages.message(
+                    b"v", (0).to_bytes(4, "big"), len(options).to_bytes(4, "big"), said
+                )
             )
         return {k: v for k, v in given.items() if k not in options}
 
 
 def _parameters(body: bytes) -> dict[str, str]:
-    reader, found = Reader(body), {}
+    reader = Reader(body)
+    found: dict[str, str] = {}
     while True:
         name = reader.cstring()
         if not name:
@@ -236,4 +239,4 @@ def _preset(session: Session, name: str, value: str) -> None:
 
     if name.lower() in config.SETTINGS or name.lower() in config.ALIASES:
         key, checked = config.check(name, value)
-        session.connection.execute(f"SET {key} = '{str(checked)}'").close()
+        session.connection.execute(f"SET {key} = '{checked!s}'").close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from sqlagent.parse.lexer import Token
 
@@ -29,8 +30,8 @@ def tag_of(tokens: Sequence[Token]) -> str:
     """The words of a statement's tag, without its count.
 
     >>> from sqlagent.parse.lexer import lex
-    >>> tag_of(lex("CREATE UNIQUE INDEX i ON t (a)")), tag_of(lex("WITH x AS (SELECT 1) DELETE FROM t"))
-    ('CREATE INDEX', 'DELETE')
+    >>> [tag_of(lex(s)) for s in ("CREATE UNIQUE INDEX i ON t (a)", "WITH x AS (x) DELETE FROM t")]
+    ['CREATE INDEX', 'DELETE']
     """
     first = tokens[0].upper or tokens[0].text
     if first == "WITH":
@@ -82,7 +83,7 @@ def _defining(verb: str, tokens: Sequence[Token]) -> str:
 def _query(tokens: Sequence[Token]) -> bool:
     """Whether CREATE TABLE … AS makes rows."""
     depth = 0
-    for token, after in zip(tokens, tokens[1:], strict=False):
+    for token, after in pairwise(tokens):
         depth += (token.text == "(") - (token.text == ")")
         if not depth and token.upper == "AS" and after.upper in ("SELECT", "WITH", "VALUES", "FROM",
                                                                   "TABLE", "EXECUTE"):  # fmt: skip

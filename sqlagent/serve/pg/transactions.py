@@ -1,9 +1,9 @@
 """A session's transactions, as PostgreSQL has them: a block, its failed state, savepoints.
 
-BEGIN takes nothing: at READ COMMITTED each statement sees what is committed when it begins, so reads
-run outside of the engine's transactions, and the first write opens one (which then holds the writer,
-and whose own writes are seen). At REPEATABLE READ and SERIALIZABLE the first statement opens one:
-a reader's snapshot where the block is READ ONLY, else the writer's.
+BEGIN takes nothing: at READ COMMITTED each statement sees what is committed when it begins, so
+reads run outside of the engine's transactions, and the first write opens one (which then holds the
+writer, and whose own writes are seen). At REPEATABLE READ and SERIALIZABLE the first statement
+opens one: a reader's snapshot where the block is READ ONLY, else the writer's.
 """
 
 from __future__ import annotations

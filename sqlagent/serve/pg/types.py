@@ -10,8 +10,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from sqlagent.types import fields
-
 
 class PgType(NamedTuple):
     """A type: `size` is pg_type.typlen (-1: of any length); `codec` names what encodes its values;
@@ -59,6 +57,9 @@ TIMESTAMPTZ = _base(1184, "timestamptz", 8)
 INTERVAL = _base(1186, "interval", 16)
 TIMETZ = _base(1266, "timetz", 12)
 NUMERIC = _base(1700, "numeric", -1)
+# What a bare `numeric` is to the engine (`rewrite.plain_numeric`); on the wire without its zeros.
+PLAIN_NUMERIC = "DECIMAL(38,10)"
+NUMERIC_PLAIN = _base(1700, "numeric", -1, "numeric_plain")
 REGCLASS = _base(2205, "regclass", 4, "oid")
 REGTYPE = _base(2206, "regtype", 4, "oid")
 REGNAMESPACE = _base(4089, "regnamespace", 4, "oid")
@@ -66,7 +67,7 @@ VOID = _base(2278, "void", 4, "text")
 UUID = _base(2950, "uuid", 16)
 JSONB = _base(3802, "jsonb", -1)
 
-_SCALARS = (
+_SCALARS: tuple[PgType, ...] = (
     BOOL, BYTEA, CHAR, NAME, INT8, INT2, INT2VECTOR, INT4, REGPROC, TEXT, OID, TID, XID, CID,
     OIDVECTOR, JSON, XML, PG_NODE_TREE, FLOAT4, FLOAT8, UNKNOWN, ACLITEM, BPCHAR, VARCHAR, DATE,
     TIME, TIMESTAMP, TIMESTAMPTZ, INTERVAL, TIMETZ, NUMERIC, REGCLASS, REGTYPE, REGNAMESPACE, VOID,
@@ -93,6 +94,7 @@ for _name, (_oid, _array) in _OTHERS.items():
                   "oid" if _name.startswith("reg") else "text")  # fmt: skip
     _SCALARS += (_made,)
     ARRAYS[_made] = PgType(_array, f"_{_name}", -1, "array", _made)
+ARRAYS[NUMERIC_PLAIN] = PgType(1231, "_numeric", -1, "array", NUMERIC_PLAIN)
 BY_OID = {t.oid: t for t in (*_SCALARS, *ARRAYS.values())}
 _BY_NAME = {t.name: t for t in _SCALARS}
 
@@ -133,6 +135,8 @@ def pg_type(kind: str | None) -> PgType:
     found = _LOGICAL.get(kind) or _BY_NAME.get(kind)
     if found is not None:
         return found
+    if kind == PLAIN_NUMERIC:
+        return NUMERIC_PLAIN
     if kind.startswith(("varchar(", "bpchar(")):
         return _BY_NAME[kind.partition("(")[0]]
     if kind.startswith(("DECIMAL(", "NUMERIC(")):
@@ -148,7 +152,9 @@ def modifier(kind: str | None) -> int:
     >>> modifier("DECIMAL(10,2)"), modifier("BIGINT")
     (655366, -1)
     """
-    if kind is not None and kind.startswith("DECIMAL(") and kind.endswith(")"):
+    if kind is not None and kind.startswith("DECIMAL(") and kind.endswith(")") and (
+        kind != PLAIN_NUMERIC
+    ):  # fmt: skip
         precision, _, scale = kind[8:-1].partition(",")
         return (int(precision) << 16 | int(scale or 0)) + 4
     if kind is not None and kind.startswith(("varchar(", "bpchar(")):
@@ -161,12 +167,3 @@ def logical_of(found: PgType) -> str:
     if found.element is not None:
         return _ENGINE.get(found.element, "VARCHAR") + "[]"
     return _ENGINE.get(found, "VARCHAR")
-
-
-def is_json(kind: str | None) -> bool:
-    """Whether values of a logical type go out as JSON: a structure, or a list of what has no array.
-
-    >>> is_json("STRUCT(a BIGINT)"), is_json("BIGINT[]"), fields("STRUCT(a BIGINT)")
-    (True, False, [('a', 'BIGINT')])
-    """
-    return pg_type(kind) is JSON

@@ -91,6 +91,11 @@ def numeric(value: Any) -> bytes:
     return head + struct.pack(f"!{len(groups)}h", *groups)
 
 
+def numeric_plain(value: Any) -> bytes:
+    """The same without zeros at its end."""
+    return numeric(values_text.numeric_plain(value))
+
+
 def integer(form: struct.Struct, name: str) -> Callable[[Any], bytes]:
     """What packs whole numbers of one size."""
     pack = form.pack
@@ -150,7 +155,8 @@ WRITERS: dict[str, Callable[[Any], bytes]] = {
     "bool": _bool, "bytea": _bytea, "char": _char, "int2": integer(_INT2, "smallint"),
     "int4": integer(_INT4, "integer"), "int8": integer(_INT8, "bigint"),
     "oid": integer(_UINT4, "oid"), "float4": floating(_FLOAT4), "float8": floating(_FLOAT8),
-    "numeric": numeric, "timestamp": timestamp, "timestamptz": timestamp, "date": date,
+    "numeric": numeric,
+    "numeric_plain": numeric_plain, "timestamp": timestamp, "timestamptz": timestamp, "date": date,
     "time": time, "timetz": lambda v: time(v) + b"\0\0\0\0", "interval": interval, "uuid": _uuid,
 }  # fmt: skip
 
@@ -302,7 +308,8 @@ READERS: dict[str, Callable[[bytes], Any]] = {
     "bool": read_bool, "bytea": bytes, "int2": _read(_INT2, "smallint"),
     "int4": _read(_INT4, "integer"), "int8": _read(_INT8, "bigint"), "oid": _read(_UINT4, "oid"),
     "float4": _read(_FLOAT4, "real"), "float8": _read(_FLOAT8, "double precision"),
-    "numeric": read_numeric, "timestamp": read_timestamp, "timestamptz": read_timestamp,
+    "numeric": read_numeric,
+    "numeric_plain": read_numeric, "timestamp": read_timestamp, "timestamptz": read_timestamp,
     "date": read_date, "time": read_time, "timetz": read_time, "interval": read_interval,
     "uuid": read_uuid,
 }  # fmt: skip

@@ -74,10 +74,12 @@ def float4(value: Any) -> str:
         kept = struct.unpack("f", struct.pack("f", value))[0]
     except OverflowError:
         return "Infinity" if value > 0 else "-Infinity"
-    text = next(
-        (t for d in range(6, 9) if struct.unpack("f", struct.pack("f", float(t := f"{kept:.{d}g}")))[0] == kept),
-        f"{kept:.9g}",
-    )  # fmt: skip
+    text = f"{kept:.9g}"
+    for digits in range(6, 9):
+        shorter = f"{kept:.{digits}g}"
+        if struct.unpack("f", struct.pack("f", float(shorter)))[0] == kept:
+            text = shorter
+            break
     if "e" not in text and abs(kept) >= 1e6:
         number, digits = text.lstrip("-"), len(text.lstrip("-").partition(".")[0])
         mantissa = number.replace(".", "").rstrip("0")
@@ -95,6 +97,12 @@ def numeric(value: Any) -> str:
     return str(int(value)) if isinstance(value, bool) else str(value)
 
 
+def numeric_plain(value: Any) -> str:
+    """The same of a number whose digits are its own: `1.50` is 1.5."""
+    said = numeric(value)
+    return said.rstrip("0").rstrip(".") if "." in said else said
+
+
 def bytea(value: Any) -> str:
     """`\\x` and hexadecimal digits."""
     if isinstance(value, str):
@@ -107,7 +115,7 @@ def timestamp(value: Any) -> str:
     if type(value) is datetime.datetime:
         if value.tzinfo is not None:
             value = value.astimezone(UTC).replace(tzinfo=None)
-        text = value.isoformat(" ")
+        text: str = value.isoformat(" ")
         return text.rstrip("0") if value.microsecond else text
     if isinstance(value, datetime.date):
         return f"{value.isoformat()} 00:00:00"
@@ -220,7 +228,8 @@ def array(element: PgType, zone: datetime.tzinfo = UTC) -> Callable[[Any], str]:
 
 WRITERS: dict[str, Callable[[Any], str]] = {
     "bool": boolean, "int2": whole, "int4": whole, "int8": whole, "oid": whole, "float4": float4,
-    "float8": float8, "numeric": numeric, "bytea": bytea, "timestamp": timestamp,
+    "float8": float8, "numeric": numeric,
+    "numeric_plain": numeric_plain, "bytea": bytea, "timestamp": timestamp,
     "timestamptz": timestamptz, "date": date, "time": time, "timetz": time, "interval": interval,
     "json": json_text, "jsonb": json_text, "uuid": str, "text": text, "char": text,
     "vector": vector,
@@ -436,7 +445,8 @@ def _quoted(said: str, at: int, whole_text: str) -> tuple[str, int]:
 READERS: dict[str, Callable[[str], Any]] = {
     "bool": read_bool, "int8": read_int, "float8": read_float, "float4": read_float,
     "int4": lambda t: read_int(t, 32, "integer"), "int2": lambda t: read_int(t, 16, "smallint"),
-    "oid": lambda t: read_int(t, 33, "oid"), "numeric": read_numeric, "bytea": read_bytea,
+    "oid": lambda t: read_int(t, 33, "oid"), "numeric": read_numeric,
+    "numeric_plain": read_numeric, "bytea": read_bytea,
     "timestamp": read_timestamp, "date": read_date, "time": read_time, "timetz": read_time,
     "interval": parse_interval, "json": read_json, "jsonb": read_json, "uuid": read_uuid,
     "text": str, "char": str, "timestamptz": read_timestamp,

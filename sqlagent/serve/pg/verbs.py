@@ -106,9 +106,7 @@ def _is_engine(name: str) -> bool:
 def set_role(session: Session, command: Command) -> Outcome:
     """SET ROLE and SET SESSION AUTHORIZATION: a user is who logged in."""
     if command.said is not None and command.said != session.user:
-        raise ProgrammingError(
-            f'permission denied to set role "{command.said}"', sqlstate="42501"
-        )
+        raise ProgrammingError(f'permission denied to set role "{command.said}"', sqlstate="42501")
     return Outcome(command.tag)
 
 
@@ -163,9 +161,7 @@ def show(session: Session, command: Command) -> Outcome:
     if _is_table(session, name):
         cursor = session.connection.execute(command.sql)
         return Outcome("SHOW", described(cursor._described() or ()), cursor._iter)
-    raise ProgrammingError(
-        f'unrecognized configuration parameter "{name}"', sqlstate="42704"
-    )
+    raise ProgrammingError(f'unrecognized configuration parameter "{name}"', sqlstate="42704")
 
 
 def _is_table(session: Session, name: str) -> bool:

@@ -13,6 +13,7 @@ import time
 from typing import Any
 
 from sqlagent.serve.pg.messages import ProtocolError
+from sqlagent.serve.pg.workers import Slots
 
 CHUNK = 1 << 16
 SEND_AT = 1 << 16  # bytes that are collected before they are sent
@@ -31,8 +32,9 @@ class Wire:
     """`read_max` bounds one message in bytes; `deadline` is a time.monotonic() until which the
     client must have sent what is waited for, None for ever."""
 
-    def __init__(self, sock: Any, read_max: int) -> None:
+    def __init__(self, sock: Any, read_max: int, slots: Slots) -> None:
         self.sock = sock
+        self.slots = slots  # given up while its thread waits here
         self.read_max = read_max
         self.deadline: float | None = None
         self.buffer = bytearray()
@@ -85,11 +87,14 @@ class Wire:
 
     def _poll(self, events: int, seconds: float | None) -> bool:
         poll = select.poll()
+        self.slots.leave()
         try:
             poll.register(self.sock, events)
             return bool(poll.poll(None if seconds is None else max(0.0, seconds) * 1000))
         except (OSError, ValueError) as error:
             raise Gone(str(error)) from None
+        finally:
+            self.slots.enter()
 
     def ready(self) -> bool:
         """Whether a whole message is in the buffer. Raises ProtocolError for an impossible

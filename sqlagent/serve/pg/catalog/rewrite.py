@@ -7,6 +7,7 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from sqlagent.errors import NotSupportedError, ProgrammingError
+from sqlagent.serve.pg.catalog import shells
 from sqlagent.serve.pg.catalog.spell import TYPE
 
 # The reg… types that a macro pair reads and writes: pg_NAME and pg_NAME_out.
@@ -123,6 +124,20 @@ def literal_array(node: exp.Literal) -> exp.Expr:
         else:
             found.append(exp.Literal.string(re.sub(r"\\(.)", r"\1", quoted) or bare.strip()))
     return exp.Array(expressions=found)
+
+
+@_on(exp.EQ, exp.NEQ, exp.ArrayContainsAll, exp.ArrayOverlaps)
+def _arrays(node: exp.Binary) -> exp.Expr | None:
+    """A list beside an array's text: `conkey = '{1}'`."""
+    for one, other in (("this", "expression"), ("expression", "this")):
+        column, text = node.args[one], node.args[other]
+        if not (isinstance(column, exp.Column) and isinstance(text, exp.Literal)):
+            continue
+        kinds = shells.attributes().get(column.name.lower(), ())
+        if text.is_string and len(kinds) == 1 and kinds[0].endswith("[]"):
+            if text.name.strip().startswith("{"):
+                node.set(other, literal_array(text))
+    return None
 
 
 @_on(exp.Any)
@@ -295,4 +310,4 @@ def _locks(node: exp.Lock) -> exp.Expr | None:
 
 
 # Casts inside out: find_all goes from the outside in, so the outer of two sees the inner as it was.
-_STEPS = (_casts, _any, _all, _vectors, _hidden, _calls, _only, _unnests, _bare_columns, _locks)
+_STEPS = (_casts, _arrays, _any, _all, _vectors, _hidden, _calls, _only, _unnests, _bare_columns, _locks)

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from sqlagent.catalog import Table
+from sqlagent.parse.lexer import is_name, lex
 from sqlagent.serve.pg.catalog import definitions, shells, types
 from sqlagent.serve.pg.catalog.objects import Index, Objects, kind_of, relkind
 from sqlagent.serve.pg.catalog.oids import FIRST, OWNER, PG_CATALOG, PUBLIC, oid, table_oid
@@ -79,9 +80,17 @@ def of_objects(found: Objects) -> dict[str, list[Row]]:
                 "confdeltype": _ACTIONS.get(key.on_delete, "a"), "confmatchtype": "s",
             }
         )  # fmt: skip
-    for table_name, name, _ in found.checks:
+        if target is not None:
+            made["pg_depend"].append({
+                "classid": _PG_CONSTRAINT, "objid": number, "objsubid": 0,
+                "refclassid": _PG_CLASS, "refobjid": table_oid(target.name), "refobjsubid": 0,
+                "deptype": "n",
+            })  # fmt: skip
+    for table_name, name, text in found.checks:
         number = oid("pg_constraint", f"{table_name}.{name}")
-        made["pg_constraint"].append(_constraint(number, name, "c", table_name, None))
+        said = {t.name.lower() for t in lex(text) if is_name(t)}
+        about = [n for n, c in enumerate(known[table_name], 1) if c in said]
+        made["pg_constraint"].append(_constraint(number, name, "c", table_name, about))
     for name, table_name, _ in found.triggers:
         made["pg_trigger"].append({
             "oid": oid("pg_trigger", name), "tgrelid": table_oid(table_name), "tgparentid": 0,
@@ -138,7 +147,10 @@ def _table(
     kind = relkind(table)
     row = _class(number, table.name, kind, len(table.columns), PUBLIC)
     row["relhasindex"], row["relchecks"] = bool(indexes), int(checked)
-    row["relhastriggers"] = any(t[1] == table.name for t in found.triggers)
+    # Keys are triggers to PostgreSQL: psql asks for them where a table has any.
+    row["relhastriggers"] = any(t[1] == table.name for t in found.triggers) or any(
+        table.name in (k.table, k.target) for k in found.keys
+    )
     made["pg_class"].append(row)
     if kind in ("v", "m"):
         row["relhasrules"] = True

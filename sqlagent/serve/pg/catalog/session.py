@@ -5,10 +5,8 @@ The protocol gives its own; a connection without one has a `Session`.
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import os
-import socket
 from typing import TYPE_CHECKING, Any
 
 from sqlagent.errors import NotSupportedError, ProgrammingError
@@ -76,10 +74,10 @@ class Served:
                 raise ProgrammingError(
                     "must be a member of the role whose query is being canceled", sqlstate="42501"
                 )
-            other.cancel()
             if terminate:
-                with contextlib.suppress(OSError):
-                    client.sock.shutdown(socket.SHUT_RDWR)
+                self._served.shared.terminate(client)
+            else:
+                other.cancel()
             return True
         return False
 
