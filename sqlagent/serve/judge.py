@@ -369,15 +369,16 @@ def _walk(
         # A name holds after its own query, not in it: there it is still a table's.
         for entry in given.get("map", ()):
             name = str(entry["key"]).lower()
-            inner = ((entry.get("value") or {}).get("query") or {}).get("node") or {}
-            recursive = inner.get("type") == "RECURSIVE_CTE_NODE"
-            _walk(
-                entry.get("value"), rights, catalog, tables, ctes | ({name} if recursive else set())
-            )
+            _walk(entry.get("value"), rights, catalog, tables, ctes)
             ctes |= {name}
     kind = node.get("type")
+    if kind == "RECURSIVE_CTE_NODE":  # its name holds where it goes on, not where it begins
+        _walk(node.get("left"), rights, catalog, tables, ctes)
+        own = ctes | {str(node.get("cte_name", "")).lower()}
+        _walk({**node, "type": "", "left": None}, rights, catalog, tables, own)
+        return
     source = node.get("from_table")
-    if isinstance(source, dict) and source.get("type") == "BASE_TABLE" and rights.agents:
+    if isinstance(source, dict) and source.get("type") == "BASE_TABLE":
         source["cut"] = _is_cut(node.get("where_clause"), rights)
     if kind == "BASE_TABLE":
         _check_base(node, rights, catalog, tables, ctes)
