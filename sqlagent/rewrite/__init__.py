@@ -22,9 +22,9 @@ from sqlagent.rewrite.macros import macros
 from sqlagent.rewrite.matching import matching
 from sqlagent.rewrite.mixed import mixed
 from sqlagent.rewrite.nulls import nulls
-from sqlagent.rewrite.postgres import postgres
 from sqlagent.rewrite.operands import operands
 from sqlagent.rewrite.plain_numeric import plain_numeric
+from sqlagent.rewrite.postgres import postgres
 from sqlagent.rewrite.spellings import spellings
 from sqlagent.rewrite.times import times
 from sqlagent.rewrite.vectors import vectors
