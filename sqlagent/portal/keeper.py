@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from sqlagent.engines.sqlite import Database
 
+END_S = 10.0  # how long a process that writes may take to end
 SHARE = 50  # times as long as the last refresh took, until the next
 
 
@@ -54,7 +55,7 @@ class Keeper:
         process = self._process
         if process is not None:
             process.terminate()
-            process.wait()
+            _wait(process.pid)
 
     def _look(self) -> None:
         pause_s = self._interval_s()
@@ -121,3 +122,16 @@ def _started(path: str) -> subprocess.Popen[bytes] | None:
         )
     except (OSError, ValueError):
         return None
+
+
+def _wait(pid: int) -> None:
+    """Wait until a process of ours has ended, not by `Popen.wait`: the thread that waits so holds
+    its lock, and at the end of the interpreter, where threads stand still, never gives it back."""
+    end = time.monotonic() + END_S
+    while time.monotonic() < end:
+        try:
+            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None:
+                return
+        except ChildProcessError:  # the thread has seen it end
+            return
+        time.sleep(0.002)
