@@ -148,7 +148,7 @@ def chroma(folder: Path, width: int) -> Made:
 
     client = chromadb.PersistentClient(str(folder / "chroma"))
     collection = client.create_collection(
-        "v", configuration={"hnsw": {"space": "cosine"}}, embedding_function=None
+        "vectors", configuration={"hnsw": {"space": "cosine"}}, embedding_function=None
     )
 
     def add(part: Any, start: int) -> None:

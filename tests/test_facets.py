@@ -244,6 +244,34 @@ def test_conditions_are_taken_apart() -> None:
     )
 
 
+def test_keys_and_values_of_any_kind(
+    store: sqlagent.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Odd keys, the same key twice, numbers at their limits, and long texts."""
+    monkeypatch.setattr(facets, "SIZE_MAX", 500)
+    documents = [
+        '{"": 1, "a b": "x", "*": 2, "\\"": 3, "键": "茶", "n": 9007199254740993}',
+        '{"n": 9007199254740992, "n": 5, "long": "' + "y" * 400 + '"}',
+        '{"n": 1e400, "long": "' + "z" * 400 + '"}', '{"n": -0}', '{"n": 1.0}', '{"n": "1"}',
+        '{"n": null}', '{"n": true}', '{"n": [1]}', '{"n": {"m": 1}}', "[1, 2]", "3", '"n"',
+        "null", None, '{"键": "\\u8336"}', '{"n": 2147483648}', '{"n": 2147483647}',
+    ]  # fmt: skip
+    rows = [("c", f"v{n}", np.ones(4, "<f4").tobytes(), d) for n, d in enumerate(documents)]
+    store.executemany("INSERT INTO vectors (collection, id, vector, metadata) VALUES (?, ?, ?, ?)",
+                      rows)  # fmt: skip
+    for condition in (
+        "(metadata->>'n') = '1'", "(metadata->>'n') = 'true'", "(metadata->>'n') IS NULL",
+        "(metadata->>'$.\"a b\"') = 'x'", "(metadata->>'键') = '茶'", "(metadata->>'键') IN ('茶')",
+        "(metadata->>'long') = '" + "y" * 400 + "'", "(metadata->>'long') LIKE 'z%'",
+        "(metadata->>'n') = 5", "(metadata->>'n')::DOUBLE > 1", "(metadata->>'n') <> '5'",
+        "(metadata->'$.n.m') IS NOT NULL", "(metadata->>'$.n[0]') = '1'",
+        "(metadata->>'n') = '9007199254740992'", "(metadata->>'long') IN ('a', 'b')",
+    ):  # fmt: skip
+        mine, plain = answers(store, condition)
+        assert mine == plain, condition
+    store.close()
+
+
 def test_many_rows_that_facets_cannot_tell_are_scanned(
     store: sqlagent.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -405,6 +405,59 @@ def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
             assert unknown.fetchall() == [(0,)]
 
 
+@pytest.mark.parametrize("looped", [False, True])
+def test_a_real_graph_is_interrupted_resumed_and_taken_back(fresh_db: Path, looped: bool) -> None:
+    pytest.importorskip("langgraph.graph", reason="langgraph itself is not installed")
+    from langgraph.graph import END, START, MessagesState, StateGraph
+    from langgraph.store.base import BaseStore
+    from langgraph.types import Command, interrupt
+
+    from sqlagent.langgraph import SqlAgentStore
+
+    def ask(state: Any, *, store: BaseStore) -> Any:
+        answer = interrupt("Who is there?")
+        store.put(("people",), answer, {"name": answer})
+        return {"messages": [AIMessage(f"Hello {answer}")]}
+
+    def leave(state: Any) -> Any:
+        return {"messages": [AIMessage("Bye")]}
+
+    builder = StateGraph(MessagesState)
+    builder.add_node("ask", ask)
+    builder.add_node("leave", leave)
+    builder.add_edge(START, "ask")
+    builder.add_edge("ask", "leave")
+    builder.add_edge("leave", END)
+    with sqlagent.connect(fresh_db, embedding_model="none") as con:
+        saver = AsyncSqlAgentSaver(con) if looped else SqlAgentSaver(con)
+        graph = builder.compile(checkpointer=saver, store=SqlAgentStore(con))
+        config: Any = {"configurable": {"thread_id": "t", "user_id": "u"}}
+
+        def invoke(value: Any, where: Any) -> Any:
+            return (
+                asyncio.run(graph.ainvoke(value, where)) if looped else graph.invoke(value, where)
+            )
+
+        invoke({"messages": [HumanMessage("Knock")]}, config)
+        assert graph.get_state(config).tasks[0].interrupts[0].value == "Who is there?"
+        pending = con.execute("SELECT value FROM langgraph_writes WHERE channel = '__interrupt__'")
+        assert "Who is there?" in pending.fetchall()[0][0]
+        said = invoke(Command(resume="小明"), config)["messages"]
+        assert [m.content for m in said] == ["Knock", "Hello 小明", "Bye"]
+        before = next(s for s in graph.get_state_history(config) if s.next == ("leave",))
+        again = invoke(None, before.config)["messages"]  # time travel: a branch
+        assert [m.content for m in again] == ["Knock", "Hello 小明", "Bye"]
+        rows = con.execute(
+            "SELECT value->>'$[1].content', user_id FROM langgraph_states "
+            "WHERE channel = 'messages'"
+        )
+        assert rows.fetchall() == [("Hello 小明", "u")]
+        assert con.execute("SELECT key FROM langgraph_items").fetchall() == [("小明",)]
+    with SqlAgentSaver(fresh_db) as later:
+        later.copy_thread("t", "copy")
+        assert len([*later.list(thread("copy"))]) == len([*later.list(thread("t"))])
+
+
 def test_a_plain_statement_imports_no_langgraph(tmp_path: Path) -> None:
     code = (
         "import sys, sqlagent; sqlagent.connect(sys.argv[1]).execute('SELECT 1').fetchall();"

@@ -149,7 +149,10 @@ def test_names_of_outputs(db: sqlagent.Connection) -> None:
 
 
 def test_comments_go_and_come(db: sqlagent.Connection) -> None:
-    ask = "SELECT obj_description('users'::regclass, 'pg_class'), col_description('users'::regclass, 2)"
+    ask = (
+        "SELECT obj_description('users'::regclass, 'pg_class'), "
+        "col_description('users'::regclass, 2)"
+    )
     assert rows(db, ask) == [("people 人", "where to write")]
     db.execute("COMMENT ON TABLE users IS NULL")
     db.execute("COMMENT ON COLUMN public.users.email IS 'it''s new'")
@@ -222,7 +225,9 @@ def test_nothing_is_there_that_the_user_may_not_see(db: sqlagent.Connection) -> 
     who = Principal("bob", "reader", None, frozenset({("orders", "select")}))
     with gate.connect(db.database.path, who, dialect="postgres") as bob:
         catalog.install(bob)
-        seen = [n for (n,) in rows(bob, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+        seen = [
+            n for (n,) in rows(bob, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        ]
         assert "orders" in seen and "users" not in seen
         for sql in (
             "SELECT relname FROM pg_class WHERE relname LIKE '%users%'",
@@ -248,8 +253,9 @@ def test_a_session_of_its_own(db: sqlagent.Connection) -> None:
     assert (name, schemas, path) == ("agent", ["pg_catalog", "public"], '"$user", public')
     assert rows(db, "SELECT set_config('application_name', $1, false)", "me") == [("me",)]
     assert rows(db, "SELECT setting FROM pg_settings WHERE name = 'application_name'") == [("me",)]
-    assert rows(db, "SELECT pg_try_advisory_lock(4), pg_advisory_unlock(4), pg_advisory_unlock(4)") \
-        == [(True, True, False)]  # fmt: skip
+    assert rows(
+        db, "SELECT pg_try_advisory_lock(4), pg_advisory_unlock(4), pg_advisory_unlock(4)"
+    ) == [(True, True, False)]  # fmt: skip
 
 
 def test_sleep_ends_with_the_statement(db: sqlagent.Connection) -> None:
@@ -280,3 +286,58 @@ def test_definitions_of_postgresql_pass_the_gate_too(db: sqlagent.Connection) ->
                     bob.execute(sql)
             bob.close()
     assert rows(db, "SELECT count(*) FROM users") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("sql", "wanted"),
+    [
+        (  # several lists at once, with their places
+            "SELECT a.attname, k.option, k.n FROM pg_index i, "
+            "unnest(i.indkey, i.indoption) WITH ORDINALITY k (key, option, n) "
+            "JOIN pg_attribute a ON a.attrelid = 'orders'::regclass AND a.attnum = k.key "
+            "WHERE i.indexrelid = 'ix_orders'::regclass ORDER BY k.n",
+            [("user_id", 0, 1), ("note", 3, 2)],
+        ),
+        (  # a function of one value in FROM, and a series by its alias
+            "SELECT trim(s[i]) FROM generate_series(1, 2) AS i, "
+            "string_to_array(current_setting('search_path'), ',') s ORDER BY i",
+            [('"$user"',), ("public",)],
+        ),
+        (
+            "SELECT ARRAY(SELECT attname FROM unnest(c.conkey) WITH ORDINALITY AS u (n, place) "
+            "JOIN pg_attribute a ON a.attnum = u.n WHERE a.attrelid = c.conrelid "
+            "ORDER BY u.place) FROM pg_constraint c WHERE conname = 'orders_user_id_fkey'",
+            [(["user_id"],)],
+        ),
+        (
+            "SELECT conname FROM pg_constraint WHERE conrelid = 'users'::regclass "
+            "AND contype = 'c' AND conkey = '{3}'",
+            [("users_age_check",)],
+        ),
+        (
+            "SELECT (information_schema._pg_expandarray(i.indkey)).n FROM pg_catalog.pg_index i "
+            "WHERE i.indexrelid = 'ix_orders'::regclass",
+            [(1,), (2,)],
+        ),
+        (
+            "SELECT c.oid::regclass::text, c.tableoid = 'pg_class'::regclass FROM pg_class c "
+            "WHERE c.relname OPERATOR(pg_catalog.~) '^(orders)$' COLLATE pg_catalog.default",
+            [("orders", True)],
+        ),
+        (
+            "SELECT count(*) > 10 FROM pg_type t JOIN pg_proc p ON p.oid = t.typreceive "
+            "WHERE t.typtype IN ('b') AND p.proname <> ALL ('{array_recv}')",
+            [(True,)],
+        ),
+        ("SELECT format('%I.%s', 'A b', relname) FROM pg_class WHERE relname = 'totals'",
+         [('"A b".totals',)]),
+        ("TABLE pg_am", None),
+        ("SELECT pg_get_function_arguments(oid), pg_get_function_result(oid) FROM pg_proc "
+         "WHERE proname = 'token_count'", None),
+    ],
+)  # fmt: skip
+def test_shapes_that_tools_use(
+    db: sqlagent.Connection, sql: str, wanted: list[tuple[Any, ...]] | None
+) -> None:
+    found = rows(db, sql)
+    assert found == wanted if wanted is not None else found

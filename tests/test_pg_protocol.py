@@ -507,3 +507,42 @@ def test_a_session_is_ended_by_an_admin(place: Served, pg: Any) -> None:
         assert pg.execute("SELECT pg_terminate_backend(%s)", [pid]).fetchone() == (True,)
         with pytest.raises(psycopg.OperationalError):
             other.execute("SELECT 1")
+
+
+def test_point_reads_that_the_loop_answers(place: Served, pg: Any, raw: Raw) -> None:
+    """What a worker found to be quick is answered by the loop, with the same bytes, in every form:
+    limits, both formats, NULL, no row, after a change of rows and of the schema."""
+    pg.execute("INSERT INTO things (id, name, price) VALUES (1, '你好', 1.5), (2, 'b', NULL)")
+    raw.send(parse("SELECT id, name, price FROM things WHERE id >= $1 ORDER BY id", "q"), SYNC)
+    raw.until(b"Z")
+
+    def bound(key: int, form: int) -> tuple[bytes, bytes]:
+        head = b"\0q\0" + struct.pack("!HHHi", 1, 1, 1, 8) + struct.pack("!q", key)
+        return b"B", head + struct.pack("!HH", 1, form)
+
+    def ask(key: int, form: int, limit: int, described: bool) -> list[tuple[bytes, bytes]]:
+        middle = [(b"D", b"P\0")] if described else []
+        raw.send(bound(key, form), *middle, run(limit), SYNC)
+        return raw.until(b"Z")
+
+    cases = [(k, f, n, d) for k in (1, 2, 3) for f in (0, 1) for n in (0, 1, 5) for d in (0, 1)]
+    by_worker = {}
+    for key, form, limit, described in cases:
+        head = b"portal\0q\0" + struct.pack("!HHHi", 1, 1, 1, 8) + struct.pack("!q", key)
+        middle = [(b"D", b"Pportal\0")] if described else []
+        raw.send((b"B", head + struct.pack("!HH", 1, form)), *middle, run(limit, "portal"), SYNC)
+        by_worker[key, form, limit, described] = raw.until(b"Z")
+    fast = place.unix._fast
+    before = fast.answered
+    for _ in range(3):
+        for case in cases:
+            time.sleep(0.004)  # the worker lets it go
+            assert ask(*case) == by_worker[case], case
+    assert fast.answered > before + len(cases)
+    pg.execute("UPDATE things SET name = 'c' WHERE id = 2")
+    assert b"c" in dict(ask(2, 0, 0, False))[b"D"]
+    pg.execute("ALTER TABLE things ADD COLUMN extra integer")
+    assert b"c" in dict(ask(2, 0, 0, False))[b"D"]
+    pg.execute("ALTER TABLE things DROP COLUMN extra")
+    raw.send((b"B", b"\0q\0\0\1\0\1\0\1\0\0\0\3abc\0\0"), run(), SYNC)
+    assert error_of(dict(raw.until(b"Z"))[b"E"])["C"] == "22P03"

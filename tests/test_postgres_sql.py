@@ -140,9 +140,7 @@ def test_a_cast_in_a_write_keeps_the_value(
 
 
 @pytest.mark.parametrize(("kind", "given"), [("json", "{"), ("boolean", "maybe")])
-def test_a_cast_in_a_write_of_what_is_none(
-    db: sqlagent.Connection, kind: str, given: str
-) -> None:
+def test_a_cast_in_a_write_of_what_is_none(db: sqlagent.Connection, kind: str, given: str) -> None:
     db.execute(f"CREATE TABLE t (v {kind})")
     with pytest.raises(sqlagent.Error):
         db.execute(f"INSERT INTO t VALUES ('{given}'::{kind})")
@@ -152,7 +150,7 @@ def test_a_cast_in_a_write_of_what_is_none(
 def test_fewer_values_than_columns(db: sqlagent.Connection) -> None:
     db.execute("CREATE TABLE t (a int, b text, c text DEFAULT 'd')")
     db.execute("INSERT INTO t VALUES (1, 'x'), (2, 'y')")
-    db.execute("INSERT INTO t SELECT a + 10 FROM t")
+    db.execute("INSERT INTO t (a) (SELECT a + 10 FROM t) RETURNING a")
     assert db.execute("SELECT * FROM t ORDER BY a").fetchall() == [
         (1, "x", "d"), (2, "y", "d"), (11, None, "d"), (12, None, "d"),
     ]  # fmt: skip

@@ -205,6 +205,18 @@ def test_many_rows_come_in_batches(server: Server, ask: Ask) -> None:
 
 
 @client
+def test_two_tables_are_joined_where_they_are(server: Server, ask: Ask) -> None:
+    server.owner.execute("CREATE TABLE a (id INTEGER PRIMARY KEY, t TEXT)")
+    server.owner.execute("CREATE TABLE b (id INTEGER PRIMARY KEY, n INTEGER)")
+    server.owner.execute("INSERT INTO a SELECT i, 'a' || i FROM range(20000) t(i)")
+    server.owner.execute("INSERT INTO b SELECT i, i FROM range(20000) t(i)")
+    # DuckDB's client cannot read two attached tables in one statement, of its own server neither.
+    joined = "SELECT count(*) AS c, sum(n) AS n, max(t) AS t FROM a JOIN b USING (id)"
+    found = ask(sent(joined), "SELECT sum(n) FROM r.b JOIN range(10) AS own(id) USING (id)")
+    assert found == [[[20000, 199990000, "a9999"]], [[45]]]
+
+
+@client
 def test_transactions_are_those_of_the_session(server: Server, ask: Ask) -> None:
     insert = "INSERT INTO agents (agent_id) VALUES ('{}')"
     found = ask(
@@ -666,3 +678,37 @@ def test_values_that_are_not_of_their_column(
     whole, wrong = ask(sent("SELECT n FROM odd"), "SELECT n FROM r.odd")
     assert whole == [["none"], ["7"]]
     assert 'column "n" is BIGINT' in wrong["error"]
+
+
+@client
+def test_the_catalog_while_it_changes(server: Server, port: int) -> None:
+    attach = f"ATTACH 'quack:localhost:{port}' AS r (TOKEN '{TOKEN}')"
+    done = threading.Event()
+    results: list[list[Any]] = []
+
+    def define() -> None:
+        n = 0
+        while not done.is_set():
+            server.owner.execute(f"CREATE TABLE t{n} (x INTEGER)")
+            server.owner.execute(f"DROP TABLE t{n}")
+            n += 1
+
+    definer = threading.Thread(target=define)
+    definer.start()
+    try:
+        look = sent("SELECT count(*) > 0 AS some FROM duckdb_tables()")
+        again = ["CALL quack_clear_cache()", look, "SELECT count(*) FROM r.agents"]
+        work = [
+            threading.Thread(target=lambda: results.append(session(attach, *again * 5)))
+            for _ in range(3)
+        ]
+        for thread in work:
+            thread.start()
+        for thread in work:
+            thread.join()
+    finally:
+        done.set()
+        definer.join()
+    assert len(results) == 3
+    for found in results:
+        assert [f for f in found if isinstance(f, dict)] == []

@@ -35,8 +35,9 @@ def search(
     """The chunks of documents about something, best first: words and meaning, fused.
 
     A chunk is found by its own words and meaning, by those of the chunks around it, by the meaning
-    of its whole document, and by how much of the question it covers. Of chunks that nearly repeat
-    each other only the best comes.
+    of its whole document, and by how much of the question it covers. Where there are vectors, the
+    question is asked once more together with what its best documents say. Of chunks that nearly
+    repeat each other only the best comes.
 
     Arguments:
       query: a question or some words, in any language.
@@ -62,6 +63,9 @@ def search(
 
     Cost: linear in the chunks of the collection, some ms for 10,000; a reranker takes some ms a
       chunk, once for a question.
+
+    Source: feedback: Rocchio, Relevance feedback in information retrieval (1971); BM25: Robertson,
+      Walker, Jones, Hancock-Beaulieu and Gatford, Okapi at TREC-3 (1994).
 
     Examples:
       SELECT content, uri FROM search('how do I install it?', k => 3);

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .model import Model
+from .model import Model, working
 from .tokens import MINILM_FOLDER, default_tokenizer
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ class MiniLM(Model):
                 ids[i, : len(rows[place])] = rows[place]
                 mask[i, : len(rows[place])] = 1
             inputs = {"input_ids": ids, "attention_mask": mask}
-            vectors[places] = session.run(["embedding"], inputs)[0]
+            with working(self.name):
+                vectors[places] = session.run(["embedding"], inputs)[0]
             done += len(places)
             if progress is not None:
                 progress(done)

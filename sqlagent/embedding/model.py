@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,23 @@ if TYPE_CHECKING:
 
 CACHED_TEXTS_MAX = 4096
 CACHED_TEXT_CHARS_MAX = 2000  # queries are short; longer texts would make the cache large
+
+
+@contextmanager
+def working(name: str) -> Iterator[None]:
+    """Makes an OperationalError that names the model of whatever its library raises."""
+    try:
+        yield
+    except Exception as error:  # memory, a broken file: each library has errors of its own
+        from sqlagent.errors import Error, OperationalError
+
+        if isinstance(error, Error):
+            raise
+        first = str(error).strip().split("\n", 1)[0] or type(error).__name__
+        raise OperationalError(
+            f'the embedding model "{name}" failed: {first:.200}',
+            hint="The vectors that were made are kept: CALL sync() goes on where it was",
+        ) from error
 
 
 class Model(ABC):

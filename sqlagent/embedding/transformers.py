@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .minilm_model import thread_count
-from .model import Model
+from .model import Model, working
 from .tokens import valid
 
 if TYPE_CHECKING:
@@ -46,13 +46,14 @@ class SentenceTransformersModel(Model):
         order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
         for start in range(0, len(order), batch):
             places = order[start : start + batch]
-            vectors[places] = self._model.encode(
-                [valid(texts[place]) for place in places],
-                batch_size=batch,
-                normalize_embeddings=True,
-                convert_to_numpy=True,
-                show_progress_bar=False,
-            )
+            with working(self.name):
+                vectors[places] = self._model.encode(
+                    [valid(texts[place]) for place in places],
+                    batch_size=batch,
+                    normalize_embeddings=True,
+                    convert_to_numpy=True,
+                    show_progress_bar=False,
+                )
             if progress is not None:
                 progress(start + len(places))
         return vectors

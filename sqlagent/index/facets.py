@@ -2,7 +2,8 @@
 
 A filter is asked of a few distinct values in place of a million rows: a condition over one path
 holds for all rows that have the same value there. So each row has a code, of the distinct JSON
-texts; beyond 65,536 of these (`WIDE`) a checksum of its text, and its number where all are numbers.
+texts; beyond 65,536 of these, or 16 MB, a checksum of its text, and its number where all are
+numbers.
 """
 
 import json
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from .rows import Ids, Mask, Slots
 
 CODED_MAX: Final = 65_536  # distinct values that are given codes
+SIZE_MAX: Final = 16_000_000  # characters of these values
 WHOLE_MAX: Final = 1 << 53  # up to here a double holds every whole number
 INT32: Final = 1 << 31
 
@@ -69,15 +71,23 @@ def number_of(fragment: str | None) -> float:
 class _Codes(dict[str | None, int]):
     """Numbers for values in the order of their first use."""
 
+    size = 0  # characters of them all
+
     def __missing__(self, fragment: str | None) -> int:
         self[fragment] = code = len(self)
+        self.size += len(fragment or "")
         return code
+
+    @property
+    def full(self) -> bool:
+        """Whether there are more of them, or longer ones, than are kept."""
+        return len(self) > CODED_MAX or self.size > SIZE_MAX
 
 
 class Column:
     """The values at a path, one a row: coded (`values` is a list), or wide (it is None)."""
 
-    __slots__ = ("_kinds", "_numbers", "_texts", "codes", "numbers", "values")
+    __slots__ = ("_kinds", "_known", "_numbers", "_texts", "codes", "numbers", "values")
 
     def __init__(
         self,
@@ -88,6 +98,7 @@ class Column:
     ) -> None:
         """`codes` are places in `values`, or checksums; `numbers` are a wide column's."""
         self.codes, self.values, self.numbers, self._kinds = codes, values, numbers, kinds
+        self._known: _Codes | None = None
         self._texts: list[str | None] | None = None
         self._numbers: NDArray[np.float64] | None = None
 
@@ -120,28 +131,36 @@ class Column:
         return truth.take(self.codes)
 
     def replaced(self, slots: Slots, fragments: Sequence[str | None], size: int) -> "Column":
-        """A column of so many rows with these values in these places."""
-        coded = self.values is not None
-        values = list(self.values or ()) if coded else None
-        numbers, kinds = self.numbers, 0 if coded else self.kinds
-        if values is not None:
-            known = _Codes(zip(values, range(len(values)), strict=True))
-            new = np.array([known[f] for f in fragments], np.int64)
-            values = list(known)
-            if len(values) > CODED_MAX:
-                return widened(self).replaced(slots, fragments, size)
-        else:
-            new = np.array([sum_of(f) for f in fragments], np.int64)
-            for fragment in fragments:
-                kinds |= kind_of(fragment)
-        codes = np.zeros(size, np.uint32 if values is None else width(len(values)))
-        codes[: len(self.codes)] = self.codes
-        codes[slots] = new
-        if numbers is not None:
-            numbers = None if kinds & ~NUMBERS else _longer(numbers, size)
+        """A column of so many rows with these values in these places. Not for two threads."""
+        kinds = self.kinds
+        for fragment in fragments:
+            kinds |= kind_of(fragment)
+        if self.values is None:
+            codes = _longer(self.codes, size, 0)
+            codes[slots] = [sum_of(f) for f in fragments]
+            numbers = self.numbers
+            if numbers is not None:
+                numbers = None if kinds & ~NUMBERS else _longer(numbers, size, np.nan)
             if numbers is not None:
                 numbers[slots] = [number_of(f) for f in fragments]
-        return Column(codes, values, numbers, None if coded else kinds)
+            return Column(codes, None, numbers, kinds)
+        if self._known is None:
+            self._known = _Codes(zip(self.values, range(len(self.values)), strict=True))
+            self._known.size = sum(len(value or "") for value in self.values)
+        known = self._known  # of later snapshots too: what is in it stays as it is
+        new = [known[f] for f in fragments]
+        values = self.values
+        if len(known) > len(values):
+            values = list(known)
+            if known.full:
+                return widened(self).replaced(slots, fragments, size)
+        codes = _longer(self.codes, size, 0).astype(width(len(values)), copy=False)
+        codes[slots] = new
+        out = Column(codes, values, None, kinds)
+        out._known = known
+        if values is self.values:
+            out._texts, out._numbers = self._texts, self._numbers
+        return out
 
 
 def width(count: int) -> type[np.unsignedinteger[Any]]:
@@ -157,9 +176,10 @@ def widened(column: Column) -> Column:
     return Column(sums.take(column.codes), None, numbers, column.kinds)
 
 
-def _longer(numbers: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-    out = np.full(size, np.nan)
-    out[: len(numbers)] = numbers
+def _longer(array: NDArray[Any], size: int, rest: float) -> NDArray[Any]:
+    """A copy with room for so many."""
+    out = np.full(size, rest, array.dtype)
+    out[: len(array)] = array
     return out
 
 
@@ -177,7 +197,7 @@ class Growing:
         if self.known is not None:
             codes = np.fromiter(map(self.known.__getitem__, fragments), np.uint32, len(fragments))
             self.parts.append(codes if len(self.known) > 256 else codes.astype(np.uint8))
-            if len(self.known) > CODED_MAX:
+            if self.known.full:
                 self.widen(list(self.known))
             return
         for fragment in fragments:

@@ -37,12 +37,12 @@ class Written(NamedTuple):
 
     def put(self, handle: Handle) -> None:
         """Write it, and what of its values the thread does not have."""
-        before = rows.channels_of(handle, (*self.key[:2], self.parent)) if self.parent else {}
+        before = rows.before(handle, (*self.key[:2], self.parent or ""))
         held, new = {}, dict(self.values)
         for channel, version in self.versions.items():
             if channel in new or channel in self.gone:
                 continue
-            known = before.get(channel)
+            known = before.channels.get(channel)
             if known is not None and known[1] == version:
                 held[channel] = known
             elif channel in self.others:
@@ -51,9 +51,11 @@ class Written(NamedTuple):
         held |= {
             channel: (value_id, self.versions.get(channel)) for channel, value_id in ids.items()
         }
+        agent, user, *columns = self.columns
+        agent, user = agent or before.agent_id, user or before.user_id
         handle.execute(
             rows.CHECKPOINT,
-            (*self.key, self.parent, *self.columns, json.dumps(held, ensure_ascii=False),
+            (*self.key, self.parent, agent, user, *columns, json.dumps(held, ensure_ascii=False),
              self.encoding, self.encoded),
         )  # fmt: skip
 

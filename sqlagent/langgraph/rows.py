@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlagent.langgraph.values import Codec, Listed, Part
 
@@ -33,7 +33,7 @@ ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id) DO UPDATE SET
   encoded = excluded.encoded
 """
 CHANNELS = """
-SELECT channels FROM langgraph_checkpoints
+SELECT channels, agent_id, user_id FROM langgraph_checkpoints
 WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id = ?
 """
 WRITE = """
@@ -115,10 +115,18 @@ def _kept(
     return ids
 
 
-def channels_of(handle: Handle, key: Key) -> dict[str, tuple[int, Any]]:
-    """What each channel of a checkpoint holds: (value_id, version); nothing for an unknown one."""
+class Before(NamedTuple):
+    """Of the checkpoint before: what each channel holds, (value_id, version), and whose it is."""
+
+    channels: dict[str, tuple[int, Any]]
+    agent_id: str | None
+    user_id: str | None
+
+
+def before(handle: Handle, key: Key) -> Before:
+    """What there is of a checkpoint; nothing of an unknown one."""
     row = handle.execute(CHANNELS, key).fetchone()
-    return {} if row is None else json.loads(row[0])
+    return Before({}, None, None) if row is None else Before(json.loads(row[0]), row[1], row[2])
 
 
 def remove_threads(handle: Handle, threads: Iterable[str]) -> None:

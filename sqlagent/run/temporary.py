@@ -1,7 +1,7 @@
 """Temporary tables of a connection: tables of the file that end with it.
 
-Their names in the file begin with `plan.postgres.tables.TEMPORARY` and the number of the process, so
-that what a process left that was killed is found, and dropped, by the next that makes one.
+Their names in the file begin with `plan.postgres.tables.TEMPORARY` and the number of the process:
+what a process left that was killed is found, and dropped, by the next that makes one.
 """
 
 from __future__ import annotations

@@ -47,8 +47,11 @@ def parsed(condition: str) -> Tree:
     """The tree of a condition, which is known to be one."""
     import sqlglot
 
-    where = sqlglot.parse_one(f"SELECT 1 WHERE {condition}\n", dialect="duckdb").args["where"]
-    return tree_of(where.this)
+    try:
+        tree = sqlglot.parse_one(f"SELECT 1 WHERE {condition}\n", dialect="duckdb")
+    except sqlglot.errors.SqlglotError:
+        return Leaf(condition, None, False, None)
+    return tree_of(tree.args["where"].this)
 
 
 def tree_of(node: Any) -> Tree:
@@ -113,10 +116,15 @@ def path_of(parent: Any, column: Any) -> tuple[Path, bool]:
     keys: list[str] = []
     for part in parts[1:]:
         key = part.this if isinstance(part, exp.JSONPathKey) else None
-        if not isinstance(key, str) or '"' in key or "\\" in key or "\0" in key or key == "*":
+        if not isinstance(key, str) or not plain(key):
             break
         keys.append(key)
     return tuple(keys), len(keys) == len(parts) - 1
+
+
+def plain(key: str) -> bool:
+    """Whether a key can be written in a path of SQLite."""
+    return key not in ("", "*") and not set(key) & {'"', "\\", "\0"}
 
 
 def compare_of(node: Any) -> Compare | None:

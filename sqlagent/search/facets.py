@@ -22,7 +22,7 @@ import numpy as np
 from sqlagent.index import facetfile
 from sqlagent.index.facets import Facets, Growing, Path
 from sqlagent.migrate import sha256
-from sqlagent.search.conditions import CREATED
+from sqlagent.search.conditions import CREATED, plain
 from sqlagent.search.kinds import CHOSEN, listed
 from sqlagent.search.mapped import mapped
 from sqlagent.search.scopes import LOG_ENDS
@@ -250,7 +250,7 @@ def inside(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
             yield path, value
         return
     for key, part in value.items():
-        if len(path) < DEEP and not set(key) & {'"', "\\", "\0"} and key != "*":
+        if len(path) < DEEP and plain(key):
             yield from inside(part, (*path, key))
 
 

@@ -43,6 +43,12 @@ _MODULES = frozenset((
     "dbstat", "sqlite_dbpage", "sqlite_stmt", "bytecode", "tables_used", "fsdir", "zipfile", "csv",
     "completion", "fts5vocab", "fts3tokenize", "fts4aux", "carray", "sqlite_memstat",
 ))  # fmt: skip
+# What ALTER TABLE calls within SQLite; no statement can.
+_OF_ALTER = frozenset((
+    "sqlite_rename_column", "sqlite_rename_table", "sqlite_rename_test", "sqlite_rename_quotefix",
+    "sqlite_drop_column", "sqlite_fail", "sqlite_add_constraint", "sqlite_drop_constraint",
+    "sqlite_find_constraint",
+))  # fmt: skip
 Action = tuple[int, str | None, str | None, str | None, str | None]
 
 
@@ -283,7 +289,8 @@ def _check_function(rights: Rights, name: str) -> None:
     if function is not None:
         _need(rights.calls(function), f"function {name}()")
     else:
-        _need(name in SQLITE or name.startswith("sqlagent_"), f"function {name}()")
+        known = name in SQLITE or name in _OF_ALTER or name.startswith("sqlagent_")
+        _need(known, f"function {name}()")
 
 
 def _need(granted: bool, what: str) -> None:
@@ -362,15 +369,16 @@ def _walk(
         # A name holds after its own query, not in it: there it is still a table's.
         for entry in given.get("map", ()):
             name = str(entry["key"]).lower()
-            inner = ((entry.get("value") or {}).get("query") or {}).get("node") or {}
-            recursive = inner.get("type") == "RECURSIVE_CTE_NODE"
-            _walk(
-                entry.get("value"), rights, catalog, tables, ctes | ({name} if recursive else set())
-            )
+            _walk(entry.get("value"), rights, catalog, tables, ctes)
             ctes |= {name}
     kind = node.get("type")
+    if kind == "RECURSIVE_CTE_NODE":  # its name holds where it goes on, not where it begins
+        _walk(node.get("left"), rights, catalog, tables, ctes)
+        own = ctes | {str(node.get("cte_name", "")).lower()}
+        _walk({**node, "type": "", "left": None}, rights, catalog, tables, own)
+        return
     source = node.get("from_table")
-    if isinstance(source, dict) and source.get("type") == "BASE_TABLE" and rights.agents:
+    if isinstance(source, dict) and source.get("type") == "BASE_TABLE":
         source["cut"] = _is_cut(node.get("where_clause"), rights)
     if kind == "BASE_TABLE":
         _check_base(node, rights, catalog, tables, ctes)

@@ -31,6 +31,7 @@ AGENT_PARAMETERS = names("agent_id new_agent_id into_agent_id from_agent_id")
 MEMORY_PARAMETERS = names("memory_id related_id other_id new_memory_id source_memory_id")
 OPERATION_PARAMETERS = names("operation_id")
 SESSION_PARAMETERS = names("session_id")
+FILE_PARAMETERS = names("path file filename folder directory url")
 # The tables that a function reads, by the first of its arguments or by its name.
 _KNOWLEDGE = {
     "documents chunks": "search context cite chunk_at chunk_context parent_of index_document",
@@ -198,8 +199,8 @@ class Rights:
     def calls(self, function: Function) -> bool:
         """Whether the user may call a function of ours; its arguments are another matter."""
         principal = self.principal
-        if function.name == "import_from":
-            return False  # it reads files of the server
+        if FILE_PARAMETERS & {p.name for p in function.parameters}:
+            return False  # it would open a file of the server's
         if function.name in ADMIN_FUNCTIONS:
             return principal.role == "admin" and not self.limited
         if function.name == "alter_user":

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlagent.errors import BusyError, Error
+from sqlagent.errors import BusyError, Error, OperationalError
 from sqlagent.models import model_of
 
 if TYPE_CHECKING:
@@ -61,9 +61,22 @@ def keep(handle: Handle, table: str, model: str, made: Sequence[tuple[int, str, 
 
 
 def encoded(model: Model, texts: Sequence[str]) -> list[bytes]:
-    """The vector of each text; what stands there several times is read once."""
+    """The vector of each text; what stands there several times is read once.
+
+    Raises OperationalError where the model fails, or gives what is no number.
+    """
+    import numpy as np
+
     once = list(dict.fromkeys(texts))
-    vectors = dict(zip(once, model.encode(once), strict=True))
+    made = model.encode(once)
+    if not np.isfinite(made).all():
+        bad = int((~np.isfinite(made).all(axis=1)).sum())
+        raise OperationalError(
+            f'the embedding model "{model.name}" gave NaN or infinity for {bad} of '
+            f"{len(once)} texts",
+            hint="SET embedding_model = 'minilm'",
+        )
+    vectors = dict(zip(once, made, strict=True))
     return [vectors[text].tobytes() for text in texts]
 
 

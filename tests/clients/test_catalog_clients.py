@@ -36,9 +36,7 @@ def test_asyncpg_introspects_types(server: dict[str, str]) -> None:
             kinds = await connection.fetch(
                 "SELECT typname, typarray FROM pg_type WHERE oid = ANY($1::oid[])", [20, 25]
             )
-            await connection.set_type_codec(
-                "jsonb", encoder=str, decoder=str, schema="pg_catalog"
-            )
+            await connection.set_type_codec("jsonb", encoder=str, decoder=str, schema="pg_catalog")
             await connection.reset()
             return dict(row), keys, sorted(tuple(k) for k in kinds)
         finally:
@@ -145,9 +143,10 @@ def test_perl_table_info(run: Run) -> None:
 
 @pytest.mark.slow
 def test_ruby_type_map(run: Run) -> None:
-    if shutil.which("ruby") is None or subprocess.run(
-        ["ruby", "-e", "require 'pg'"], capture_output=True
-    ).returncode:
+    if (
+        shutil.which("ruby") is None
+        or subprocess.run(["ruby", "-e", "require 'pg'"], capture_output=True).returncode
+    ):
         pytest.skip("the gem pg is not installed")
     script = """
     require 'pg'; c = PG.connect
@@ -214,5 +213,3 @@ def test_dbt(run: Run, tmp_path: Path) -> None:
             cwd=tmp_path,
         )  # fmt: skip
         assert "ERROR=0" in said or "Catalog written" in said
-
-

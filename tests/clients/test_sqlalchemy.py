@@ -55,8 +55,10 @@ def test_keys_and_indexes(engine: Any) -> None:
         ["user_id"], "users", ["id"],
     )  # fmt: skip
     assert key["options"] == {"ondelete": "CASCADE"}
-    assert {i["name"]: (i["column_names"], i["unique"]) for i in inspector.get_indexes("orders")} \
-        == {"ix_orders_user": (["user_id"], False), "ix_orders_note": (["user_id", "note"], True)}  # fmt: skip
+    found = inspector.get_indexes("orders")
+    assert {i["name"]: (i["column_names"], i["unique"]) for i in found} == {
+        "ix_orders_user": (["user_id"], False), "ix_orders_note": (["user_id", "note"], True),
+    }  # fmt: skip
     [unique] = inspector.get_unique_constraints("users")
     assert unique["column_names"] == ["email"]
     [check] = inspector.get_check_constraints("users")

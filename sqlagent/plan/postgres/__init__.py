@@ -47,6 +47,9 @@ def statement(sql: str, tokens: list[Token], catalog: Catalog) -> Script | Edits
         return Edits(tuple(qualified), True)
     word = tokens[0].upper
     if word == "INSERT":
+        bare = inserting.bare(tokens)
+        if bare:
+            return Edits(tuple(bare), True)
         named = inserting.columns(tokens, catalog)
         return Edits(tuple(named)) if named else None
     if word in ("SELECT", "WITH", "UPDATE", "DELETE", "VALUES", "EXPLAIN"):

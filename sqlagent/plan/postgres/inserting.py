@@ -1,4 +1,5 @@
-"""INSERT INTO t VALUES (1): fewer values than columns are those of the first columns."""
+"""INSERT INTO t VALUES (1), of the first columns, and INSERT INTO t (SELECT …), which SQLite takes
+without the parentheses."""
 
 from __future__ import annotations
 
@@ -34,6 +35,33 @@ def columns(tokens: list[Token], catalog: Catalog) -> list[tuple[int, int, str]]
         return []
     names = ", ".join(quote_name(c.name) for c in table.columns[:count])
     return [(tokens[3].start, tokens[3].start, f"({names}) ")]
+
+
+def bare(tokens: list[Token]) -> list[tuple[int, int, str]]:
+    """The edits that leave out the parentheses around the SELECT of an INSERT."""
+    depth = 0
+    for place, token in enumerate(tokens[:-1]):
+        query = tokens[place + 1].upper in ("SELECT", "WITH", "VALUES", "(")
+        if token.text == "(" and not depth and query and place > 2:
+            end = _closed(tokens, place)
+            after = tokens[end + 1].upper if end + 1 < len(tokens) else ""
+            if end < len(tokens) and after in ("", "ON", "RETURNING"):
+                last = tokens[end]
+                return [(token.start, token.start + 1, " "), (last.start, last.start + 1, " ")]
+            return []
+        depth += (token.text == "(") - (token.text == ")")
+        if token.upper in ("SELECT", "VALUES", "WITH") and not depth:
+            return []
+    return []
+
+
+def _closed(tokens: list[Token], place: int) -> int:
+    depth = 0
+    for at in range(place, len(tokens)):
+        depth += (tokens[at].text == "(") - (tokens[at].text == ")")
+        if not depth:
+            return at
+    return len(tokens)
 
 
 def _tuple(tokens: list[Token], place: int) -> int:

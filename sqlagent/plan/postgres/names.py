@@ -26,10 +26,10 @@ def edits(tokens: list[Token], catalog: Catalog) -> list[tuple[int, int, str]]:
         if took:
             found.append((tokens[place].start, tokens[place + took].start, ""))
             place += took
-        called = tokens[place].name.lower()
-        if called in SPELLED and tokens[place + 1 : place + 2] and tokens[place + 1].text == "(":
-            if tokens[place].kind == "word":
-                found.append((tokens[place].start, tokens[place].start, "pg_"))
+        token = tokens[place]
+        called = place + 1 < len(tokens) and tokens[place + 1].text == "("
+        if called and token.kind == "word" and token.name.lower() in SPELLED:
+            found.append((token.start, token.start, "pg_"))
         real = _temporary(tokens, place, catalog)
         if real is not None:
             token = tokens[place]
@@ -63,7 +63,9 @@ def _temporary(tokens: list[Token], place: int, catalog: Catalog) -> str | None:
         return None
     before = tokens[place - 1].text if place else ""
     after = tokens[place + 1].text if place + 1 < len(tokens) else ""
-    if before == "." or (tokens[place].kind == "word" and after == "(" and not _into(tokens, place)):
+    if before == "." or (
+        tokens[place].kind == "word" and after == "(" and not _into(tokens, place)
+    ):
         return None
     column = before.upper() in ("SELECT", ",", "SET", "BY") and after != "." and not _from(
         tokens, place

@@ -73,14 +73,22 @@ def _schema(sql: str, tokens: list[Token]) -> Script:
 
 
 def _view(tokens: list[Token]) -> Edits | None:
-    """CREATE VIEW … AS (SELECT …): SQLite has no parentheses there."""
+    """CREATE VIEW … AS (SELECT …)."""
     at = next((i for i, t in enumerate(tokens) if t.upper == "AS" and not _depth(tokens, i)), None)
-    if at is None or at + 1 >= len(tokens) or tokens[at + 1].text != "(":
-        return None
-    if _close(tokens, at + 1) != len(tokens) - 1:
-        return None
-    first, last = tokens[at + 1], tokens[-1]
-    return Edits(((first.start, first.start + 1, " "), (last.start, last.start + 1, " ")), True)
+    found = _bare(tokens, at) if at is not None else []
+    return Edits(tuple(found), True) if found else None
+
+
+def _bare(tokens: list[Token], at: int) -> list[Edit]:
+    """What follows AS without parentheses around the whole: SQLite has none there."""
+    if at + 1 >= len(tokens) or tokens[at + 1].text != "(":
+        return []
+    end = _close(tokens, at + 1)
+    rest = [t.upper for t in tokens[end + 1 :]]
+    if rest not in ([], ["WITH", "DATA"], ["WITH", "NO", "DATA"]):
+        return []
+    first, last = tokens[at + 1], tokens[end]
+    return [(first.start, first.start + 1, " "), (last.start, last.start + 1, " ")]
 
 
 def _index(sql: str, tokens: list[Token]) -> Edits | None:
@@ -162,6 +170,8 @@ def _table(sql: str, tokens: list[Token], words: list[str]) -> Script | Edits | 
     if not filled:
         found += _columns(sql, tokens, at)
     found += _options(sql, tokens, at, filled)
+    if filled:
+        found += _bare(tokens, filled)
     if not temporary:
         return Edits(tuple(found)) if found else None
     real = f"{TEMPORARY}{os.getpid()}_{next(_numbers)}_{name.name.lower()}"
@@ -332,7 +342,7 @@ def _default(tokens: list[Token], place: int, last: int, found: list[Edit], numb
     if numbered:
         found.append(_gap(tokens, place, end))
         return end
-    value = [t for t in tokens[place + 1 : end + 1]]
+    value = tokens[place + 1 : end + 1]
     words = [t.upper or t.text for t in value]
     start, stop = value[0].start, value[-1].start + len(value[-1].text)
     names = {w for w in words if w}

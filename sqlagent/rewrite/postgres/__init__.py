@@ -53,10 +53,9 @@ def _new(node: exp.Expr) -> exp.Expr | None:
 def _rows(node: exp.Table) -> exp.Expr | None:
     """`FROM generate_series(1, 3) AS g`: g is the name of the one column too."""
     inner, alias = node.this, node.args.get("alias")
-    rows = isinstance(
-        inner, exp.GenerateSeries | exp.ExplodingGenerateSeries | exp.Unnest
-    ) or (
-        isinstance(inner, exp.Anonymous) and inner.name.lower() in ("sq_generate_series", "generate_series", "unnest")
+    rows = isinstance(inner, exp.GenerateSeries | exp.ExplodingGenerateSeries | exp.Unnest) or (
+        isinstance(inner, exp.Anonymous)
+        and inner.name.lower() in ("sq_generate_series", "generate_series", "unnest")
     )
     if rows and isinstance(alias, exp.TableAlias) and alias.this and not alias.args.get("columns"):
         new = node.copy()

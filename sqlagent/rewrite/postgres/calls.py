@@ -54,7 +54,7 @@ def _given(node: exp.Anonymous, least: int, most: int | None = None) -> list[exp
 def _to_char(node: exp.Anonymous) -> exp.Expr | None:
     value, form = _given(node, 2)
     text = _constant(form, "the format of to_char()")
-    if re.search(r'(?i)[90]', re.sub(r'"[^"]*"', "", text)):
+    if re.search(r"(?i)[90]", re.sub(r'"[^"]*"', "", text)):
         return formats.number(value, text)
     return formats.text(value, text)
 
@@ -311,7 +311,8 @@ CALLS: dict[str, Make] = {
     "quote_ident": lambda n: _ident(_given(n, 1)[0].copy()),
     "quote_literal": lambda n: _literal(_given(n, 1)[0]),
     "quote_nullable": lambda n: _nullable(_given(n, 1)[0]),
-    "octet_length": _octets, "array_upper": _array_upper, "timezone": _timezone, "num_nulls": _nulls(False),
+    "octet_length": _octets, "array_upper": _array_upper, "timezone": _timezone,
+    "num_nulls": _nulls(False),
     "num_nonnulls": _nulls(True),
     **dict.fromkeys(_NOW, _now),
     **dict.fromkeys(_TEXT_SEARCH, _refused(

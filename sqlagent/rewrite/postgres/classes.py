@@ -82,9 +82,9 @@ def _is_json(node: exp.Expr) -> bool:
     if isinstance(node, exp.Cast):
         return node.to.is_type("json", "jsonb")
     if isinstance(node, exp.Literal) and node.is_string:
-        return node.name.strip()[:1] in ("{", "[") and not re.fullmatch(
+        return (node.name.strip()[:1] in ("{", "[") and not re.fullmatch(
             r"\{[^:]*\}", node.name.strip()
-        ) or node.name.strip() == "{}"  # fmt: skip
+        )) or node.name.strip() == "{}"  # fmt: skip
     return isinstance(node, exp.JSONExtract | exp.JSONBExtract)
 
 
@@ -118,10 +118,13 @@ def _overlaps(node: exp.Overlaps) -> exp.Expr | None:
         exp.Add(this=x.copy(), expression=y.copy()) if isinstance(y, exp.Interval) else y
         for x, y in ((a, b), (c, d))
     )
-    return exp.Paren(this=exp.and_(
-        exp.LT(this=call("least", a.copy(), b.copy()), expression=call("greatest", c.copy(), d.copy())),
-        exp.LT(this=call("least", c.copy(), d.copy()), expression=call("greatest", a.copy(), b.copy())),
-    ))  # fmt: skip
+    first, second = (
+        exp.LT(
+            this=call("least", x.copy(), y.copy()), expression=call("greatest", z.copy(), w.copy())
+        )
+        for x, y, z, w in ((a, b, c, d), (c, d, a, b))
+    )
+    return exp.Paren(this=exp.and_(first, second))
 
 
 def _bucket(node: exp.WidthBucket) -> exp.Expr | None:
@@ -139,9 +142,7 @@ def _bucket(node: exp.WidthBucket) -> exp.Expr | None:
         )),
         expression=exp.Paren(this=exp.Sub(this=high.copy(), expression=low.copy())), safe=True,
     ))  # fmt: skip
-    inside = exp.Add(
-        this=exp.cast(call("floor", real), "BIGINT"), expression=exp.Literal.number(1)
-    )
+    inside = exp.Add(this=exp.cast(call("floor", real), "BIGINT"), expression=exp.Literal.number(1))
     return exp.Case(
         ifs=[
             exp.If(this=exp.LT(this=x.copy(), expression=low.copy()), true=exp.Literal.number(0)),
@@ -208,6 +209,7 @@ CLASSES: dict[type[exp.Expr], Make] = {
     exp.JSONBExtractScalar: _extract, exp.JSONBExtract: _extract,
     exp.ArrayContainsAll: _contains, exp.JSONBContains: _has_key, exp.JSONBContainsTopKey: _has_key,
     exp.MatchAgainst: _match,
-    exp.Overlaps: _overlaps, exp.WidthBucket: _bucket, exp.Localtimestamp: _local, exp.Any: _any, exp.ByteLength: _octets,
+    exp.Overlaps: _overlaps, exp.WidthBucket: _bucket, exp.Localtimestamp: _local, exp.Any: _any,
+    exp.ByteLength: _octets,
     exp.DPipe: _joined, exp.Hex: _hex, exp.Substring: _substring,
 }  # fmt: skip

@@ -60,9 +60,7 @@ def _joined(value: exp.Expr, parts: list[exp.Expr]) -> exp.Expr:
 
 
 def _said(value: exp.Expr, form: str) -> exp.Expr:
-    found = exp.Anonymous(
-        this="strftime", expressions=[value.copy(), exp.Literal.string(form)]
-    )
+    found = exp.Anonymous(this="strftime", expressions=[value.copy(), exp.Literal.string(form)])
     found.meta["form"] = form
     return found
 
@@ -201,9 +199,7 @@ def number(value: exp.Expr, form: str) -> exp.Expr:
     most = exp.Literal.number("1" + "0" * len(bare))
     template = re.sub("[90]", "#", whole.replace("G", ",")) + ("." + "#" * digits if point else "")
     over = exp.GTE(this=size.copy(), expression=most)
-    made = exp.Case(
-        ifs=[exp.If(this=over, true=exp.Literal.string(template))], default=made
-    )
+    made = exp.Case(ifs=[exp.If(this=over, true=exp.Literal.string(template))], default=made)
     minus = exp.LT(this=real.copy(), expression=exp.Literal.number(0))
     sign = exp.Case(ifs=[exp.If(this=minus, true=exp.Literal.string("-"))],
                     default=exp.Literal.string(""))  # fmt: skip

@@ -134,9 +134,9 @@ def catalog_of(connection: Connection) -> Any:
     """The file's schema as the connection sees it."""
     from sqlagent.engines import schema
 
-    if connection.txn is not None:
-        return schema.read_catalog(connection.txn)
-    return schema.catalog(connection.database)
+    within = connection.txn is not None
+    whole = schema.read_catalog(connection.txn) if within else schema.catalog(connection.database)
+    return whole if connection.gate is None else connection.gate.rights.catalog(whole)
 
 
 def columns_of(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 QUICK_MS = 1.0
 BOUND_S = 0.005
 ROWS_MAX = 64
+EXECUTE, SYNC = b"E\0\0\0\x09\0", b"S\0\0\0\4"
 STEPS = 1000  # of SQLite's machine, between two looks at the clock
 
 
@@ -53,13 +54,14 @@ class Fast:
             if buffer[body + 5] != 80:  # a statement, not a portal
                 return False
             body += 1 + int.from_bytes(buffer[body + 1 : body + 5], "big")
-        # Execute of all rows of the unnamed portal, Sync, and nothing more.
-        if size - body != 15 or buffer[body:] != b"E\0\0\0\x09\0\0\0\0\0S\0\0\0\4":
+        # Execute of the unnamed portal, Sync, and nothing more.
+        if size - body != 15 or buffer[body : body + 6] != EXECUTE or buffer[-5:] != SYNC:
             return False
+        limit = int.from_bytes(buffer[body + 6 : body + 10], "big")
         if session.transactions.failed or session.connection.txn is not None:
             return False
         reader = Reader(bytes(buffer[at + 5 : end]))
-        said = self._read(session, reader, described)
+        said = self._read(session, reader, described, limit)
         if said is None:
             return False
         buffer.clear()
@@ -68,7 +70,7 @@ class Fast:
         self.answered += 1
         return True
 
-    def _read(self, session: Session, reader: Reader, described: bool) -> bytes | None:
+    def _read(self, session: Session, reader: Reader, described: bool, limit: int) -> bytes | None:
         """The answer to a Bind that is run at once; None where a worker is to give it."""
         from sqlagent.serve.pg.extended import _value
 
@@ -101,8 +103,14 @@ class Fast:
         parts = [messages.BIND_COMPLETE]
         if described:
             parts.append(description)
-        parts += [encoder.one(row) for row in rows]
-        parts.append(messages.command_complete(complete(statement.command.tag, len(rows))))
+        if limit and len(rows) >= limit:
+            if session.transactions.open:
+                return None  # the client may go on with the portal
+            parts += [encoder.one(row) for row in rows[:limit]]
+            parts.append(messages.PORTAL_SUSPENDED)
+        else:
+            parts += [encoder.one(row) for row in rows]
+            parts.append(messages.command_complete(complete(statement.command.tag, len(rows))))
         parts.append(messages.READY[session.transactions.status])
         return b"".join(parts)
 

@@ -24,7 +24,7 @@ IDLE_MIN_S = 60.0  # one that is idle for so long may have to make place
 IDLE_S = 3600.0  # a session of which nobody has heard for so long is closed
 IDLE_WRITING_S = 60.0  # or for so long with an open transaction, which other writers wait for
 SWEEP_S = 2.0
-SHADOWS_MAX = 64
+SHADOWS_MAX = 16
 
 
 class QuackListener:

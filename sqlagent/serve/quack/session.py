@@ -48,12 +48,17 @@ class Result:
         self._batches = batches
 
     def next(self) -> list[bytes]:
-        """The chunks of the next batch; none at the end."""
-        while not self.done:
+        """The chunks of the next answer, as full as DuckDB's own server makes it; none at the
+        end."""
+        found: list[bytes] = []
+        count, size_b = 0, 0
+        while not self.done and count < rows.BATCH_ROWS and size_b < rows.BATCH_B:
             batch, self.done = next(self._batches, (None, True))
             if batch is not None and batch.num_rows:
-                return vectors.chunks(batch, self.kinds, self.encoded)
-        return []
+                found += vectors.chunks(batch, self.kinds, self.encoded)
+                count += batch.num_rows
+                size_b += batch.nbytes
+        return found
 
     def close(self) -> None:
         """Give back what it holds."""

@@ -113,9 +113,8 @@ class Shadow:
         self._seen = catalog.version
 
     def _forget(self) -> None:
-        if self._root is not None:
-            self._root.close()
-            self._root = None
+        """Let it go; a statement that another thread runs on it keeps it until it ends."""
+        self._root = None
 
     def _opened(self) -> duckdb.DuckDBPyConnection:
         import duckdb

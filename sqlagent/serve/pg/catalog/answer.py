@@ -103,15 +103,14 @@ class Answer:
             )
         columns = self.describe(connection)
         tree = filled(self.tree.copy(), connection, values, dry=False)
+        for node in list(tree.find_all(exp.Parameter)):
+            node.replace(_value(values[int(node.name) - 1]))
         text = self._said(tree)
-        bound = {
-            str(n.name): values[int(n.name) - 1] for n in tree.find_all(exp.Parameter)
-        }  # fmt: skip
         with store(connection).cursor(connection, self.live) as duck:
             made = self._give(connection, duck)
             connection.running[id(duck)] = duck
             try:
-                rows = duck.execute(text, bound or None).fetchall()
+                rows = duck.execute(text).fetchall()
             except duckdb.Error as error:
                 raise self._error(error) from None
             finally:
@@ -159,6 +158,18 @@ class Answer:
             duck.register(name, table)
             made.append(name)
         return made
+
+
+def _value(value: Any) -> exp.Expr:
+    """A parameter's value in the text: given as a parameter DuckDB would import pandas for it."""
+    if isinstance(value, list | tuple):
+        return exp.Array(expressions=[_value(v) for v in value])
+    if value is None or isinstance(value, bool | int | float | str):
+        return exp.convert(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        hexed = exp.Literal.string(bytes(value).hex())
+        return exp.Anonymous(this="unhex", expressions=[hexed])
+    return exp.Literal.string(str(value))
 
 
 def _drop(duck: Any, names: Sequence[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from sqlagent.catalog import Table
 from sqlagent.parse.lexer import lex
 from sqlagent.serve.pg.catalog.objects import Index, Key, quoted
@@ -47,11 +49,9 @@ def foreign(key: Key) -> str:
 def view(table: Table) -> str:
     """The SELECT of a view, ended by a semicolon, as PostgreSQL gives it."""
     sql = (table.sql or "").strip()
-    tokens = lex(sql)
-    for place, token in enumerate(tokens):
-        if token.upper == "AS" and tokens[place + 1 :]:
-            if tokens[place + 1].upper in ("SELECT", "WITH", "VALUES", "FROM", "("):
-                return " " + sql[tokens[place + 1].start :].rstrip("; \n") + ";"
+    for token, after in pairwise(lex(sql)):
+        if token.upper == "AS" and after.upper in ("SELECT", "WITH", "VALUES", "FROM", "("):
+            return " " + sql[after.start :].rstrip("; \n") + ";"
     return sql
 
 

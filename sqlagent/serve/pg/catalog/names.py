@@ -11,7 +11,8 @@ _CALLS: dict[type[exp.Expr], str] = {
     exp.GroupConcat: "string_agg", exp.Exists: "exists", exp.CurrentTimestamp: "now",
     exp.CurrentDate: "current_date", exp.CurrentUser: "current_user", exp.Nullif: "nullif",
     exp.CurrentSchema: "current_schema", exp.CurrentDatabase: "current_database",
-    exp.SessionUser: "session_user", exp.CurrentSchemas: "current_schemas", exp.CurrentCatalog: "current_catalog",
+    exp.SessionUser: "session_user", exp.CurrentSchemas: "current_schemas",
+    exp.CurrentCatalog: "current_catalog",
     exp.CurrentVersion: "version", exp.Array: "array", exp.Extract: "extract",
     exp.Substring: "substring", exp.Trim: "btrim", exp.Explode: "unnest", exp.Unnest: "unnest",
     exp.GenerateSeries: "generate_series", exp.ArrayToString: "array_to_string",
@@ -41,7 +42,8 @@ def name_of(node: exp.Expr) -> str:
     """The name that PostgreSQL gives an expression.
 
     >>> from sqlglot import parse_one
-    >>> [name_of(parse_one(x, dialect="postgres")) for x in ("count(*)", "1 + 1", "a::text", "f(x)")]
+    >>> texts = ("count(*)", "1 + 1", "a::text", "f(x)")
+    >>> [name_of(parse_one(x, dialect="postgres")) for x in texts]
     ['count', '?column?', 'a', 'f']
     """
     if isinstance(node, exp.Paren):

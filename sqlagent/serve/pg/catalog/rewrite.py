@@ -1,4 +1,4 @@
-"""PostgreSQL's tree over the catalogs, said in DuckDB's words: each step one difference of theirs."""
+"""PostgreSQL's tree over the catalogs, in DuckDB's words: each step one difference of theirs."""
 
 from __future__ import annotations
 
@@ -87,9 +87,9 @@ def _casts(node: exp.Cast) -> exp.Expr | None:
             *exp.DataType.TEXT_TYPES
         ):  # fmt: skip
             return call("array_to_string", inner, exp.Literal.string(" "))
-        if isinstance(inner, exp.Literal) and inner.is_string and inner.name.startswith("{"):
-            if node.to.this is exp.DataType.Type.ARRAY:
-                node.set("this", literal_array(inner))
+        text = isinstance(inner, exp.Literal) and inner.is_string and inner.name[:1] == "{"
+        if text and node.to.this is exp.DataType.Type.ARRAY:
+            node.set("this", literal_array(inner))
         return None
     element = name.removesuffix("[]")
     if element in _REG and element == name:
@@ -134,9 +134,9 @@ def _arrays(node: exp.Binary) -> exp.Expr | None:
         if not (isinstance(column, exp.Column) and isinstance(text, exp.Literal)):
             continue
         kinds = shells.attributes().get(column.name.lower(), ())
-        if text.is_string and len(kinds) == 1 and kinds[0].endswith("[]"):
-            if text.name.strip().startswith("{"):
-                node.set(other, literal_array(text))
+        listed = len(kinds) == 1 and kinds[0].endswith("[]")
+        if listed and text.is_string and text.name.strip().startswith("{"):
+            node.set(other, literal_array(text))
     return None
 
 
@@ -206,9 +206,9 @@ def _calls(node: exp.Func) -> exp.Expr | None:
     """Functions that DuckDB has under another name, or otherwise."""
     name = node.name.lower() if isinstance(node, exp.Anonymous) else ""
     given = node.expressions if isinstance(node, exp.Anonymous) else []
-    if name == "generate_subscripts" and given and isinstance(given[0], exp.Column):
-        if given[0].name.lower() in ZERO_BASED:
-            return call("pg_subscripts0", given[0])
+    column = given[0] if given and isinstance(given[0], exp.Column) else None
+    if name == "generate_subscripts" and column is not None and column.name in ZERO_BASED:
+        return call("pg_subscripts0", column)
     if name in ("json_build_object", "jsonb_build_object"):
         return call("json_object", *given)
     if name in ("json_build_array", "jsonb_build_array"):
@@ -268,7 +268,7 @@ def _only(node: exp.Table) -> exp.Expr | None:
         zero = isinstance(first, exp.Column) and first.name.lower() in ZERO_BASED
         inner.set("this", f"pg_rows_of_subscripts{'0' if zero else ''}")
         inner.set("expressions", [first])
-    return _scalar_rows(node)
+    return _one_row(node) or _scalar_rows(node)
 
 
 def _scalar_rows(node: exp.Expr) -> exp.Expr | None:
@@ -278,10 +278,45 @@ def _scalar_rows(node: exp.Expr) -> exp.Expr | None:
         inner, exp.GenerateSeries | exp.Unnest
     )
     scalar = scalar or (isinstance(inner, exp.Anonymous) and inner.name.lower() in _SCALAR_ROWS)
-    if scalar and isinstance(alias, exp.TableAlias) and alias.this is not None:
-        if not alias.args.get("columns"):
-            alias.set("columns", [alias.this.copy()])
+    if not scalar or not isinstance(alias, exp.TableAlias) or alias.this is None:
+        return None
+    if not alias.args.get("columns"):
+        alias.set("columns", [alias.this.copy()])
     return None
+
+
+def _together(node: exp.Unnest) -> exp.Expr | None:
+    """`unnest(a, b) WITH ORDINALITY AS u(x, y, n)`: several lists side by side."""
+    alias = node.args.get("alias")
+    names = [c.name for c in alias.columns] if isinstance(alias, exp.TableAlias) else []
+    offset = node.args.get("offset")
+    if isinstance(offset, exp.Identifier):
+        names.append(offset.name)
+    lists = list(node.expressions)
+    numbers = call("range", exp.Literal.number(1), exp.Add(
+        this=call("len", lists[0].copy()), expression=exp.Literal.number(1)
+    ))  # fmt: skip
+    wanted = [*(x.copy() for x in lists), *([numbers] if len(names) > len(lists) else [])]
+    names += [f"unnest{n}" for n in range(len(names), len(wanted))]
+    columns = [
+        exp.alias_(call("unnest", x), name, quoted=True)
+        for x, name in zip(wanted, names, strict=False)
+    ]
+    return exp.Subquery(
+        this=exp.select(*columns), alias=exp.TableAlias(this=alias.this) if alias else None
+    )
+
+
+def _one_row(node: exp.Table) -> exp.Expr | None:
+    """A function of one value in FROM: a row of it, by the alias's name."""
+    alias = node.args.get("alias")
+    inner = node.this
+    name = inner.name.lower() if isinstance(inner, exp.Anonymous) else ""
+    if not isinstance(inner, exp.StringToArray) and name not in ("string_to_array", "now"):
+        return None
+    named = alias.name if isinstance(alias, exp.TableAlias) else "string_to_array"
+    query = exp.select(exp.alias_(inner.copy(), named, quoted=True))
+    return exp.Subquery(this=query, alias=exp.TableAlias(this=exp.to_identifier(named)))
 
 
 _SCALAR_ROWS = frozenset((
@@ -292,6 +327,8 @@ _SCALAR_ROWS = frozenset((
 
 @_on(exp.Unnest, exp.Lateral)
 def _unnests(node: exp.Unnest | exp.Lateral) -> exp.Expr | None:
+    if isinstance(node, exp.Unnest) and len(node.expressions) > 1:
+        return _together(node)
     return _scalar_rows(node)
 
 
@@ -310,4 +347,16 @@ def _locks(node: exp.Lock) -> exp.Expr | None:
 
 
 # Casts inside out: find_all goes from the outside in, so the outer of two sees the inner as it was.
-_STEPS = (_casts, _arrays, _any, _all, _vectors, _hidden, _calls, _only, _unnests, _bare_columns, _locks)
+_STEPS = (
+    _casts,
+    _arrays,
+    _any,
+    _all,
+    _vectors,
+    _hidden,
+    _calls,
+    _only,
+    _unnests,
+    _bare_columns,
+    _locks,
+)

@@ -10,7 +10,7 @@ import csv
 from functools import lru_cache
 from importlib.resources import files
 from json import dumps
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlagent.parse.lexer import quote, quote_name
 
@@ -92,6 +92,15 @@ def attributes() -> dict[str, tuple[str, ...]]:
     return {name: tuple(sorted(kinds)) for name, kinds in found.items()}
 
 
+def empty(relation: Relation) -> str:
+    """DuckDB's CREATE VIEW of a relation that has no rows here: a table would take memory for each
+    column."""
+    columns = ", ".join(
+        f"CAST(NULL AS {c.carrier}) AS {quote_name(c.name)}" for c in relation.columns
+    )
+    return f"CREATE VIEW {quote_name(relation.stored)} AS SELECT {columns} WHERE false"
+
+
 def create(relation: Relation, *, temporary: bool = False) -> str:
     """DuckDB's CREATE TABLE of a relation, empty; a temporary one stands before the other."""
     columns = ", ".join(f"{quote_name(c.name)} {c.carrier}" for c in relation.columns)
@@ -108,17 +117,19 @@ def rows(name: str) -> list[dict[str, str]]:
     ]
 
 
-def insert(relation: Relation, *, texts: bool = False) -> str:
-    """The INSERT of rows that $1 has as JSON, objects by the relation's columns.
+def insert(relation: Relation, found: Any, *, texts: bool = False) -> str:
+    """The INSERT of rows, each a dictionary by the relation's columns.
 
-    `texts`: the values are texts, as in the static files; vectors have blanks, lists braces.
+    `texts`: the values are texts, as in the static files; vectors have blanks, lists braces. The
+    rows are in the text, as JSON: a parameter would make DuckDB import numpy and pandas, which is
+    100 MB and a second.
     """
     shape = {c.name: "VARCHAR" if texts else c.carrier for c in relation.columns}
     parts = [_read(f"r.{quote_name(c.name)}", c) if texts else f"r.{quote_name(c.name)}"
              for c in relation.columns]  # fmt: skip
     return (
         f"INSERT INTO {quote_name(relation.stored)} SELECT {', '.join(parts)} "
-        f"FROM (SELECT unnest(from_json($1, {quote(dumps([shape]))})) AS r)"
+        f"FROM (SELECT unnest(from_json({quote(dumps(found))}, {quote(dumps([shape]))})) AS r)"
     )
 
 

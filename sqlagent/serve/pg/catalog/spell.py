@@ -61,13 +61,16 @@ def _edit(tokens: list[Token], place: int, database: str, edits: list[tuple[int,
         edits.append((token.start, end, f"{TYPE}char"))
     elif cast and names[0] in _TYPES and _typed(tokens, place, before):
         edits.append((token.start, end, TYPE + names[0]))
-    elif token.kind == "word" and names[0] in REG_TYPES and tokens[place + 1 :]:
-        if tokens[place + 1].kind == "string":  # regclass 'users'
-            text = f"CAST({tokens[place + 1].text} AS {TYPE}{names[0]})"
-            last = tokens[place + 1]
-            edits.append((token.start, last.start + len(last.text), text))
-            return 2
+    elif token.kind == "word" and names[0] in REG_TYPES and _string_at(tokens, place + 1):
+        last = tokens[place + 1]  # regclass 'users'
+        text = f"CAST({last.text} AS {TYPE}{names[0]})"
+        edits.append((token.start, last.start + len(last.text), text))
+        return 2
     return 1
+
+
+def _string_at(tokens: list[Token], place: int) -> bool:
+    return place < len(tokens) and tokens[place].kind == "string"
 
 
 def _typed(tokens: list[Token], place: int, before: Token | None) -> bool:

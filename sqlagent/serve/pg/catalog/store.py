@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import apsw
 import duckdb
 
-from sqlagent.parse.lexer import quote_name
+from sqlagent.parse.lexer import quote, quote_name
 from sqlagent.serve.pg.catalog import functions, rows, shells, types
 from sqlagent.serve.pg.catalog.objects import Objects, gather, quoted
 from sqlagent.serve.pg.catalog.oids import FIRST, OWNER, PG_CATALOG, PUBLIC, oid
@@ -44,17 +44,19 @@ class Store:
         self._idle: list[tuple[int, duckdb.DuckDBPyConnection]] = []
         self._variables: dict[str, Any] = {}
         self._root = duckdb.connect(":memory:", config={
-            "threads": 1, "memory_limit": "256MB", "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
+            "threads": 1, "memory_limit": "256MB", "default_block_size": 16384,
+            "autoinstall_known_extensions": False, "autoload_known_extensions": False,
         })  # fmt: skip
         self._root.execute("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL enable_external_access = false")
         self._views = dict(_views())
         for relation in shells.relations().values():
-            if relation.stored not in self._views:
+            if relation.stored in _STORED:
                 self._root.execute(shells.create(relation))
+            elif relation.stored not in self._views:
+                self._root.execute(shells.empty(relation))
         for name in shells.STATIC:
             relation = shells.relations()[name]
-            self._root.execute(shells.insert(relation, texts=True), [dumps(shells.rows(name))])
+            self._root.execute(shells.insert(relation, shells.rows(name), texts=True))
         for name, found in rows.system().items():
             self._insert(self._root, name, found)
         for name, found in functions.rows().items():
@@ -67,7 +69,7 @@ class Store:
         if found:
             names = {c.name for c in relation.columns}
             kept = [{k: v for k, v in row.items() if k in names} for row in found]
-            cursor.execute(shells.insert(relation), [dumps(kept)])
+            cursor.execute(shells.insert(relation, kept))
 
     def _refresh(self, connection: Connection) -> None:
         """Bring the rows up to date with the schema that the connection sees."""
@@ -84,9 +86,7 @@ class Store:
         cursor.execute("BEGIN")
         try:
             for name, key in rows.REFRESHED.items():
-                cursor.execute(
-                    f"DELETE FROM {quote_name(name)} WHERE {quote_name(key)} >= {FIRST}"
-                )
+                cursor.execute(f"DELETE FROM {quote_name(name)} WHERE {quote_name(key)} >= {FIRST}")
                 self._insert(cursor, name, made[name])
             for name, found_rows in _server(connection).items():
                 cursor.execute(f"DELETE FROM {quote_name(name)}")
@@ -117,14 +117,15 @@ class Store:
         for name, value in self._variables.items():
             if isinstance(value, dict):
                 kind = "VARCHAR" if name in _BY_TEXT else "UINTEGER"
-                of = _VALUES.get(name, '"VARCHAR"')
-                cursor.execute(
-                    f"SET VARIABLE {name} = (SELECT map(list(r.k), list(r.v)) FROM (SELECT "
-                    f'unnest(from_json($1, \'[{{"k":"{kind}","v":{of}}}]\')) AS r))',
-                    [dumps([{"k": k, "v": v} for k, v in value.items()] or [_NOTHING[kind]])],
+                shape = f'[{{"k":"{kind}","v":{_VALUES.get(name, _TEXT)}}}]'
+                pairs = [{"k": k, "v": v} for k, v in value.items()] or [_NOTHING[kind]]
+                said = (
+                    "(SELECT map(list(r.k), list(r.v)) FROM (SELECT unnest(from_json("
+                    f"{quote(dumps(pairs))}, {quote(shape)})) AS r))"
                 )
             else:
-                cursor.execute(f"SET VARIABLE {name} = $1", [value])
+                said = quote(value) if isinstance(value, str) else str(value).lower()
+            cursor.execute(f"SET VARIABLE {name} = {said}")
 
     @contextmanager
     def cursor(
@@ -167,6 +168,13 @@ class Store:
         self._root.close()
 
 
+# The relations that have rows; the others are views.
+_STORED = frozenset((
+    *shells.STATIC, *rows.REFRESHED, "pg_proc", "pg_namespace", "pg_database", "pg_authid",
+    "pg_tablespace",
+))  # fmt: skip
+
+
 def _activity(connection: Connection) -> list[dict[str, Any]]:
     name, database = database_name(connection), oid("pg_database", database_name(connection))
     return [{"datid": database, "datname": name, **row} for row in session(connection).activity()]
@@ -177,6 +185,7 @@ _NOTHING: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+_TEXT = '"VARCHAR"'
 # The maps whose keys are texts, and those whose values are none.
 _BY_TEXT = frozenset((
     "index_parts", "comments", "settings", "privileges", "class_oids", "type_oids", "proc_oids",

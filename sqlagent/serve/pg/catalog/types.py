@@ -1,7 +1,7 @@
 """The types of PostgreSQL: which one a column of the file has, and how the catalogs carry theirs.
 
-A cursor over the catalogs describes its columns by pg_type's own names (name, oid, char, int2vector,
-oid[] …) where the engine has no logical type for them.
+A cursor over the catalogs describes its columns by pg_type's own names (name, oid, char, oid[] …)
+where the engine has no logical type for them.
 """
 
 from __future__ import annotations
