@@ -167,6 +167,7 @@ def execute_message(session: Session, reader: Reader) -> None:
         if limit > 0:
             if send_some(session, outcome, portal.encoder, limit):
                 session.wire.put(messages.PORTAL_SUSPENDED)
+                _learn(portal, begun, outcome.sent)
                 return
         else:
             send(session, outcome, portal.encoder)
@@ -174,8 +175,15 @@ def execute_message(session: Session, reader: Reader) -> None:
         raise ProgrammingError(f'portal "{name}" cannot be run', sqlstate="55000")
     portal.finished = True
     finish(session, outcome)
-    if begun is not None and command.verb == "engine" and not described.writes:
-        learn(portal.statement, 1000 * (time.thread_time() - begun), outcome.sent)
+    _learn(portal, begun, outcome.sent)
+
+
+def _learn(portal: Portal, begun: float | None, rows: int) -> None:
+    """Whether the loop may run the statement from now on, after a run that began here."""
+    command = portal.statement.command
+    reads = not portal.statement.description.writes
+    if begun is not None and command is not None and command.verb == "engine" and reads:
+        learn(portal.statement, 1000 * (time.thread_time() - begun), rows)
 
 
 def close(session: Session, reader: Reader) -> None:
