@@ -32,7 +32,7 @@ from sqlagent.rewrite.views import views
 
 # What users defined comes first: a definition may name files, and call functions of ours.
 # Arguments are bound before our macros are inlined, since a macro's body is filled by position.
-COMMON = (postgres, array_texts, plain_numeric, expand, files, inner_names, arguments, macros)
+COMMON = (array_texts, plain_numeric, postgres, expand, files, inner_names, arguments, macros)
 # Times before spellings: a comparison decides whether `datetime('now')` is a text or a time.
 TO_SQLITE = (
     vectors,
