@@ -107,6 +107,11 @@ def _met(node: exp.Expr, tree: exp.Expr, context: Context) -> str | None:
             return kind(case.this, context) if case.this is not None else "BOOLEAN"
         return _first([i.args["true"] for i in case.args["ifs"]] + [case.args.get("default")],
                       child, context)  # fmt: skip
+    if isinstance(parent, exp.Case):
+        ifs = parent.args["ifs"]
+        if child is parent.this:
+            return _first([i.this for i in ifs], child, context)
+        return _first([i.args["true"] for i in ifs], child, context)
     if isinstance(parent, _TEXTS):
         return "VARCHAR"
     return "BOOLEAN" if isinstance(parent, _BOOLEANS) else None

@@ -22,9 +22,9 @@ from sqlagent.rewrite.macros import macros
 from sqlagent.rewrite.matching import matching
 from sqlagent.rewrite.mixed import mixed
 from sqlagent.rewrite.nulls import nulls
-from sqlagent.rewrite.postgres import postgres
 from sqlagent.rewrite.operands import operands
 from sqlagent.rewrite.plain_numeric import plain_numeric
+from sqlagent.rewrite.postgres import postgres
 from sqlagent.rewrite.spellings import spellings
 from sqlagent.rewrite.times import times
 from sqlagent.rewrite.vectors import vectors
@@ -32,7 +32,7 @@ from sqlagent.rewrite.views import views
 
 # What users defined comes first: a definition may name files, and call functions of ours.
 # Arguments are bound before our macros are inlined, since a macro's body is filled by position.
-COMMON = (postgres, array_texts, plain_numeric, expand, files, inner_names, arguments, macros)
+COMMON = (array_texts, plain_numeric, postgres, expand, files, inner_names, arguments, macros)
 # Times before spellings: a comparison decides whether `datetime('now')` is a text or a time.
 TO_SQLITE = (
     vectors,
