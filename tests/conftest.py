@@ -16,6 +16,8 @@ from library import place as place
 
 import sqlagent
 
+collect_ignore = ["sqlalchemy_suite"]  # run by test_sqlalchemy_suite.py, in a process of its own
+
 SQLITE3 = "/usr/bin/sqlite3"
 
 # The same examples in every run, so that a failure is the change's; to look for new ones:
