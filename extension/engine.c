@@ -1,19 +1,17 @@
-/* The connection to the engine; see engine.h. */
+/* What is asked of the engine, and who greets it; see engine.h. */
 #define _GNU_SOURCE
 #include "engine.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "link.h"
 #include "start.h"
 
 SQLITE_EXTENSION_INIT3
@@ -21,171 +19,8 @@ SQLITE_EXTENSION_INIT3
 #ifndef SQLAGENT_VERSION
 #error "SQLAGENT_VERSION is the version of the package, as a string"
 #endif
-#define SLICE_MS 50          /* how often an interrupt is looked for */
-#define INTERRUPT_SLICES 100 /* so long an engine may take to end what was interrupted */
-#ifndef STALL_SLICES
-#define STALL_SLICES 600 /* so long an engine may be silent in the middle of a frame */
-#endif
 #define ATTEMPTS 3
 #define WELCOME_MAX (1u << 24)
-#define CHUNK (64u * 1024u) /* a frame's memory grows with what has come, not with what is promised */
-
-#ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL 0
-#endif
-
-/* Interrupts -----------------------------------------------------------------------------------*/
-
-/* Some thousands of steps of SQLite's machine, so that a progress handler of the client's is asked:
-** many clients limit the time of a statement by one. It takes less than a thousandth of a slice. */
-#define PROBE                                                                             \
-  "WITH RECURSIVE c (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 300) "       \
-  "SELECT count(*) FROM c"
-
-/* Whether the client's statement was interrupted: then no other runs either. */
-static int interrupted(void *argument) {
-  Engine *engine = argument;
-  sqlite3_stmt *probe = NULL;
-  int code = sqlite3_prepare_v2(engine->db, PROBE, -1, &probe, NULL);
-  if (code == SQLITE_OK) code = sqlite3_step(probe);
-  sqlite3_finalize(probe);
-  return code == SQLITE_INTERRUPT;
-}
-
-/* The socket -----------------------------------------------------------------------------------*/
-
-static int same_user(int fd) {
-#if defined(__linux__)
-  struct ucred peer;
-  socklen_t length = sizeof peer;
-  return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && peer.uid == geteuid();
-#else
-  uid_t user;
-  gid_t group;
-  return getpeereid(fd, &user, &group) == 0 && user == geteuid();
-#endif
-}
-
-/* A connected socket, or -1 with errno; EPERM where another user listens there. */
-static int dial(const char *place) {
-  struct sockaddr_un address;
-  memset(&address, 0, sizeof address);
-  address.sun_family = AF_UNIX;
-  if (strlen(place) >= sizeof address.sun_path) {
-    errno = ENAMETOOLONG;
-    return -1;
-  }
-  memcpy(address.sun_path, place, strlen(place));
-  int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-  if (fd < 0) return -1;
-  fcntl(fd, F_SETFD, FD_CLOEXEC);
-#ifdef SO_NOSIGPIPE
-  int yes = 1;
-  setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &yes, sizeof yes);
-#endif
-  int code;
-  do code = connect(fd, (struct sockaddr *)&address, sizeof address);
-  while (code != 0 && errno == EINTR);
-  int wrong = code != 0 ? errno : same_user(fd) ? 0 : EPERM;
-  if (wrong) {
-    close(fd);
-    errno = wrong;
-    return -1;
-  }
-  return fd;
-}
-
-static void hang_up(Engine *engine) {
-  if (engine->fd >= 0) close(engine->fd);
-  engine->fd = -1;
-}
-
-/* Whether nothing has come, neither an end nor a word: an answer is to what is asked next. */
-static int is_quiet(int fd) {
-  struct pollfd seen = {.fd = fd, .events = POLLIN};
-  return poll(&seen, 1, 0) == 0;
-}
-
-static int send_all(int fd, const uint8_t *data, size_t length) {
-  while (length > 0) {
-    ssize_t sent = send(fd, data, length, MSG_NOSIGNAL);
-    if (sent < 0 && errno == EINTR) continue;
-    if (sent <= 0) return 0;
-    data += sent;
-    length -= (size_t)sent;
-  }
-  return 1;
-}
-
-/* Tell the engine, by another connection, to end what this one asked for. */
-static void interrupt(Engine *engine) {
-  Writer writer = {0};
-  writer_begin(&writer, 'I');
-  writer_u64(&writer, engine->key);
-  int fd = writer_end(&writer) == SQLITE_OK ? dial(engine->socket_path) : -1;
-  if (fd >= 0) {
-    send_all(fd, writer.data, writer.used);
-    close(fd);
-  }
-  writer_free(&writer);
-}
-
-/* So many bytes: SQLITE_OK, SQLITE_IOERR where the engine is gone, SQLITE_INTERRUPT. `begun` says
-** that they are of a frame that has begun: the engine is not at work on them any more. */
-static int receive(Engine *engine, uint8_t *data, size_t length, int begun, int *slices) {
-  int silent = 0;
-  while (length > 0) {
-    struct pollfd waiting = {.fd = engine->fd, .events = POLLIN};
-    int came = poll(&waiting, 1, SLICE_MS);
-    if (came > 0) {
-      begun = 1;
-      silent = 0;
-      ssize_t got = recv(engine->fd, data, length, 0);
-      if (got < 0 && errno == EINTR) continue;
-      if (got <= 0) return SQLITE_IOERR;
-      data += got;
-      length -= (size_t)got;
-    } else if (came < 0 && errno != EINTR) {
-      return SQLITE_IOERR;
-    } else if (begun && came == 0 && ++silent > STALL_SLICES) {
-      return SQLITE_IOERR;
-    } else if (*slices > 0) {
-      if (--*slices == 0) return SQLITE_INTERRUPT;
-    } else if (interrupted(engine)) {
-      *slices = INTERRUPT_SLICES;
-      interrupt(engine);
-    }
-  }
-  return SQLITE_OK;
-}
-
-/* The next frame into engine->frame. */
-static int receive_frame(Engine *engine, uint32_t most, Reader *reader) {
-  uint8_t head[4];
-  int slices = 0;
-  int code = receive(engine, head, sizeof head, 0, &slices);
-  if (code != SQLITE_OK) return code;
-  uint32_t length = head[0] | (uint32_t)head[1] << 8 | (uint32_t)head[2] << 16 |
-                    (uint32_t)head[3] << 24;
-  if (length == 0 || length > most) return SQLITE_CORRUPT;
-  for (size_t used = 0; used < length;) {
-    if (used == engine->frame_room) {
-      size_t room = engine->frame_room < CHUNK ? CHUNK : 2 * engine->frame_room;
-      uint8_t *frame = sqlite3_realloc64(engine->frame, room);
-      if (frame == NULL) return SQLITE_NOMEM;
-      engine->frame = frame;
-      engine->frame_room = room;
-    }
-    size_t wanted = (length < engine->frame_room ? length : engine->frame_room) - used;
-    code = receive(engine, engine->frame + used, wanted, 1, &slices);
-    if (code != SQLITE_OK) return code;
-    used += wanted;
-  }
-  reader->at = engine->frame;
-  reader->end = engine->frame + length;
-  reader->bad = 0;
-  return SQLITE_OK;
-}
 
 uint8_t *engine_take_frame(Engine *engine) {
   uint8_t *frame = engine->frame;
@@ -200,10 +35,10 @@ static int exchange(Engine *engine, uint32_t most, char *type, Reader *reply) {
   int code = writer_end(&engine->out);
   if (code != SQLITE_OK) return code;
   code = SQLITE_IOERR;
-  if (is_quiet(engine->fd) && send_all(engine->fd, engine->out.data, engine->out.used))
-    code = receive_frame(engine, most, reply);
+  if (link_quiet(engine->fd) && link_send(engine->fd, engine->out.data, engine->out.used))
+    code = link_receive(engine, most, reply);
   if (code == SQLITE_OK) *type = (char)reader_u8(reply);
-  else hang_up(engine); /* what comes would be the answer to another question */
+  else link_hang_up(engine); /* what comes would be the answer to another question */
   return code;
 }
 
@@ -243,8 +78,8 @@ int engine_ask_again(Engine *engine, char *type, Reader *reply, char **message) 
 void engine_tell(Engine *engine) {
   if (engine->fd < 0 || engine->pid != getpid()) return;
   if (writer_end(&engine->out) != SQLITE_OK ||
-      !send_all(engine->fd, engine->out.data, engine->out.used))
-    hang_up(engine);
+      !link_send(engine->fd, engine->out.data, engine->out.used))
+    link_hang_up(engine);
 }
 
 /* The first words ------------------------------------------------------------------------------*/
@@ -362,25 +197,25 @@ int engine_ready(Engine *engine, char **message) {
     return SQLITE_ERROR;
   }
   if (engine->fd >= 0 && engine->pid == getpid()) {
-    if (is_quiet(engine->fd)) return SQLITE_OK;
+    if (link_quiet(engine->fd)) return SQLITE_OK;
   }
-  hang_up(engine);
+  link_hang_up(engine);
   engine->pid = getpid();
   for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
     int again = 0, code = SQLITE_CANTOPEN;
     sqlite3_free(*message);
     *message = NULL;
-    engine->fd = dial(engine->socket_path);
+    engine->fd = link_dial(engine->socket_path);
     if (engine->fd >= 0) {
       code = greet(engine, attempt > 0, &again, message);
       if (code == SQLITE_OK) return SQLITE_OK;
-      hang_up(engine);
+      link_hang_up(engine);
     } else {
       again = errno == ENOENT || errno == ECONNREFUSED;
       *message = sqlite3_mprintf("%s: %s", engine->socket_path, strerror(errno));
     }
     if (!again) return code;
-    char *wrong = start_engine(engine->path, engine->socket_path, interrupted, engine);
+    char *wrong = start_engine(engine->path, engine->socket_path, link_interrupted, engine);
     if (wrong != NULL) {
       sqlite3_free(*message);
       *message = wrong;

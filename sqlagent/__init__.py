@@ -42,7 +42,7 @@ from sqlagent.errors import (
 )
 from sqlagent.types import BINARY, DATETIME, NUMBER, ROWID, STRING
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 apilevel = "2.0"
 threadsafety = 2  # threads may share the module and connections

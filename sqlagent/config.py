@@ -254,6 +254,9 @@ def _is_command(value: Any) -> bool:
         return False
 
 
+SHARES = ("min_recall", "search_alpha")
+
+
 def check(name: str, value: Any) -> tuple[str, Any]:
     """The setting's own name and the value in its type; ProgrammingError where it cannot be."""
     key = ALIASES.get(name.lower(), name.lower())
@@ -298,7 +301,9 @@ def check(name: str, value: Any) -> tuple[str, Any]:
             number = kind(value) if not isinstance(value, bool) else None
         except (TypeError, ValueError):
             number = None
-        if number is not None and number >= 0 and number == number:
+        most = 1.0 if key in SHARES else float("inf")
+        if number is not None and 0 <= number <= most:
             return key, number
         wanted = "a whole number from 0" if kind is int else "a number from 0"
+        wanted += " to 1" if key in SHARES else ""
     raise ProgrammingError(f"{key} is {wanted}, not {value!r}", sqlstate="22023")

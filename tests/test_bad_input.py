@@ -513,3 +513,12 @@ def test_a_corrupt_page_is_an_error_never_wrong_rows(
     (name, sound, detail), *rest = con.execute("CALL check()").fetchall()
     assert (name, sound, rest) == ("integrity", False, []) and detail
     con.close()
+
+
+@pytest.mark.parametrize("setting", ["min_recall", "search_alpha"])
+def test_a_share_is_at_most_one(setting: str) -> None:
+    con = sqlagent.connect(":memory:")
+    for wrong in ("2", "-0.1", "'nan'", "'inf'"):
+        with pytest.raises(sqlagent.ProgrammingError, match="a number from 0 to 1"):
+            con.execute(f"SET {setting} = {wrong}")
+    con.execute(f"SET {setting} = 1")

@@ -94,6 +94,10 @@ ATTACH ':memory:' AS x
 DETACH x
 COPY orders TO '/tmp/x.csv'
 COPY (SELECT 1) TO '/tmp/x.parquet' (FORMAT parquet)
+COPY (SELECT 1) TO '/tmp/x.md' (FORMAT markdown)
+COPY orders TO '/tmp/x.md'
+SELECT import_from('/etc/passwd')
+SELECT import_from('/tmp', kind => 'markdown') FROM orders
 COPY orders FROM '/etc/passwd'
 EXPORT DATABASE '/tmp/x'
 IMPORT DATABASE '/tmp/x'

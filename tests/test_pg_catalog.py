@@ -341,3 +341,13 @@ def test_shapes_that_tools_use(
 ) -> None:
     found = rows(db, sql)
     assert found == wanted if wanted is not None else found
+
+
+def test_an_expression_of_a_view_has_the_type_that_its_text_says(db: sqlagent.Connection) -> None:
+    db.execute(
+        "CREATE VIEW sums AS SELECT note, sum(id * 1.5e0) AS total FROM orders GROUP BY note"
+    )
+    assert rows(
+        db, "SELECT data_type FROM information_schema.columns WHERE table_name = 'sums' "
+        "ORDER BY ordinal_position"
+    ) == [("text",), ("double precision",)]  # fmt: skip

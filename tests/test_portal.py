@@ -50,7 +50,8 @@ def portal(words: sqlagent.Connection) -> str:
 
 @pytest.fixture
 def lived(words: sqlagent.Connection) -> sqlagent.Connection:
-    """A file in which something of everything is."""
+    """A file in which something of everything is; nobody writes its portal unasked."""
+    words.execute("SET portal_interval_ms = 0")
     words.execute("SELECT remember('ada', 'likes tea 喜欢喝茶')")
     (rome,) = words.execute("SELECT remember('ada', 'lives in Rome')").fetchone()
     words.execute("SELECT supersede(?, 'lives in Oslo')", (rome,))

@@ -310,3 +310,13 @@ def test_truncate(db: sqlagent.Connection) -> None:
         db.execute(f"INSERT INTO {name} VALUES (1), (2)")
     db.execute("TRUNCATE TABLE a, public.b RESTART IDENTITY CASCADE")
     assert db.execute("SELECT count(*) FROM a, b").fetchall() == [(0,)]
+
+
+def test_names_that_are_keywords_to_sqlite(db: sqlagent.Connection) -> None:
+    db.execute("CREATE TABLE t (index bigint, add text, PRIMARY KEY (index))")
+    db.execute("CREATE INDEX ix ON t (add)")
+    db.execute("INSERT INTO t (index, add) VALUES (1, 'x') ON CONFLICT (index) DO NOTHING")
+    db.execute("UPDATE t SET add = 'y' WHERE index = 1")
+    assert db.execute("SELECT t.index, add AS a FROM public.t ORDER BY index").fetchall() == [
+        (1, "y")
+    ]

@@ -135,3 +135,21 @@ def test_columns_follow_the_schema(tmp_path: Path, seed: int) -> None:
             clients.compare()
     finally:
         clients.close()
+
+
+@pytest.mark.parametrize("autocommit", [True, False])
+def test_a_table_that_is_made_anew_has_its_own_types(fresh_db: Path, autocommit: bool) -> None:
+    with sqlagent.connect(fresh_db, autocommit=autocommit, embedding_model="none") as con:
+        for kind, value, wanted in (
+            ("NUMERIC(8, 4)", "15.7563", "DECIMAL(8,4)"),
+            ("FLOAT", 15.756, "DOUBLE"),
+            ("NUMERIC(18, 12)", "0.004354", "DECIMAL(18,12)"),
+        ):
+            con.execute(f"CREATE TABLE again (x {kind})")
+            con.execute("INSERT INTO again VALUES (?)", (value,))
+            con.commit()
+            cursor = con.execute("SELECT again.x FROM again")  # SQLite knows the text of old
+            assert str((cursor.description or [])[0][1]) == wanted
+            assert float(cursor.fetchall()[0][0]) == float(value)
+            con.execute("DROP TABLE again")
+            con.commit()

@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
     if not options.idle > 0:
         raise UsageError(f"--idle is a number of seconds above 0, not {options.idle}")
     check_file(options.serve, must_exist=True)
-    from sqlagent.serve.local.engine import serve
+    from sqlagent.serve.local.command import serve
 
     return serve(options.serve, os.path.abspath(options.socket), options.idle)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -33,27 +33,12 @@ from sqlagent.connection import Connection
 from sqlagent.context import Context
 from sqlagent.errors import InterfaceError
 from sqlagent.langgraph import items
+from sqlagent.langgraph.embeddings import ModelEmbeddings
 from sqlagent.langgraph.matching import matches
-from sqlagent.models import model_of
 from sqlagent.opened import Opened
 
 SWEEP_MINUTES = 5.0
 Vectors = Mapping[str, Sequence[float]]  # by text
-
-
-class ModelEmbeddings(Embeddings):
-    """The embedding model of a connection's settings, as LangChain calls one."""
-
-    def __init__(self, settings: Mapping[str, Any]) -> None:
-        self.settings = settings
-
-    def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """A vector for each text."""
-        return model_of(self.settings, needed=True).encode(texts).tolist() if texts else []
-
-    def embed_query(self, text: str) -> list[float]:
-        """A vector for a question."""
-        return self.embed_documents([text])[0]
 
 
 class SqlAgentStore(BaseStore):
@@ -313,16 +298,6 @@ class SqlAgentStore(BaseStore):
         if ended:
             self._sweeper = None
         return ended
-
-
-@asynccontextmanager
-async def opened(conn_string: str, **options: Any) -> AsyncIterator[SqlAgentStore]:
-    """A store on a path, opened and closed without blocking the event loop."""
-    import asyncio
-
-    store = await asyncio.to_thread(lambda: SqlAgentStore(conn_string, **options))
-    async with store:
-        yield store
 
 
 def checked(ops: Iterable[Op]) -> list[Op]:

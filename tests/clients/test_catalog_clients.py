@@ -172,6 +172,8 @@ def test_polars_connectorx_and_adbc(server: dict[str, str]) -> None:
         ran += 1
         frame = polars.read_database_uri(sql, url, engine=engine)
         assert frame["email"].to_list()[:2] == ["ada@example.org", "wang@example.org"]
+        none = polars.read_database_uri("SELECT id FROM users WHERE id < 0", url, engine=engine)
+        assert none.shape == (0, 1)
     if not ran:
         pytest.skip("neither connectorx nor ADBC's driver is installed")
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 SPELLED = frozenset((
     "to_char", "to_timestamp", "to_date", "format", "encode", "decode", "initcap",
 ))  # fmt: skip
+# Names to PostgreSQL, keywords to SQLite; they begin no clause within a query.
+KEYWORDS = frozenset(("INDEX", "ADD", "ALTER", "COMMIT", "DROP", "TRANSACTION", "AUTOINCREMENT"))
+_QUERIES = ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "VALUES")
 _PUBLIC = ("public", "pg_temp")
 
 
@@ -20,8 +23,15 @@ def edits(tokens: list[Token], catalog: Catalog) -> list[tuple[int, int, str]]:
     """Edits that leave only the name of `public.t` and `agent.public.t`, and give temporary tables
     the name that they have in the file."""
     found: list[tuple[int, int, str]] = []
-    place = 0
+    query = tokens[0].upper in _QUERIES
+    depth = place = 0
     while place < len(tokens):
+        depth += (tokens[place].text == "(") - (tokens[place].text == ")")
+        if tokens[place].upper in KEYWORDS and (query or (depth and tokens[0].upper == "CREATE")):
+            word = tokens[place]
+            found.append((word.start, word.start + len(word.text), quote_name(word.text.lower())))
+            place += 1
+            continue
         took = _qualified(tokens, place, catalog)
         if took:
             found.append((tokens[place].start, tokens[place + took].start, ""))

@@ -6,10 +6,8 @@ import contextlib
 import fcntl
 import os
 import select
-import signal
 import socket
 import struct
-import sys
 import threading
 import time
 from typing import Any, Final
@@ -295,34 +293,3 @@ def listens(place: str) -> bool:
         return False
     finally:
         probe.close()
-
-
-def serve(path: str, place: str, idle_s: float = IDLE_S) -> int:
-    """Be the engine of a file; the exit status. The first line of output is `ready`, or an error.
-
-    Output then goes nowhere, so that who started it need not read on.
-    """
-    engine = Engine(path, place, idle_s)
-    try:
-        if not engine.begin():
-            _say("ready")
-            return 0
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, engine.stop)
-        os.chdir("/")  # so that no folder is kept from being unmounted
-        _say("ready")
-        engine.run()
-        return 0
-    except (Error, OSError) as error:
-        _say(str(error).replace("\n", "; "))
-        return 1
-    finally:
-        engine.close()
-
-
-def _say(line: str) -> None:
-    with contextlib.suppress(OSError):
-        print(line, flush=True)
-    sink = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(sink, sys.stdout.fileno())
-    os.close(sink)

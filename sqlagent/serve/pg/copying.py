@@ -72,7 +72,8 @@ def _binary(session: Session, outcome: Outcome, encoder: Rows) -> None:
     first = next(outcome.rows, None) if outcome.rows is not None else None
     trailer = messages.message(b"d", b"\xff\xff")
     if first is None:
-        session.wire.put(messages.message(b"d", header) + trailer)
+        # In one message, as PostgreSQL sends it: connectorx does not read a header alone.
+        session.wire.put(messages.message(b"d", header + b"\xff\xff"))
         return
     session.wire.put(messages.message(b"d", header, encoder.one(first)[5:]))
     outcome.sent = 1
