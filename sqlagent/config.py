@@ -85,9 +85,9 @@ SETTINGS: dict[str, Setting] = {
     "min_recall": Setting(
         0.95,
         float,
-        "the share of the nearest vectors that knn() must find, 0 to 1: above 0.95, and of an index "
-        "of Lance, it is measured on the collection's own rows, and all rows are compared where "
-        "nothing less does",
+        "the share of the nearest vectors that knn() must find, 0 to 1: above 0.95, and of an "
+        "index of Lance, it is measured on the collection's own rows, and all rows are compared "
+        "where nothing less does",
     ),
     "recall_vector_weight": Setting(0.7, float, "weight of meaning in recall()"),
     "recall_words_weight": Setting(0.35, float, "weight of words in recall()"),

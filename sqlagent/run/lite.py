@@ -332,9 +332,9 @@ class LiteRead(Runnable):
             streamed = True
             self.stream(connection, cursor, handle, found, rows, bounds.release)
         except BaseException as error:
-            if not streamed and self.plan.exact is not None:
-                if self.exactly(connection, cursor, parameters, error):
-                    return
+            exact = not streamed and self.plan.exact is not None
+            if exact and self.exactly(connection, cursor, parameters, error):
+                return
             raise translate(error, self.shown) from None
         finally:
             if not streamed:
