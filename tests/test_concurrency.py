@@ -320,6 +320,44 @@ def test_closing_while_others_run(fresh_db: Path) -> None:
     con.close()
 
 
+def test_who_waits_for_the_writer_hears_that_it_is_closed(fresh_db: Path) -> None:
+    """Not after its timeout, as busy: the close that held the writer wakes who waits."""
+    con = sqlagent.connect(fresh_db, embedding_model="none", timeout=5)
+    database = con.database
+    con.execute("INSERT INTO agents (agent_id) VALUES ('ada')")
+    said: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            con.execute("INSERT INTO agents (agent_id) VALUES ('bob')")
+        except sqlagent.Error as error:
+            said.append(error)
+
+    with database._writing:  # as close() holds it
+        waiting, closing = (threading.Thread(target=t) for t in (work, con.close))
+        waiting.start()
+        while not database._queue:
+            time.sleep(0.001)
+        closing.start()
+        while not database.closed:
+            time.sleep(0.001)
+    waiting.join()
+    closing.join()
+    assert [type(error) for error in said] == [sqlagent.InterfaceError]
+
+
+def test_a_connection_waits_as_long_as_it_says(fresh_db: Path) -> None:
+    """Connections to one file share the writer, each with a patience of its own."""
+    patient = sqlagent.connect(fresh_db, embedding_model="none", timeout=60)
+    hasty = sqlagent.connect(fresh_db, embedding_model="none", timeout=0.05)
+    patient.begin()
+    with pytest.raises(sqlagent.BusyError, match="0.05 s"):
+        hasty.execute("INSERT INTO agents (agent_id) VALUES ('ada')")
+    patient.rollback()
+    patient.close()
+    hasty.close()
+
+
 def test_one_connection_closes_and_another_on_the_same_file_goes_on(fresh_db: Path) -> None:
     one = sqlagent.connect(fresh_db)
     two = sqlagent.connect(fresh_db)

@@ -223,6 +223,7 @@ class Database(Writer):
             if self._writer is not None:
                 self._writer.close()
                 self._writer = None
+        self._wake_next()  # who began to wait just now is to hear that it is closed
 
     # Guarding -----------------------------------------------------------------------------------
 

@@ -128,7 +128,7 @@ class Writer:
                     ticket.done.acquire()  # a leader has it: its outcome is near
                     continue
                 raise BusyError(
-                    f"the writer was busy for {self.timeout:g} s",
+                    f"the writer was busy for {ticket.timeout:g} s",
                     hint="Another connection of this process holds a transaction open.",
                 )
         if ticket.error is not None:
@@ -230,14 +230,15 @@ class Writer:
 
     def hold(self, timeout: float | None = None) -> Handle:
         """Take the writer for a transaction of several statements, and begin it."""
-        if not self._writing.acquire(timeout=self.timeout if timeout is None else timeout):
+        wait = self.timeout if timeout is None else timeout
+        if not self._writing.acquire(timeout=wait):
             raise BusyError(
-                f"the writer was busy for {self.timeout:g} s",
+                f"the writer was busy for {wait:g} s",
                 hint="Another connection of this process holds a transaction open.",
             )
         try:
             writer = self.writer()
-            self._busy.timeout = self.timeout if timeout is None else timeout
+            self._busy.timeout = wait
             writer.execute("BEGIN IMMEDIATE")
             self.held = True
             return writer

@@ -31,7 +31,7 @@ def writing(
                     with limited(connection, handle):
                         return work(handle)
 
-                return connection.database.write(bounded)
+                return connection.database.write(bounded, connection.timeout)
             connection.begin()
         with connection.txn_lock:
             handle = open_handle(connection)
