@@ -268,12 +268,7 @@ class Listener:
                     os.unlink(name)
                 except OSError:
                     pass
-        for client in list(self._quiet.values()):
-            self._take(client)
-            self._workers.submit(client)
-        end = time.monotonic() + grace_s
-        while time.monotonic() < end and self._everybody:
-            time.sleep(0.01)
+        self._await_end(grace_s)
         with self._lock:
             left = list(self._everybody)
         for client in left:
@@ -283,13 +278,22 @@ class Listener:
                 client.sock.shutdown(socket.SHUT_RD)
             except OSError:
                 pass
-        end = time.monotonic() + 2
-        while time.monotonic() < end and self._everybody:
-            time.sleep(0.01)
+        self._await_end(2.0)
         self.shared.leave()
         self._fast.close()
         self._epoll.close()
         os.close(self._wake_fd)
+
+    def _await_end(self, most_s: float) -> None:
+        """Have workers end who is quiet, or becomes it: there is no loop any more to be given to."""
+        end = time.monotonic() + most_s
+        while True:
+            for client in list(self._quiet.values()):
+                self._take(client)
+                self._workers.submit(client)
+            if not self._everybody or time.monotonic() >= end:
+                return
+            time.sleep(0.01)
 
 
 def _refuse(sock: socket.socket, error: Error) -> None:
