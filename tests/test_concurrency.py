@@ -351,7 +351,7 @@ def test_a_connection_waits_as_long_as_it_says(fresh_db: Path) -> None:
     patient = sqlagent.connect(fresh_db, embedding_model="none", timeout=60)
     hasty = sqlagent.connect(fresh_db, embedding_model="none", timeout=0.05)
     patient.begin()
-    with pytest.raises(sqlagent.BusyError, match="0.05 s"):
+    with pytest.raises(sqlagent.BusyError, match=r"0\.05 s"):
         hasty.execute("INSERT INTO agents (agent_id) VALUES ('ada')")
     patient.rollback()
     patient.close()

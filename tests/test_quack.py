@@ -680,6 +680,7 @@ def test_values_that_are_not_of_their_column(
     assert 'column "n" is BIGINT' in wrong["error"]
 
 
+@pytest.mark.slow
 @client
 def test_the_catalog_while_it_changes(server: Server, port: int) -> None:
     attach = f"ATTACH 'quack:localhost:{port}' AS r (TOKEN '{TOKEN}')"

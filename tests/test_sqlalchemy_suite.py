@@ -53,6 +53,7 @@ def verdicts(root: ElementTree.Element) -> tuple[list[str], list[str], list[tupl
     return passed, failed, skipped
 
 
+@pytest.mark.slow
 def test_the_core_of_the_suite(tmp_path: Path) -> None:
     passed, failed, _ = verdicts(
         run(tmp_path, "-k", "InsertBehavior or RowFetch or LimitOffset or SavepointTest or CTE")

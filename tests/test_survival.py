@@ -268,6 +268,7 @@ def test_too_many_clients_are_told(served: Served) -> None:
     eventually(lambda: answers(served))
 
 
+@pytest.mark.slow
 def test_wrong_passwords_at_speed(served: Served) -> None:
     refused: list[str] = []
 

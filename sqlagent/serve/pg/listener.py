@@ -285,7 +285,7 @@ class Listener:
         os.close(self._wake_fd)
 
     def _await_end(self, most_s: float) -> None:
-        """Have workers end who is quiet, or becomes it: there is no loop any more to be given to."""
+        """Have workers end who is quiet or becomes it: there is no loop any more to take them."""
         end = time.monotonic() + most_s
         while True:
             for client in list(self._quiet.values()):
