@@ -22,6 +22,8 @@ from library import ROOT, SHELL, compiled, engines, loading_python
 import sqlagent
 from sqlagent.functions import functions
 
+pytestmark = pytest.mark.slow
+
 Sql = Callable[..., str]
 
 

@@ -13,6 +13,8 @@ import pytest
 
 import sqlagent
 
+pytestmark = pytest.mark.slow
+
 PERL = """
 use DBI; binmode STDOUT, ":utf8";
 my $d = DBI->connect("dbi:SQLite:dbname=$ARGV[0]", "", "",

@@ -111,6 +111,7 @@ def test_a_prefix_is_of_labels_not_of_letters(store: SqlAgentStore) -> None:
     assert store.list_namespaces(limit=2, offset=1) == [("a", "b"), ("a", "b", "c")]
 
 
+@pytest.mark.slow
 @given(
     names=st.lists(st.lists(st.sampled_from("ab"), min_size=1, max_size=3), max_size=8),
     path=st.lists(st.sampled_from(["a", "b", "*"]), min_size=1, max_size=2),

@@ -156,6 +156,7 @@ def step(con, kind, given):
         con.execute("DELETE FROM bare WHERE n = ? AND rowid % 2 = 0", (given[1],))
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(STEPS)
 def test_any_changes(tmp_path_factory, steps):

@@ -133,6 +133,7 @@ def test_read_write_and_read_only(path: Path) -> None:
     talk(path, "--read-only", work=reads)
 
 
+@pytest.mark.slow
 def test_limits_and_a_call_that_is_cancelled(path: Path) -> None:
     endless = "SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range * b.range = 7"
 

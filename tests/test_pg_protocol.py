@@ -426,6 +426,7 @@ def test_an_idle_transaction_that_read_holds_up_no_writer(place: Served, pg: Any
         assert reader.execute("SELECT count(*) FROM things").fetchone() == (1,)
 
 
+@pytest.mark.slow
 def test_many_clients(place: Served) -> None:
     asyncpg = pytest.importorskip("asyncpg", reason="needs asyncpg, of the extra [dev]")
 

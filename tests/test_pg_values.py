@@ -95,6 +95,7 @@ def test_arrays(base: str) -> None:
     check()
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(INT8, TEXTS, FLOATS, TIMES, st.booleans(), DECIMALS), min_size=64),
        st.lists(st.integers(0, 5), max_size=6), st.sampled_from([0, 1]))  # fmt: skip
 def test_columns_and_rows_are_encoded_alike(

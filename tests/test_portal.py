@@ -151,6 +151,7 @@ def test_sync_makes_it_exact_whatever_changed(lived: sqlagent.Connection, portal
     assert one(portal, "SELECT count(*) FROM sqlagent_portal WHERE name = 'later'") == [[0]]
 
 
+@pytest.mark.slow
 def test_a_foreign_client_wrote(
     lived: sqlagent.Connection, portal: str, shell: Callable[..., str]
 ) -> None:
@@ -288,6 +289,7 @@ def test_tables_of_columns_and_without_rowid(lived: sqlagent.Connection, portal:
     assert one(portal, "FROM pairs") == [["x", "z"]]
 
 
+@pytest.mark.slow
 def test_a_large_table(words: sqlagent.Connection, portal: str) -> None:
     words.execute("CREATE TABLE big (id INTEGER PRIMARY KEY, t TEXT, moment TIMESTAMP)")
     words.execute(
@@ -320,6 +322,7 @@ def test_it_can_be_turned_off(fresh_db: Path) -> None:
         assert "portal" not in con.database.services
 
 
+@pytest.mark.slow
 def test_it_is_kept_while_the_file_is_open(fresh_db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeper, "SHARE", 0)
     settings = {"embedding_model": "none", "portal": "on", "portal_interval_ms": 50}
@@ -335,6 +338,7 @@ def test_it_is_kept_while_the_file_is_open(fresh_db: Path, monkeypatch: pytest.M
     con.close()
 
 
+@pytest.mark.slow
 def test_processes_that_write_it_at_once(lived: sqlagent.Connection, portal: str) -> None:
     command = [sys.executable, "-m", "sqlagent.portal", lived.database.path]
     for n in range(3):
@@ -379,6 +383,7 @@ def test_many_vectors_stay_in_the_file(fresh_db: Path, monkeypatch: pytest.Monke
     con.close()
 
 
+@pytest.mark.slow
 def test_materialised_views_and_macros_of_other_dialects(
     lived: sqlagent.Connection, portal: str
 ) -> None:
@@ -424,6 +429,7 @@ def test_no_portal_of_memory_or_of_what_is_read_only(fresh_db: Path) -> None:
         assert refresh(con) is False
 
 
+@pytest.mark.slow
 def test_a_portal_that_is_mostly_empty_is_made_anew(
     lived: sqlagent.Connection, portal: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -131,6 +131,7 @@ def test_views_stay_current(server: Server, ask: Ask, port: int) -> None:
     assert found == [[[0]], [[1]], [[1]], [["one more"]]]
 
 
+@pytest.mark.slow
 @client
 def test_every_table_and_view_is_read_whole_and_by_columns(server: Server, ask: Ask) -> None:
     own = server.owner
@@ -360,6 +361,7 @@ def test_readers_do_not_write_and_see_what_they_are_granted(fresh_db: Path) -> N
         served.close()
 
 
+@pytest.mark.slow
 @client
 def test_twenty_four_clients_at_once(server: Server, port: int) -> None:
     server.owner.execute("SELECT remember('ada', 'likes tea')")
@@ -566,6 +568,7 @@ def test_what_nobody_waits_for_is_interrupted(
         listener.close()
 
 
+@pytest.mark.slow
 def test_large_rows_come_a_few_at_a_time(server: Server) -> None:
     listener = start(server, "127.0.0.1", 0)
     try:

@@ -28,6 +28,8 @@ import pytest
 import sqlagent
 from tests.served import Served, drained, message, startup
 
+pytestmark = pytest.mark.slow
+
 psycopg = pytest.importorskip("psycopg", reason="psycopg, the client, is not installed")
 
 LOGIN_S = 3.0
