@@ -78,7 +78,9 @@ UNION ALL SELECT substr(name, 6), NULL, NULL, value,
 FROM sqlagent.state WHERE name LIKE 'left %'"""
 
 
-def views(connection: Connection, cursor: duckdb.DuckDBPyConnection, catalog: Catalog) -> dict[str, str]:  # fmt: skip # noqa: E501
+def views(
+    connection: Connection, cursor: duckdb.DuckDBPyConnection, catalog: Catalog
+) -> dict[str, str]:
     """Make the file's views; of each that is left out, why."""
     from sqlagent.run import plan_of
 
