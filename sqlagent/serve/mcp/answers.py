@@ -12,11 +12,10 @@ from sqlagent.formats.cells import Column, columns_of, plain
 
 
 class Limits(NamedTuple):
-    """How much one call may cost: rows, characters of their JSON, and seconds."""
+    """How much one call may cost: rows, and characters of their JSON."""
 
     rows: int = 1000
     characters: int = 50_000
-    seconds: float = 30.0
 
 
 class Rows(TypedDict):

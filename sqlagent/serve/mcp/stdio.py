@@ -34,7 +34,7 @@ def run(
         return connect(path, principal, statement_timeout_ms=timeout_ms)
 
     pool = Pool(opened)
-    limits = Limits(rows, characters, seconds)
+    limits = Limits(rows, characters)
     desk = Desk(pool, lambda _: None, limits)
     server = build(desk, version=sqlagent.__version__, access=access, agent=agent)
     try:
