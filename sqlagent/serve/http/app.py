@@ -170,10 +170,6 @@ class App:
     async def _thread(self, work: Callable[[], T]) -> T:
         return await anyio.to_thread.run_sync(work, limiter=self._threads)
 
-    def rows_max(self, principal: Principal) -> int:
-        """How many rows a result may have; 0 is no limit."""
-        return min((n for n in (self.server.limits.rows, principal.rows_max) if n), default=0)
-
     async def body(self, request: Request) -> bytes:
         """The body of a request. Raises LimitError where it is larger than a message may be."""
         most = self.server.limits.message_bytes

@@ -19,7 +19,6 @@ from sqlagent.formats.cells import columns_of, plain
 from sqlagent.formats.quote import quote_name
 from sqlagent.formats.typed import scalar
 from sqlagent.formats.writers import distinct
-from sqlagent.serve.http import results
 from sqlagent.serve.users import Principal
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ async def _read(
     def work(con: Connection) -> tuple[list[dict[str, Any]], int | None]:
         where = conditions(query, kinds(con, table))
         sql = f"SELECT {columns} FROM {table}{where.sql}{order} LIMIT ? OFFSET ?"
-        rows = _records(con, sql, [*where.values, limit, offset], app.rows_max(principal))
+        rows = _records(con, sql, [*where.values, limit, offset])
         total = None
         if counts:
             counted = con.execute(f"SELECT count(*) FROM {table}{where.sql}", where.values)
@@ -120,7 +119,7 @@ async def call(app: App, request: Request, principal: Principal) -> Response:
         source = f"{quote_name(name)}({arguments})"
         sql = f"SELECT * FROM {source}" if kind == "table" else f"SELECT {source} AS result"
         values = [json.dumps(v) if isinstance(v, dict) else v for v in given.values()]
-        return _records(con, sql, values, app.rows_max(principal))
+        return _records(con, sql, values)
 
     rows = await app.run(request, principal, work)
     app.metrics.ran()
@@ -241,20 +240,17 @@ def _write(con: Connection, statements: list[Where]) -> tuple[list[dict[str, Any
         cursor = con.execute(sql, values)
         count += max(0, cursor.rowcount)
         if cursor.description is not None:
-            rows += _objects(cursor, 0)
+            rows += _objects(cursor)
     con.execute("COMMIT")
     return rows, count
 
 
-def _records(con: Connection, sql: str, values: list[Any], rows_max: int) -> list[dict[str, Any]]:
-    return _objects(con.execute(sql, values), rows_max)
+def _records(con: Connection, sql: str, values: list[Any]) -> list[dict[str, Any]]:
+    return _objects(con.execute(sql, values))
 
 
-def _objects(cursor: Any, rows_max: int) -> list[dict[str, Any]]:
+def _objects(cursor: Any) -> list[dict[str, Any]]:
     columns = columns_of(cursor.description)
     names = list(distinct(columns))
     kinds = [c.type_name for c in columns]
-    return [
-        dict(zip(names, map(plain, row, kinds), strict=True))
-        for row in results.bounded(cursor, rows_max)
-    ]
+    return [dict(zip(names, map(plain, row, kinds), strict=True)) for row in cursor]

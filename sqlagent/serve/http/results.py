@@ -12,7 +12,6 @@ from sqlagent.cursor import Cursor
 from sqlagent.errors import NotSupportedError
 from sqlagent.formats.cells import Column, columns_of, json_text
 from sqlagent.formats.writers import distinct, write_csv
-from sqlagent.serve.limits import LimitError
 
 BATCH = 1000
 ARROW_BATCH = 65_536
@@ -38,29 +37,13 @@ def wanted(given: object, accept: str) -> str:
     return "json"
 
 
-def bounded(cursor: Cursor, rows_max: int) -> Iterator[tuple[Any, ...]]:
-    """The cursor's rows. Raises LimitError after `rows_max`; 0 is no limit."""
-    if not rows_max:
-        return iter(cursor)
-    return _bounded(cursor, rows_max)
-
-
-def _bounded(cursor: Cursor, rows_max: int) -> Iterator[tuple[Any, ...]]:
-    for number, row in enumerate(cursor):
-        if number == rows_max:
-            raise LimitError(
-                f"the result has more than {rows_max} rows", hint="Ask for fewer with LIMIT."
-            )
-        yield row
-
-
-def pieces(cursor: Cursor, form: str, rows_max: int) -> Iterator[bytes]:
+def pieces(cursor: Cursor, form: str) -> Iterator[bytes]:
     """The body of a response, in pieces; the first holds as much as the first rows."""
     if form == "arrow":
-        return _arrow(cursor, rows_max)
+        return _arrow(cursor)
     writer: Callable[[list[Column], Iterator[Any]], Iterator[str]]
     writer = {"json": _json, "jsonl": _lines, "csv": _csv}[form]
-    texts = writer(columns_of(cursor.description), bounded(cursor, rows_max))
+    texts = writer(columns_of(cursor.description), iter(cursor))
     return (text.encode("utf-8", "surrogatepass") for text in texts)
 
 
@@ -114,14 +97,10 @@ def _csv(columns: list[Column], rows: Iterator[Any]) -> Iterator[str]:
         yield out.getvalue()
 
 
-def _arrow(cursor: Cursor, rows_max: int) -> Iterator[bytes]:
+def _arrow(cursor: Cursor) -> Iterator[bytes]:
     import pyarrow as pa
 
     table = cursor.arrow()
-    if rows_max and table.num_rows > rows_max:
-        raise LimitError(
-            f"the result has more than {rows_max} rows", hint="Ask for fewer with LIMIT."
-        )
     sink = io.BytesIO()
     with pa.ipc.new_stream(sink, table.schema) as stream:
         for batch in table.to_batches(max_chunksize=ARROW_BATCH):

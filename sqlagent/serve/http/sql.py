@@ -28,7 +28,7 @@ async def response(app: App, request: Request, principal: Principal) -> Response
     if "statements" in given:
         statements = [_statement(one) for one in _list(given["statements"])]
         found = await app.run(
-            request, principal, lambda con: _transaction(app, principal, con, given, statements)
+            request, principal, lambda con: _transaction(app, con, given, statements)
         )
         return JSONResponse(found)
     form = results.wanted(given.get("format"), request.headers.get("accept", ""))
@@ -91,7 +91,6 @@ def _set(connection: Connection, given: dict[str, Any]) -> None:
 
 def _transaction(
     app: App,
-    principal: Principal,
     connection: Connection,
     given: dict[str, Any],
     statements: list[tuple[str, Any]],
@@ -102,20 +101,19 @@ def _transaction(
     connection.execute("BEGIN")
     for sql, parameters in statements:
         cursor = connection.execute(sql, parameters)
-        found.append(_answer(cursor, app.rows_max(principal)))
+        found.append(_answer(cursor))
         app.metrics.ran()
     connection.execute("COMMIT")
     return {"results": found}
 
 
-def _answer(cursor: Cursor, rows_max: int) -> dict[str, Any]:
+def _answer(cursor: Cursor) -> dict[str, Any]:
     changed = cursor.rowcount if cursor.rowcount >= 0 else None
     if cursor.description is None:
         return {"rows_changed": changed}
     columns = columns_of(cursor.description)
     rows = [
-        [plain(value, c.type_name) for value, c in zip(row, columns, strict=True)]
-        for row in results.bounded(cursor, rows_max)
+        [plain(value, c.type_name) for value, c in zip(row, columns, strict=True)] for row in cursor
     ]
     return {
         "columns": [{"name": c.name, "type": c.type_name} for c in columns],
@@ -137,7 +135,7 @@ async def _streamed(
         cursor = connection.execute(sql, parameters)
         if cursor.description is None:
             return None, b"", cursor.rowcount
-        found = results.pieces(cursor, form, app.rows_max(principal))
+        found = results.pieces(cursor, form)
         return found, next(found), 0
 
     try:
