@@ -93,8 +93,6 @@ class Reader:
         self.con: sqlagent.Connection | None = None
         self.names = {"__name__": "__main__"}
         self.ran = Ran([], {}, {"sql": 0, "python": 0, "shell": 0})
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        self.environment = {**os.environ, "PATH": path}
 
     def read(self, block: Block) -> None:
         """Run one block."""
@@ -148,18 +146,29 @@ class Reader:
                 continue
             self.ran.counts["shell"] += 1
             done = subprocess.run(
-                command, shell=True, env=self.environment, stdin=subprocess.DEVNULL,
+                command, shell=True, stdin=subprocess.DEVNULL,
                 capture_output=True, text=True, timeout=60,
             )  # fmt: skip
             if done.returncode:
                 self.problem(block, f"{command}\n{done.stdout}{done.stderr}")
 
 
+@contextlib.contextmanager
+def installed_commands() -> Iterator[None]:
+    """Let blocks find the command `sqlagent`, as in an environment that is activated."""
+    before = os.environ["PATH"]
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{before}"
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = before
+
+
 def run_all() -> Ran:
     """Run the README as it is."""
     found = list(blocks(README.read_text(encoding="utf-8").splitlines()))
     reader = Reader()
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), installed_commands():
         Path("handbook").mkdir()
         Path("handbook/boiler.md").write_text("# Boiler\n\nHold reset for five seconds.\n")
         try:
