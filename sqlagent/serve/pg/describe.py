@@ -15,6 +15,7 @@ from sqlagent.plan.plans import (
     Databases,
     Duck,
     Explain,
+    Fill,
     Lite,
     Plan,
     Rehearsal,
@@ -152,6 +153,8 @@ def columns_of(
         found = read_columns(connection, planned.sql, oids) or []
         given = spread(run.names, len(found))
         return plain([(new or n, k) for new, (n, k) in zip(given, found, strict=True)])
+    if isinstance(run, Fill) and run.returning is not None:
+        return lite_columns(connection, Plan(run.returning.sql, run.returning), run.returning)
     if isinstance(run, Calls):
         from sqlagent.run.calls import RunCalls
 
