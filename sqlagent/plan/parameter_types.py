@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from sqlagent.catalog import Catalog, Table
+from sqlagent.catalog import Catalog, Column, Table
 from sqlagent.errors import Error
 from sqlagent.functions import functions
 from sqlagent.parse.lexer import lex, statements
@@ -20,8 +20,8 @@ from sqlagent.parse.parameters import Numbering
 from sqlagent.parse.tree import parse
 from sqlagent.rewrite.context import Context
 from sqlagent.rewrite.expand import own_names
-from sqlagent.rewrite.infer import kind
-from sqlagent.types import logical
+from sqlagent.rewrite.infer import kind as inferred
+from sqlagent.types import is_zoned, logical
 
 _BESIDE = (
     exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Add,
@@ -117,6 +117,21 @@ def _met(node: exp.Expr, tree: exp.Expr, context: Context) -> str | None:
     return "BOOLEAN" if isinstance(parent, _BOOLEANS) else None
 
 
+def kind(node: exp.Expr | None, context: Context) -> str | None:
+    """The type of an expression; of PostgreSQL's where a column's declaration says more."""
+    if isinstance(node, exp.Column) and (column := context.names.column(node)) is not None:
+        return _of(column, context)
+    return inferred(node, context)
+
+
+def _of(column: Column | None, context: Context) -> str | None:
+    """The type of a column's values: with a zone to PostgreSQL's clients where it says so."""
+    if column is None:
+        return None
+    zoned = context.dialect == "postgres" and column.type == "TIMESTAMP"
+    return "timestamptz" if zoned and is_zoned(column.declared) else column.type
+
+
 def _other(parent: exp.Expr, child: exp.Expr) -> exp.Expr | None:
     other: exp.Expr | None = parent.args.get("expression")
     return parent.this if other is child else other
@@ -126,7 +141,12 @@ def _beside(parent: exp.Expr, child: exp.Expr, context: Context) -> str | None:
     """The type of the other side; what a time is added to or taken from may be an interval."""
     other = _other(parent, child)
     found = kind(other, context) if other is not None else None
-    if isinstance(parent, exp.Add | exp.Sub) and found in ("TIMESTAMP", "DATE", "TIME"):
+    if isinstance(parent, exp.Add | exp.Sub) and found in (
+        "TIMESTAMP",
+        "timestamptz",
+        "DATE",
+        "TIME",
+    ):
         return "INTERVAL" if child is parent.args.get("expression") else None
     if found is not None and found.startswith("DECIMAL("):
         return "DECIMAL"  # any scale may be compared with it
@@ -164,7 +184,7 @@ def _assigned(parent: exp.EQ, child: exp.Expr, context: Context) -> str | None:
         return None
     table = _target(above.this, context)
     column = table.column(parent.this.name) if table is not None else None
-    return column.type if column is not None else None
+    return _of(column, context)
 
 
 def _inserted(
@@ -185,7 +205,7 @@ def _inserted(
         column = table.column(names[place]) if place < len(names) else None
     else:
         column = table.columns[place] if place < len(table.columns) else None
-    return column.type if column is not None else None
+    return _of(column, context)
 
 
 def _holds(value: exp.Expr, child: exp.Expr) -> bool:

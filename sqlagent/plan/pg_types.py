@@ -19,6 +19,7 @@ from sqlagent.parse.parameters import Numbering
 from sqlagent.parse.tree import parse
 from sqlagent.rewrite.context import Context
 from sqlagent.rewrite.expand import own_names
+from sqlagent.types import is_zoned
 
 Found = str | Column | None
 _CASTS = {
@@ -130,10 +131,7 @@ def _type(node: exp.Expr | None, context: Context) -> Found:
 def _name(found: Found) -> str | None:
     """The name of a type; of a column as far as it matters here."""
     if isinstance(found, Column):
-        declared = (found.declared or "").strip().lower()
-        zoned = found.type == "TIMESTAMP" and declared in (
-            "timestamptz", "timestamp with time zone"
-        )  # fmt: skip
+        zoned = found.type == "TIMESTAMP" and is_zoned(found.declared)
         return "timestamptz" if zoned else found.type
     return found
 

@@ -276,6 +276,16 @@ def read_columns(connection: Connection, sql: str, oids: tuple[int, ...]) -> Fou
     """The columns of a read as the engine would name them: its first 0 rows."""
     values = [blank(oid) for oid in oids]
     try:
+        return _read(connection, sql, values)
+    except Error:
+        if "" not in values:
+            raise
+    # An empty text may be no unit of date_trunc(), no format and no pattern; NULL is any.
+    return _read(connection, sql, [None if v == "" else v for v in values])
+
+
+def _read(connection: Connection, sql: str, values: list[Any]) -> Found | None:
+    try:
         cursor = connection.execute(f"SELECT * FROM (\n{sql}\n) AS q LIMIT 0", values)
     except Error:
         return _bound(connection, sql, values)

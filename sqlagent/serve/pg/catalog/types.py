@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from sqlagent.catalog import Column
-from sqlagent.types import is_struct
+from sqlagent.types import is_struct, is_zoned
 
 # pg_type's oid, of a type and of its array, by the name that the catalogs use.
 _NAMED = {
@@ -96,7 +96,7 @@ def of_column(column: Column) -> tuple[str, int]:
             return "varchar", -1
     if column.type == "JSON" and declared.startswith("jsonb"):
         return "jsonb", -1
-    if column.type == "TIMESTAMP" and declared in ("timestamptz", "timestamp with time zone"):
+    if column.type == "TIMESTAMP" and is_zoned(declared):
         return "timestamptz", -1
     return of_logical(column.type)
 
