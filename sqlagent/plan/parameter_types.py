@@ -121,6 +121,10 @@ def kind(node: exp.Expr | None, context: Context) -> str | None:
     """The type of an expression; of PostgreSQL's where a column's declaration says more."""
     if isinstance(node, exp.Column) and (column := context.names.column(node)) is not None:
         return _of(column, context)
+    if context.dialect == "postgres" and isinstance(node, exp.Column) and (
+        node.name.lower() == "ctid"
+    ):  # fmt: skip
+        return "tid"
     return inferred(node, context)
 
 

@@ -27,7 +27,7 @@ _CASTS = {
     "INT": "int4", "INTEGER": "int4", "SMALLINT": "int2", "TINYINT": "int2", "BIGINT": "int8",
     "REAL": "float4", "FLOAT": "float8", "DOUBLE": "float8", "TIMESTAMPTZ": "timestamptz",
     "JSONB": "jsonb", "VARCHAR": "varchar", "CHAR": "bpchar", "BPCHAR": "bpchar", "NAME": "name",
-    "OID": "oid",
+    "OID": "oid", "TID": "tid",
 }  # fmt: skip
 _NOW = (exp.CurrentTimestamp,)
 _SAME = (exp.Paren, exp.Alias, exp.Min, exp.Max, exp.Nullif, exp.FirstValue, exp.LastValue,
@@ -109,7 +109,10 @@ def _star(tree: exp.Expr, output: exp.Expr, context: Context) -> list[Found] | N
 def _type(node: exp.Expr | None, context: Context) -> Found:
     """PostgreSQL's type of an expression; None where it is as the engine has it."""
     if isinstance(node, exp.Column):
-        column = context.names.column(node)  # a view's may have no type: the engine says it then
+        column = context.names.column(node)
+        if node.name.lower() == "ctid" and (column is None or column.declared is None):
+            return "tid"
+        # A view's may have no type: the engine says it then.
         return column if column is not None and column.type is not None else None
     if isinstance(node, exp.Cast):
         return cast_type(node.to)

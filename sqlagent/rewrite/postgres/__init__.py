@@ -8,6 +8,7 @@ from sqlagent.errors import NotSupportedError
 from sqlagent.rewrite.context import Context
 from sqlagent.rewrite.postgres.calls import CALLS, KEPT, call
 from sqlagent.rewrite.postgres.classes import CLASSES
+from sqlagent.rewrite.postgres.ctid import ctids
 
 __all__ = ["postgres"]
 
@@ -16,6 +17,7 @@ def postgres(tree: exp.Expr, context: Context) -> exp.Expr:
     """Say what only PostgreSQL says otherwise. The tree is changed in place."""
     if context.dialect != "postgres":
         return tree
+    tree = ctids(tree, context)
     for node in reversed(list(tree.find_all(exp.Anonymous, exp.Table, *CLASSES))):
         new = _new(node)
         if new is None or new is node:

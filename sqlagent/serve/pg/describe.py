@@ -62,7 +62,7 @@ def describe(connection: Connection, sql: str, declared: tuple[int, ...]) -> Des
 def refined(connection: Connection, sql: str, columns: tuple[Column, ...]) -> tuple[Column, ...]:
     """Columns with the types that PostgreSQL gives them: int4 for `'1'::int`, and those of tables
     as they are declared."""
-    if all(c.table or c.type.codec in _PLAIN for c in columns):
+    if all((c.table and c.name != "ctid") or c.type.codec in _PLAIN for c in columns):
         return columns
     from sqlagent.plan.pg_types import output_types
 
@@ -70,7 +70,7 @@ def refined(connection: Connection, sql: str, columns: tuple[Column, ...]) -> tu
     if found is None or len(found) != len(columns):
         return columns
     return tuple(
-        column if column.table else _refined(column, kind)
+        column if column.table and kind != "tid" else _refined(column, kind)
         for column, kind in zip(columns, found, strict=True)
     )
 
@@ -131,13 +131,15 @@ def parameter_oids(connection: Connection, sql: str, declared: tuple[int, ...]) 
     )
 
 
-def catalog_of(connection: Connection) -> Any:
-    """The file's schema as the connection sees it."""
+def catalog_of(connection: Connection, *, own: bool = False) -> Any:
+    """The file's schema as the connection sees it; `own`: with what is its alone by the names that
+    the file has for that."""
     from sqlagent.engines import schema
 
     within = connection.txn is not None
     whole = schema.read_catalog(connection.txn) if within else schema.catalog(connection.database)
-    return whole if connection.gate is None else connection.gate.rights.catalog(whole)
+    gate = None if own else connection.gate
+    return whole if gate is None else gate.rights.catalog(whole)
 
 
 def columns_of(

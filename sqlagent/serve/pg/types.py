@@ -37,7 +37,7 @@ INT4 = _base(23, "int4", 4)
 REGPROC = _base(24, "regproc", 4, "oid")
 TEXT = _base(25, "text", -1)
 OID = _base(26, "oid", 4)
-TID = _base(27, "tid", 6, "text")
+TID = _base(27, "tid", 6)
 XID = _base(28, "xid", 4, "oid")
 CID = _base(29, "cid", 4, "oid")
 OIDVECTOR = PgType(30, "oidvector", -1, "vector", OID)
@@ -76,7 +76,7 @@ _SCALARS: tuple[PgType, ...] = (
 _ARRAY_OIDS = {
     BOOL: 1000, BYTEA: 1001, CHAR: 1002, NAME: 1003, INT2: 1005, INT4: 1007, TEXT: 1009,
     XID: 1011, BPCHAR: 1014, VARCHAR: 1015, INT8: 1016, FLOAT4: 1021, FLOAT8: 1022, OID: 1028,
-    ACLITEM: 1034, TIMESTAMP: 1115, DATE: 1182, TIME: 1183, TIMESTAMPTZ: 1185, INTERVAL: 1187,
+    TID: 1010, ACLITEM: 1034, TIMESTAMP: 1115, DATE: 1182, TIME: 1183, TIMESTAMPTZ: 1185, INTERVAL: 1187,
     NUMERIC: 1231, JSON: 199, UUID: 2951, JSONB: 3807, REGCLASS: 2210, REGTYPE: 2211,
 }  # fmt: skip
 ARRAYS = {
@@ -109,7 +109,7 @@ _LOGICAL = {
 }  # fmt: skip
 # What a parameter of a type is to the engine, by which a text that meets it is read.
 _ENGINE = {
-    INT8: "BIGINT", INT4: "BIGINT", INT2: "BIGINT", FLOAT8: "DOUBLE", FLOAT4: "DOUBLE",
+    INT8: "BIGINT", INT4: "BIGINT", INT2: "BIGINT", TID: "BIGINT", FLOAT8: "DOUBLE", FLOAT4: "DOUBLE",
     NUMERIC: "DECIMAL", BOOL: "BOOLEAN", BYTEA: "BLOB", TIMESTAMP: "TIMESTAMP",
     TIMESTAMPTZ: "TIMESTAMP", DATE: "DATE", TIME: "TIME", INTERVAL: "INTERVAL", JSON: "JSON",
     JSONB: "JSON", UUID: "UUID",
