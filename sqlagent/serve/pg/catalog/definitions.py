@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlagent.catalog import Table
 from sqlagent.plan.view_types import select_of
+from sqlagent.serve.pg.catalog import said
 from sqlagent.serve.pg.catalog.objects import Index, Key, quoted
 
 
@@ -46,10 +47,5 @@ def foreign(key: Key) -> str:
 
 def view(table: Table) -> str:
     """The SELECT of a view, ended by a semicolon, as PostgreSQL gives it."""
-    return f" {select_of(table)};"
+    return f" {said.query(select_of(table))[0]};"
 
-
-def default(text: str) -> str:
-    """A column's default as pg_get_expr() gives it."""
-    word = text.strip()
-    return "CURRENT_TIMESTAMP" if "strftime" in word and "'now'" in word else word

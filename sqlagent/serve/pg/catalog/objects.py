@@ -16,7 +16,7 @@ from sqlagent.engines import schema
 from sqlagent.parse.lexer import Token, lex, quote_name
 from sqlagent.plan.postgres.tables import TEMPORARY
 from sqlagent.plan.view_types import typed
-from sqlagent.serve.pg.catalog import types
+from sqlagent.serve.pg.catalog import said, types
 from sqlagent.serve.pg.catalog.oids import OWNER, PUBLIC, oid, table_oid
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Objects(NamedTuple):
     primary: dict[str, tuple[str, ...]]
     indexes: tuple[Index, ...]
     keys: tuple[Key, ...]
-    checks: tuple[tuple[str, str, str], ...]  # (table, name, text)
+    checks: tuple[tuple[str, str, str], ...]  # (table, name, text), of those PostgreSQL can say
     triggers: tuple[tuple[str, str, str], ...]
     comments: dict[tuple[str, str], str]  # (table, column or '') → text
 
@@ -99,8 +99,10 @@ def _gather(handle: Any, catalog: Catalog, connection: Connection) -> Objects:
     }
     defaults, primary = {}, defaultdict(list)
     for table, column, default, _, pk in _rows(handle, _COLUMNS):
-        if default is not None:
-            defaults[(table, column)] = str(default)
+        of = tables[table].column(column) if default is not None and table in tables else None
+        text = said.default(str(default), of) if of is not None else None
+        if text is not None:
+            defaults[(table, column)] = text
         if pk:
             primary[table].append((int(pk), str(column)))
     indexes = [i for i in _indexes(handle, tables) if i.table in tables]
@@ -108,8 +110,10 @@ def _gather(handle: Any, catalog: Catalog, connection: Connection) -> Objects:
     checks = []
     for name, sql in _rows(handle, _SOURCES):
         if name in tables:
-            columns = [c.name for c in tables[name].columns]
-            checks += [(name, n, text) for n, text in _checks(name, str(sql), columns)]
+            columns = tables[name].columns
+            found = _checks(name, str(sql), [c.name for c in columns])
+            said_ = ((n, said.condition(text, columns)) for n, text in found)
+            checks += [(name, n, text) for n, text in said_ if text is not None]
     triggers = [t for t in _rows(handle, _TRIGGERS) if t[1] in tables]
     return Objects(
         tuple(tables.values()), defaults,
@@ -156,12 +160,17 @@ def _indexes(handle: Any, tables: dict[str, Table]) -> list[Index]:
         for place, row in enumerate(rows):
             number = names.index(row[5]) + 1 if row[5] in names else 0
             text = quoted(row[5]) if row[5] else (texts[0] + [""] * len(rows))[place]
+            if not row[5] and known is not None:
+                text = said.indexed(text, known.columns)
             columns.append((number, text, bool(row[6])))
         if rows[0][3] == "pk":
             name = f"{table}_pkey"
         elif rows[0][3] == "u":
             name = "_".join([table, *(str(r[5]) for r in rows), "key"])
-        made.append(Index(name, table, bool(rows[0][2]), str(rows[0][3]), tuple(columns), texts[1]))
+        where = texts[1]
+        if where is not None and known is not None:
+            where = said.condition(where, known.columns) or where
+        made.append(Index(name, table, bool(rows[0][2]), str(rows[0][3]), tuple(columns), where))
     return made
 
 
