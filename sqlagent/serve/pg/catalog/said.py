@@ -59,6 +59,14 @@ def condition(text: str, columns: tuple[Column, ...]) -> str | None:
     for node in list(tree.find_all(*_COMPARED)):
         if any(kinds.get(c.name.lower()) == "BOOLEAN" for c in node.find_all(exp.Column)):
             _truths(node)
+    for node in list(tree.find_all(exp.Not)):  # as sqlglot reads SQLite's IS NOT NULL
+        inner = node.this
+        if isinstance(inner, exp.Is) and node is not tree:
+            inner.set("negate", True)
+            node.replace(inner)
+        elif isinstance(inner, exp.Is):
+            inner.set("negate", True)
+            tree = inner
     return _as_it_was(text, tree.sql("postgres"))
 
 
