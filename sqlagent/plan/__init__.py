@@ -73,6 +73,12 @@ def plan(sql: str, catalog: Catalog, settings: Mapping[str, Any], protected: Pro
         if made_graph is not None:
             return Plan(sql, made_graph)
     check(sql, parts[0])
+    if parts[0][0].upper == "WITH":
+        from sqlagent.plan.writing_with import writing_with
+
+        several = writing_with(sql, parts[0])
+        if several is not None:
+            return Plan(sql, several)
     if settings.get("dialect") == "postgres" and not settings.get(SPELLED):
         made = _postgres(sql, parts[0], catalog, settings, protected)
         if made is not None:

@@ -38,6 +38,7 @@ from sqlagent.plan.plans import (
     Transaction,
     Typed,
     WriteTable,
+    WritingWith,
 )  # fmt: skip
 from sqlagent.run.attaching import RunAttach, RunDatabases, RunDetach, scanned
 from sqlagent.run.calls import RunCalls
@@ -88,6 +89,8 @@ def plan_of(connection: Connection, sql: str, **settings: str | bool) -> Plan:
     if connection.temporary_tables:
         own = {n: r for n, r in connection.temporary_tables.items() if r.lower() in catalog.tables}
         catalog = catalog._replace(temporary=own)
+    if connection.returned:
+        catalog = catalog._replace(tables=catalog.tables | connection.returned)
     catalog = catalog._replace(
         sources=ChainMap({"": FileSource(connection)}, connection.sources),
         scanned=lambda path: scanned(connection, path),
@@ -194,6 +197,10 @@ def _make(database: Database, planned: Plan) -> Runner:
         from sqlagent.run.typed import RunTyped
 
         return RunTyped(database, run, planned.sql)
+    if isinstance(run, WritingWith):
+        from sqlagent.run.writing_with import RunWritingWith
+
+        return RunWritingWith(database, run, planned.sql)
     from sqlagent.run.duck import RunDuck, RunFill
 
     return (
