@@ -94,6 +94,19 @@ def split(sql: str, tokens: list[Token]) -> Split | None:
     return Split((*parts, _part(sql, "", (), tokens[place:])), recursive)
 
 
+def write_of(sql: str, tokens: list[Token]) -> Part | None:
+    """A statement that writes, and returns what it wrote; None for any other."""
+    if not any(t.upper == "RETURNING" for t in tokens):
+        return None
+    word = tokens[0].upper
+    if word == "WITH":
+        word = next((t.upper for _, t in _level(tokens, 1) if t.upper in _VERBS), "")
+    if word not in WRITES:
+        return None
+    found = _part(sql, "", (), tokens)
+    return found if found.returning else None
+
+
 def closing(tokens: list[Token], place: int) -> int:
     """Where the parenthesis at `place` is closed; the number of tokens where it is not."""
     depth = 0

@@ -159,6 +159,10 @@ def planned(
 
         call = vector_index(sql, tokens)
         found = call and planned(call, lex(call), catalog, settings, protected)
+    if found is None and word == "ALTER":
+        from sqlagent.plan.redefine import redefine
+
+        found = redefine(sql, tokens, catalog, settings)
     found = found or ddl(sql, tokens, catalog)
     if tokens[0].upper == "COPY":
         from sqlagent.plan.copying_text import copy_text
@@ -182,8 +186,10 @@ def _named(made: Any, tokens: list[Token]) -> Any:
     """A read whose outputs are called as PostgreSQL calls them."""
     from sqlagent.plan.plans import Duck
 
-    reads = tokens[0].upper in ("SELECT", "WITH", "(")
-    if not isinstance(made, Lite | Duck) or not reads or (isinstance(made, Lite) and made.writes):
+    word = tokens[0].upper
+    writes = isinstance(made, Lite) and made.writes
+    named = word in (*WRITING, "WITH") if writes else word in ("SELECT", "WITH", "(")
+    if not isinstance(made, Lite | Duck) or not named:
         return made
     from sqlagent.plan.pg_names import pg_names
 

@@ -408,6 +408,24 @@ class Merge(NamedTuple):
     why: str = "writes go to the file, by SQLite"
 
 
+class Redefine(NamedTuple):
+    """ALTER TABLE of what SQLite's does not alter: the `table`'s definition is written anew.
+
+    `verb` is 'type' (of `column`, to `text`, each value becomes `using`), 'default' (`text` is the
+    clause, '' for none), 'add' (the constraint `text`), 'drop' (the constraint `name`, which need
+    not be there with `exists`) or 'rename' (from `name` to `text`).
+    """
+
+    table: str
+    verb: str
+    column: str = ""
+    text: str = ""
+    using: str = ""
+    name: str = ""
+    exists: bool = False
+    why: str = ""
+
+
 class WritingWith(NamedTuple):
     """A WITH that writes: `parts` are run in turn, in one transaction, and the last is the
     statement itself; all see what was there before it began, and each what those before it return.
@@ -429,5 +447,5 @@ class Plan(NamedTuple):
     run: (
         Lite | Duck | Calls | Fill | Import | Native | Remote | Attach | Detach | Databases
         | Transaction | Setting | Call | Explain | Script | Typed | Define | ColumnsWrite | Merge
-        | Materialize | CopyText | WritingWith
+        | Materialize | CopyText | WritingWith | Redefine
     )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlagent.errors import NotSupportedError
 from sqlagent.parse.lexer import Token, quote_name
-from sqlagent.parse.writing_with import Part, split
+from sqlagent.parse.writing_with import Part, split, write_of
 from sqlagent.plan.plans import WritingWith
 
 if TYPE_CHECKING:
@@ -47,6 +47,13 @@ def writing_with(sql: str, tokens: list[Token]) -> WritingWith | None:
             shadow = word + ", ".join(shown) + " " + shadow
     rows = not main.writes or bool(main.returning)
     return WritingWith(found.parts, found.recursive, shadow, rows, WHY)
+
+
+def returned(sql: str, tokens: list[Token]) -> str:
+    """The SELECT that has the columns of what a statement returns that it wrote; '' where it is
+    no such statement."""
+    part = write_of(sql, tokens)
+    return _shadow(sql, part) if part is not None else ""
 
 
 def _shadow(sql: str, part: Part) -> str:

@@ -31,6 +31,7 @@ from sqlagent.plan.plans import (
     Merge,
     Native,
     Plan,
+    Redefine,
     Rehearsal,
     Remote,
     Script,
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
     from sqlagent.cursor import Cursor
 
 
-NOT_KEPT = (Setting, Define, Attach, Detach, Databases, Script)
+NOT_KEPT = (Setting, Define, Attach, Detach, Databases, Script, Redefine)
 
 
 def runner_for(connection: Connection, sql: str) -> tuple[Runner, bool]:
@@ -197,6 +198,10 @@ def _make(database: Database, planned: Plan) -> Runner:
         from sqlagent.run.typed import RunTyped
 
         return RunTyped(database, run, planned.sql)
+    if isinstance(run, Redefine):
+        from sqlagent.run.redefine import RunRedefine
+
+        return RunRedefine(run, planned.sql)
     if isinstance(run, WritingWith):
         from sqlagent.run.writing_with import RunWritingWith
 

@@ -143,7 +143,10 @@ class Runnable:
         from sqlagent.plan.route import described
 
         own = connection.txn  # in memory nobody else could read while it writes
-        catalog = schema.catalog(self.database) if own is None else schema.read_catalog(own)
+        catalog = (
+            schema.catalog(self.database) if own is None
+            else schema.seen_by(self.database, own, connection.redefined)
+        )  # fmt: skip
         if connection.returned:
             catalog = catalog._replace(tables=catalog.tables | connection.returned)
         kinds = described(self.text, catalog, connection.settings)

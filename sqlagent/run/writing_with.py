@@ -134,7 +134,7 @@ class Once:
         from sqlagent.engines import schema
 
         connection, plan = self.connection, self.runner.plan
-        catalog = schema.read_catalog(self.handle)
+        catalog = schema.seen_by(self.runner.database, self.handle, connection.redefined)
         first = next(n for n, p in enumerate(plan.parts) if p.writes)
         named = set[str]().union(*(named_in(plan, p) for p in plan.parts[first + 1 :]))
         own = {p.name.lower() for p in plan.parts}

@@ -28,6 +28,7 @@ from sqlagent.plan.plans import (
     Materialize,
     Merge,
     Plan,
+    Redefine,
     Rehearsal,
     Script,
     Setting,
@@ -329,7 +330,7 @@ class Gate:
                 self._staged(connection, whole, text)
         elif isinstance(run, ColumnsWrite):
             self._columns(run)
-        elif isinstance(run, Define | Materialize):
+        elif isinstance(run, Define | Materialize | Redefine):
             self._define()
             if isinstance(run, Define) and run.probe is not None:
                 self.check(connection, whole, run.probe)
