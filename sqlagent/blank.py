@@ -65,7 +65,7 @@ def fresh() -> bytes | None:
     if found is None:
         return None
     connection = apsw.Connection(":memory:")
-    now, file_id = connection.execute(NOW).fetchall()[0]
+    now, file_id = map(str, connection.execute(NOW).fetchall()[0])
     connection.close()
     data = found.data.replace(TIME.encode(), now.encode(), found.times)
     return data.replace(found.file_id.encode(), file_id.encode(), 1)
