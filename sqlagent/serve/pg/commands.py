@@ -182,7 +182,7 @@ def _set(at: _Cursor) -> tuple[str, Any]:
         scope = "local" if at.word == "LOCAL" else "session"
         at.at += 1
     if at.took("TIME", "ZONE"):
-        zone = None if at.took("LOCAL") or at.took("DEFAULT") else _value(at)
+        zone = None if at.took("LOCAL") or at.took("DEFAULT") else _zone(at)
         at.end()
         return "set", ("timezone", zone, scope)
     if at.took("NAMES"):
@@ -207,6 +207,16 @@ def _set(at: _Cursor) -> tuple[str, Any]:
     if quoted:
         values = [v if v.isidentifier() and v == v.lower() else f'"{v}"' for v in values]
     return "set", (name, ", ".join(values), scope)
+
+
+def _zone(at: _Cursor) -> str:
+    """The zone of SET TIME ZONE, which may be INTERVAL '+08:00' HOUR TO MINUTE."""
+    if not at.took("INTERVAL"):
+        return _value(at)
+    said = _value(at)
+    if at.took("HOUR"):
+        at.took("TO", "MINUTE")
+    return said
 
 
 def _value(at: _Cursor) -> str:
