@@ -40,12 +40,16 @@ class Edits(NamedTuple):
 
 def statement(sql: str, tokens: list[Token], catalog: Catalog) -> Script | Edits | None:
     """What a statement of PostgreSQL's becomes; None where it is one of ours as it is."""
-    from sqlagent.plan.postgres import assigning, definitions, inserting, names, tables
+    from sqlagent.plan.postgres import assigning, definitions, inserting, names, returning, tables
 
     qualified = names.edits(tokens, catalog)
     if qualified:
         return Edits(tuple(qualified), True)
     word = tokens[0].upper
+    if word in ("INSERT", "UPDATE", "DELETE", "WITH") and (
+        starred := returning.stars(sql, tokens, catalog)
+    ):
+        return Edits(tuple(starred), True)
     if word == "INSERT":
         bare = inserting.bare(tokens)
         if bare:
