@@ -171,6 +171,17 @@ def _read(sql: str, part: list[Token], column: Column) -> str | None:
     return None if value is None else _said(value)
 
 
+def literal(sql: str, token: Token, declared: str) -> str | None:
+    """What a string is as a value of a column of a declared type; None where it stays as it is.
+
+    Raises DataError for one that is no such value.
+    """
+    from sqlagent.catalog import Column
+    from sqlagent.types import logical
+
+    return _read(sql, [token], Column("", logical(declared), declared=declared))
+
+
 def _cast(part: list[Token]) -> str:
     """'tz' or 'local' of a literal that is cast to a time: `'…'::timestamptz`, `DATE '…'`."""
     strings = [t for t in part if t.kind == "string"]
