@@ -99,3 +99,11 @@ def catalog(database: Database) -> Catalog:
                 database.schema_changed()
             kept = database.known_catalog = read_catalog(handle)
         return kept
+
+
+def seen_by(database: Database, handle: Handle, redefined: bool) -> Catalog:
+    """The catalog as an open transaction has it, which may have changed it (`redefined`)."""
+    known: Catalog | None = database.known_catalog
+    if known is not None and not redefined and known.version == version(handle):
+        return known
+    return read_catalog(handle)

@@ -10,6 +10,7 @@ from sqlagent.parse.lexer import Token, is_name
 
 _ENDS = frozenset(("FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "UNION",
                    "INTERSECT", "EXCEPT", "WINDOW", "QUALIFY", "USING", "FETCH"))  # fmt: skip
+_WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE")
 _NOT_ALIASES = frozenset(("END", "NULL", "TRUE", "FALSE", "CURRENT_DATE", "CURRENT_TIMESTAMP",
                           "CURRENT_TIME"))  # fmt: skip
 STAR = "*"
@@ -33,8 +34,9 @@ def output_names(sql: str, tokens: list[Token]) -> Names | None:
 
 
 def output_tokens(tokens: list[Token]) -> list[list[Token]] | None:
-    """The tokens of each output of the first SELECT; None where there is no SELECT."""
-    start = _first_select(tokens)
+    """The tokens of each output of the first SELECT, or of a write's RETURNING; None where there is
+    neither."""
+    start = _returning(tokens) if _verb(tokens) in _WRITES else _first_select(tokens)
     if start is None:
         return None
     outputs, depth, first = [], 0, start
@@ -57,6 +59,28 @@ def alias_of(output: list[Token]) -> str | None:
     """None where an output has a name of its own, `*` for several columns, else some text."""
     end = output[-1].start + len(output[-1].text)
     return _name(" " * end, output) if output else None
+
+
+def _verb(tokens: list[Token]) -> str:
+    """The main verb of a statement, past its WITH."""
+    if not tokens or tokens[0].upper != "WITH":
+        return tokens[0].upper if tokens else ""
+    depth = 0
+    for token in tokens:
+        depth += (token.text == "(") - (token.text == ")")
+        if not depth and token.upper in ("SELECT", *_WRITES):
+            return token.upper
+    return ""
+
+
+def _returning(tokens: list[Token]) -> int | None:
+    """Where the outputs of a write's RETURNING begin."""
+    depth = 0
+    for place, token in enumerate(tokens):
+        depth += (token.text == "(") - (token.text == ")")
+        if not depth and token.upper == "RETURNING":
+            return place + 1
+    return None
 
 
 def _first_select(tokens: list[Token]) -> int | None:

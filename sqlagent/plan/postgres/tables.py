@@ -338,7 +338,7 @@ def _identity(tokens: list[Token], first: int, last: int) -> tuple[int, int] | N
 
 def _default(tokens: list[Token], place: int, last: int, found: list[Edit], numbered: bool) -> int:
     """A DEFAULT in SQLite's words; the last token of it."""
-    end = _default_end(tokens, place + 1, last)
+    end = default_end(tokens, place + 1, last)
     if numbered:
         found.append(_gap(tokens, place, end))
         return end
@@ -375,7 +375,8 @@ _ENDS = {
 }  # fmt: skip
 
 
-def _default_end(tokens: list[Token], place: int, last: int) -> int:
+def default_end(tokens: list[Token], place: int, last: int) -> int:
+    """The last token of the expression after DEFAULT, which begins at `place`."""
     depth = 0
     for at in range(place, last + 1):
         depth += (tokens[at].text in "([") - (tokens[at].text in ")]")
