@@ -297,6 +297,11 @@ def _column(sql: str, tokens: list[Token], first: int, last: int, keys: list[str
         found.append((tokens[kind].start, tokens[kind].start + len(tokens[kind].text), "INTEGER"))
         if identity is not None:
             found.append(_gap(tokens, *identity))
+    elif tokens[kind].upper in ("TIMESTAMP", "TIME"):
+        words = [t.upper or t.text for t in tokens[kind + 1 : kind + 7]]
+        if words[:1] == ["("] and words[2:6] in ([")", "WITH", "TIME", "ZONE"],
+                                                 [")", "WITHOUT", "TIME", "ZONE"]):  # fmt: skip
+            found.append(_gap(tokens, kind + 1, kind + 3))  # SQLite takes a size only at the end
     elif tokens[kind].upper in ("JSONB", "BYTEA", "BPCHAR"):
         said = {"JSONB": "JSONB TEXT", "BYTEA": "BLOB", "BPCHAR": "TEXT"}[tokens[kind].upper]
         array = kind < last and tokens[kind + 1].text == "["
