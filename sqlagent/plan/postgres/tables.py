@@ -21,9 +21,9 @@ TEMPORARY = "pg_temp_"  # how the name of a temporary table begins in the file
 _numbers = itertools.count(1)
 _SERIAL = {"SERIAL", "BIGSERIAL", "SMALLSERIAL", "SERIAL4", "SERIAL8", "SERIAL2"}
 _WHOLE = {"INT", "INTEGER", "BIGINT", "SMALLINT", "INT2", "INT4", "INT8"} | _SERIAL
-_UUID = (
+UUID = (
     "(lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || "
-    "substr(hex(randomblob(2)), 2) || '-' || substr('89AB', 1 + (abs(random()) % 4), 1) || "
+    "substr(hex(randomblob(2)), 2) || '-' || substr('89AB', 1 + (abs(random()) & 3), 1) || "
     "substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6))))"
 )
 _NOW = "(strftime('%Y-%m-%d %H:%M:%f', 'now'))"
@@ -381,7 +381,7 @@ def _default(
     elif words[0] == "CURRENT_DATE":
         pass
     elif words[0] in ("GEN_RANDOM_UUID", "UUID_GENERATE_V4"):
-        found.append((start, stop, _UUID))
+        found.append((start, stop, UUID))
     elif words[:1] == ["ARRAY"]:
         found.append((start, stop, "'[]'"))
     elif value[0].kind == "string" and (len(value) == 1 or value[1].text == "::"):

@@ -13,13 +13,14 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from sqlagent.errors import Error, InterruptedError, OperationalError, ProgrammingError
-from sqlagent.serve.pg import catalog, failures, messages
+from sqlagent.serve.pg import catalog, failures, messages, violations
 from sqlagent.serve.pg.messages import READY, ProtocolError
 from sqlagent.serve.pg.settings import REPORTED, Settings, codec_of, milliseconds, zone_of
 from sqlagent.serve.pg.transactions import Transactions
 
 if TYPE_CHECKING:
     from sqlagent.connection import Connection
+    from sqlagent.serve.pg.catalog.objects import Objects
     from sqlagent.serve.pg.portals import Portal, Statement
     from sqlagent.serve.pg.wire import Wire
     from sqlagent.serve.server import Server
@@ -45,6 +46,7 @@ class Session:
         self.user = user
         self.codec = "utf-8"
         self.zone: datetime.tzinfo = datetime.UTC
+        self.objects: tuple[int, Objects] | None = None  # what there is, by version of the schema
         self.settings = Settings(self._changed)
         self.transactions = Transactions(self)
         self.statements: dict[str, Statement] = {}
@@ -138,6 +140,7 @@ class Session:
             self.shared.log(f"error in session {self.pid}: {traceback.format_exc()}")
         if isinstance(error, InterruptedError) and self.cancelled:
             error.message = "canceling statement due to user request"
+        violations.spoken(error, self)
         self.transactions.fail()
         self.wire.put(failures.error(error, offset, self.codec))
 

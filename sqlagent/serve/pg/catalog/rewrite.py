@@ -207,7 +207,10 @@ def _calls(node: exp.Func) -> exp.Expr | None:
     name = node.name.lower() if isinstance(node, exp.Anonymous) else ""
     given = node.expressions if isinstance(node, exp.Anonymous) else []
     column = given[0] if given and isinstance(given[0], exp.Column) else None
-    if name == "generate_subscripts" and column is not None and column.name in ZERO_BASED:
+    rows = isinstance(node.parent, exp.Table)  # in FROM it is a source: `_only`
+    if name == "generate_subscripts" and not rows and (
+        column is not None and column.name in ZERO_BASED
+    ):  # fmt: skip
         return call("pg_subscripts0", column)
     if name in ("json_build_object", "jsonb_build_object"):
         return call("json_object", *given)
