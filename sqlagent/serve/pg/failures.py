@@ -10,6 +10,7 @@ from sqlagent.serve.pg import messages
 if TYPE_CHECKING:
     from sqlagent.serve.pg.violations import Violation
 
+
 def error_fields(error: BaseException, offset: int = 0) -> dict[str, str | int | None]:
     """The fields of an ErrorResponse; `offset` is where the statement begins in the text sent."""
     if not isinstance(error, Error):
