@@ -21,9 +21,9 @@ TEMPORARY = "pg_temp_"  # how the name of a temporary table begins in the file
 _numbers = itertools.count(1)
 _SERIAL = {"SERIAL", "BIGSERIAL", "SMALLSERIAL", "SERIAL4", "SERIAL8", "SERIAL2"}
 _WHOLE = {"INT", "INTEGER", "BIGINT", "SMALLINT", "INT2", "INT4", "INT8"} | _SERIAL
-_UUID = (
+UUID = (
     "(lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || "
-    "substr(hex(randomblob(2)), 2) || '-' || substr('89AB', 1 + (abs(random()) % 4), 1) || "
+    "substr(hex(randomblob(2)), 2) || '-' || substr('89AB', 1 + (abs(random()) & 3), 1) || "
     "substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6))))"
 )
 _NOW = "(strftime('%Y-%m-%d %H:%M:%f', 'now'))"
@@ -316,7 +316,11 @@ def _column(sql: str, tokens: list[Token], first: int, last: int, keys: list[str
             place = _default(sql, tokens, place, last, found, None if numbered else kind_text)
         elif word == "ARRAY" and place == _type_end(tokens, kind, last):
             found.append((tokens[place].start, tokens[place].start + 5, "[]"))
-            if place + 3 <= last and tokens[place + 1].text == "[" and tokens[place + 2].text != "]":
+            if (
+                place + 3 <= last
+                and tokens[place + 1].text == "["
+                and tokens[place + 2].text != "]"
+            ):
                 found.append(_gap(tokens, place + 1, place + 3))  # its size says nothing
         elif word == "COLLATE" and place < last:
             end = place + 3 if place + 2 <= last and tokens[place + 2].text == "." else place + 1
@@ -386,7 +390,7 @@ def _default(
     elif words[0] == "CURRENT_DATE":
         pass
     elif words[0] in ("GEN_RANDOM_UUID", "UUID_GENERATE_V4"):
-        found.append((start, stop, _UUID))
+        found.append((start, stop, UUID))
     elif words[:1] == ["ARRAY"]:
         found.append((start, stop, "'[]'"))
     elif value[0].kind == "string" and (len(value) == 1 or value[1].text == "::"):

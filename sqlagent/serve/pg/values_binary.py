@@ -15,7 +15,7 @@ from typing import Any
 from sqlagent import texts
 from sqlagent.errors import DataError
 from sqlagent.serve.pg import values_text
-from sqlagent.serve.pg.intervals import interval_parts
+from sqlagent.intervals import interval_parts
 from sqlagent.serve.pg.types import BY_OID, PgType
 
 EPOCH = datetime.datetime(2000, 1, 1)
@@ -161,6 +161,7 @@ WRITERS: dict[str, Callable[[Any], bytes]] = {
     "numeric_plain": numeric_plain, "timestamp": timestamp, "timestamptz": timestamp, "date": date,
     "time": time, "timetz": lambda v: time(v) + b"\0\0\0\0", "interval": interval, "uuid": _uuid,
     "tid": lambda value: _TID.pack(*values_text.tid_parts(value)),
+    "iso_8601": interval, "postgres_verbose": interval, "sql_standard": interval,
 }  # fmt: skip
 
 

@@ -15,7 +15,15 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from sqlagent.serve.pg.intervals import interval_parts, parse_interval, spoken
+from sqlagent.errors import DataError
+from sqlagent.intervals import (
+    interval_parts,
+    parse_interval,
+    spoken,
+    spoken_iso,
+    spoken_standard,
+    spoken_verbose,
+)
 from sqlagent.serve.pg.types import PgType
 from sqlagent.texts import (
     read_array,
@@ -30,6 +38,7 @@ from sqlagent.texts import (
     read_time,
     read_timestamp,
     read_uuid,
+    wrong,
 )
 
 UTC = datetime.UTC
@@ -167,6 +176,15 @@ def time(value: Any) -> str:
     return text.rstrip("0") if value.microsecond else text
 
 
+def styled(say: Callable[[int, int, int], str]) -> Callable[[Any], str]:
+    """What prints intervals in another IntervalStyle."""
+
+    def write(value: Any) -> str:
+        return say(*interval_parts(value))
+
+    return write
+
+
 def interval(value: Any) -> str:
     """IntervalStyle postgres: `1 day 02:00:00`."""
     return spoken(*interval_parts(value)) if not isinstance(value, str) else value
@@ -267,7 +285,8 @@ WRITERS: dict[str, Callable[[Any], str]] = {
     "numeric_plain": numeric_plain, "bytea": bytea, "timestamp": timestamp,
     "timestamptz": timestamptz, "date": date, "time": time, "timetz": time, "interval": interval,
     "json": json_text, "jsonb": json_text, "uuid": str, "text": text, "char": text,
-    "vector": vector, "tid": tid,
+    "vector": vector, "tid": tid, "iso_8601": styled(spoken_iso),
+    "postgres_verbose": styled(spoken_verbose), "sql_standard": styled(spoken_standard),
 }  # fmt: skip
 
 
