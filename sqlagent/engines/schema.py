@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import apsw
 
 from sqlagent.catalog import Catalog, Column, Table
-from sqlagent.engines import definitions
+from sqlagent.engines import definitions, sequences
 from sqlagent.types import logical
 
 if TYPE_CHECKING:
@@ -60,7 +60,10 @@ def read_catalog(handle: Handle) -> Catalog:
     tables = {name.lower(): _table(name, rows, name in collated) for name, rows in found.items()}
     defined = definitions.read(handle)
     graphs = definitions.graphs(handle)
-    return Catalog(number, tables | definitions.relations(defined), defined, graphs=graphs)
+    return Catalog(
+        number, tables | definitions.relations(defined), defined, graphs=graphs,
+        sequences=sequences.columns(handle),
+    )  # fmt: skip
 
 
 def _table(name: str, rows: list[tuple[object, ...]], collated: bool) -> Table:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import apsw
 
-from sqlagent.engines import schema
+from sqlagent.engines import schema, sequences
 from sqlagent.engines.sqlite import translate
 from sqlagent.errors import DataError, Error, IntegrityError, NotSupportedError, ProgrammingError
 from sqlagent.migrate import refuse_own
@@ -114,6 +114,8 @@ class Change:
                 self.text.remove(place, clause)
         if self.plan.text:
             self.text.add(place, self.plan.text)
+        if (self.table.lower(), self.plan.column.lower()) in sequences.columns(self.handle):
+            sequences.fill(self.handle, self.table, self.plan.column, None)
         self._rewrite()
 
     def _type(self) -> None:

@@ -51,6 +51,8 @@ _STATES = names(
 # Rows that the parts of the user's own WITH have returned, and those that they have changed, for its
 # other parts (see sqlagent.run.writing_with).
 RETURNED = ("returned", "before")
+# A writer's: which of them is by the table that a sequence goes with (see engines.sequences).
+SEQUENCES = names("nextval currval lastval setval")
 # What an admin alone may call: who may log in, and what everybody has asked.
 ADMIN_FUNCTIONS = names(
     "create_user drop_user grant_table revoke_table grant_agent revoke_agent advise"
@@ -212,7 +214,7 @@ class Rights:
             return True  # one's own password: see calling.check_call
         if function.writes and not principal.writes:
             return False
-        if function.name in PURE or principal.grants is None:
+        if function.name in PURE or function.name in SEQUENCES or principal.grants is None:
             return True
         needed = tables_of(function)
         if not all(principal.may("select", t) for t in needed):

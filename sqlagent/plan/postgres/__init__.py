@@ -40,8 +40,11 @@ class Edits(NamedTuple):
 
 def statement(sql: str, tokens: list[Token], catalog: Catalog) -> Script | Edits | None:
     """What a statement of PostgreSQL's becomes; None where it is one of ours as it is."""
-    from sqlagent.plan.postgres import definitions, inserting, names, returning, tables
+    from sqlagent.plan.postgres import definitions, inserting, names, numbering, returning, tables
 
+    called = numbering.calls(tokens, catalog)
+    if called:
+        return Edits(tuple(called), True)
     qualified = names.edits(tokens, catalog)
     if qualified:
         return Edits(tuple(qualified), True)
@@ -54,8 +57,11 @@ def statement(sql: str, tokens: list[Token], catalog: Catalog) -> Script | Edits
         bare = inserting.bare(tokens)
         if bare:
             return Edits(tuple(bare), True)
+        numbered = numbering.filled(tokens, catalog) if catalog.sequences else []
+        if numbered:
+            return Edits(tuple(numbered), True)
         named = inserting.columns(tokens, catalog)
-        return Edits(tuple(named)) if named else None
+        return Edits(tuple(named), bool(catalog.sequences)) if named else None
     if word in ("SELECT", "WITH", "UPDATE", "DELETE", "VALUES", "EXPLAIN"):
         return None
     steps: dict[str, Step] = {
