@@ -249,7 +249,8 @@ class Connection:
     def commit(self) -> None:
         """Make the transaction durable; does nothing where none is open."""
         self._check()
-        self._end("COMMIT")
+        if self.txn is not None:
+            self._end("COMMIT")
 
     def rollback(self) -> None:
         """Undo the transaction; does nothing where none is open."""

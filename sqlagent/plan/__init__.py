@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sqlagent.errors import Error, ProgrammingError
+from sqlagent.parse.clauses import wrong
 from sqlagent.parse.depth import check
 from sqlagent.parse.lexer import Token, lex, statements
 from sqlagent.parse.parameters import Numbering, edited
@@ -19,7 +20,7 @@ from sqlagent.plan.attaching import attaching
 from sqlagent.plan.ddl import ddl, refuse_temporary
 from sqlagent.plan.define import copied, defined, expands
 from sqlagent.plan.plans import Calls, Explain, Lite, Plan, Rehearsal, Script, WriteTable
-from sqlagent.plan.simple import simple, wrong
+from sqlagent.plan.simple import simple
 from sqlagent.plan.write_table import write_table
 
 if TYPE_CHECKING:

@@ -218,6 +218,7 @@ class Fill(NamedTuple):
     table: str = ""
     target: str = ""
     atomic: bool = False  # what is read decides what is written: both in one transaction
+    returning: Lite | None = None  # `insert` with a RETURNING, whose rows are the result
 
 
 class Native(NamedTuple):

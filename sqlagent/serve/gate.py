@@ -324,7 +324,8 @@ class Gate:
             if run.create is not None:
                 self._define()
             else:
-                self._text(connection, whole, run.insert, native=False)
+                text = run.insert if run.returning is None else run.returning.sql
+                self._text(connection, whole, text, native=False)
         elif isinstance(run, Merge):
             self._write(run.table)
             for text, _ in run.stage:

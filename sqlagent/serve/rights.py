@@ -37,7 +37,8 @@ _KNOWLEDGE = {
     "documents chunks": "search context cite chunk_at chunk_context parent_of index_document",
     "vectors collections": "knn within nearest_vectors measure_recall put_vector create_collection "
     "create_vector_index",
-    "entities relations": "neighbors paths shortest_path subgraph pagerank communities relate "
+    "entities relations": "neighbors paths shortest_path subgraph draw_graph pagerank communities "
+    "relate "
     "unrelate extract_graph",
 }
 # They compute with their arguments alone, or say how the engine is.

@@ -40,7 +40,15 @@ class Edits(NamedTuple):
 
 def statement(sql: str, tokens: list[Token], catalog: Catalog) -> Script | Edits | None:
     """What a statement of PostgreSQL's becomes; None where it is one of ours as it is."""
-    from sqlagent.plan.postgres import definitions, inserting, names, numbering, returning, tables
+    from sqlagent.plan.postgres import (
+        assigning,
+        definitions,
+        inserting,
+        names,
+        numbering,
+        returning,
+        tables,
+    )
 
     called = numbering.calls(tokens, catalog)
     if called:
@@ -60,9 +68,15 @@ def statement(sql: str, tokens: list[Token], catalog: Catalog) -> Script | Edits
         numbered = numbering.filled(tokens, catalog) if catalog.sequences else []
         if numbered:
             return Edits(tuple(numbered), True)
-        named = inserting.columns(tokens, catalog)
-        return Edits(tuple(named), bool(catalog.sequences)) if named else None
-    if word in ("SELECT", "WITH", "UPDATE", "DELETE", "VALUES", "EXPLAIN"):
+        columns = inserting.columns(tokens, catalog)
+        if columns and catalog.sequences:
+            return Edits(tuple(columns), True)
+        named = columns + assigning.edits(sql, tokens, catalog)
+        return Edits(tuple(named)) if named else None
+    if word in ("WITH", "UPDATE"):
+        said = assigning.edits(sql, tokens, catalog)
+        return Edits(tuple(said)) if said else None
+    if word in ("SELECT", "DELETE", "VALUES", "EXPLAIN"):
         return None
     steps: dict[str, Step] = {
         "CREATE": tables.created, "ALTER": definitions.altered, "DROP": definitions.dropped,

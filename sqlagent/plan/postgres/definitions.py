@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from sqlagent.errors import NotSupportedError, ProgrammingError
+from sqlagent.parse.clauses import wrong
 from sqlagent.parse.lexer import Token, is_name, lex, quote, quote_name, unquote
 from sqlagent.plan.plans import Script
 from sqlagent.plan.postgres import Edits
-from sqlagent.plan.simple import wrong
 
 if TYPE_CHECKING:
     from sqlagent.catalog import Catalog, Table

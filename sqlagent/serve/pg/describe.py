@@ -15,6 +15,7 @@ from sqlagent.plan.plans import (
     Databases,
     Duck,
     Explain,
+    Fill,
     Lite,
     Plan,
     Rehearsal,
@@ -158,6 +159,8 @@ def columns_of(
 
         shadow = plan_of(connection, run.shadow) if run.rows else None
         return shadow and columns_of(connection, shadow, oids)
+    if isinstance(run, Fill) and run.returning is not None:
+        return lite_columns(connection, Plan(run.returning.sql, run.returning), run.returning)
     if isinstance(run, Calls):
         from sqlagent.run.calls import RunCalls
 
