@@ -183,7 +183,7 @@ def fill(handle: Handle, table: str, column: str, name: str | None) -> None:
     bump(handle)
 
 
-# What the functions do -----------------------------------------------------------------------------
+# What the functions do -----------------------------------------------------------------------
 
 
 def next_value(database: Database, handle: Handle, text: str) -> int:

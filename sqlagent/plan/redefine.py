@@ -1,10 +1,10 @@
 """ALTER TABLE beyond what SQLite has: types, defaults, keys and the names of constraints.
 
-    ALTER TABLE t ALTER [COLUMN] c [SET DATA] TYPE type [COLLATE …] [USING expression]
-    ALTER TABLE t ALTER [COLUMN] c SET DEFAULT expression | DROP DEFAULT
-    ALTER TABLE t ADD [CONSTRAINT name] PRIMARY KEY (…) | FOREIGN KEY (…) … | CHECK (…)
-    ALTER TABLE t DROP CONSTRAINT [IF EXISTS] name [CASCADE | RESTRICT]
-    ALTER TABLE t RENAME CONSTRAINT name TO name
+ALTER TABLE t ALTER [COLUMN] c [SET DATA] TYPE type [COLLATE …] [USING expression]
+ALTER TABLE t ALTER [COLUMN] c SET DEFAULT expression | DROP DEFAULT
+ALTER TABLE t ADD [CONSTRAINT name] PRIMARY KEY (…) | FOREIGN KEY (…) … | CHECK (…)
+ALTER TABLE t DROP CONSTRAINT [IF EXISTS] name [CASCADE | RESTRICT]
+ALTER TABLE t RENAME CONSTRAINT name TO name
 """
 
 from __future__ import annotations
@@ -76,13 +76,15 @@ def _column(
     if then[:2] == ["SET", "DEFAULT"] and len(then) > 2:
         sequence = default_of(tokens[at + 3 :])
         if sequence is not None:
-            place = (("table", plan.table), ("column", plan.column))
-            return SequenceChange("fill", (sequence,), place)
+            goal = (("table", plan.table), ("column", plan.column))
+            return SequenceChange("fill", (sequence,), goal)
         return plan._replace(verb="default", text=_said(sql, "DEFAULT", tokens[at + 3 :]))
     place = at + 2 if then[:1] == ["TYPE"] else at + 4 if then[:3] == ["SET", "DATA", "TYPE"] else 0
     if not place or place >= len(tokens):
         return None
-    end = next((i for i in range(place, len(words)) if words[i] in ("USING", "COLLATE")), len(words))
+    end = next(
+        (i for i in range(place, len(words)) if words[i] in ("USING", "COLLATE")), len(words)
+    )
     using = next((i for i in range(place, len(words)) if words[i] == "USING"), len(words))
     if end == place:
         raise ProgrammingError("expected a type", sql=sql, position=tokens[place].start)

@@ -132,7 +132,9 @@ class Router:
             self.wanted = "sqlite"  # whose writer they are run by
         if isinstance(tree, _READS):
             read = self.read(tree, context)
-            return read._replace(writes=True) if self.within_writes else read
+            if self.within_writes and isinstance(read, Lite):
+                read = read._replace(writes=True)
+            return read
         return written(self, tree, context)
 
     def context(self) -> Context:

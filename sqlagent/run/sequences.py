@@ -147,20 +147,21 @@ def _bounded(found: Sequence, given: dict[str, Any]) -> Sequence:
         raise ProgrammingError("INCREMENT must not be zero", sqlstate="22023")
     if given.get("cache_size", 1) < 1:
         raise ProgrammingError("CACHE must be greater than zero", sqlstate="22023")
-    changes = {k: v for k, v in given.items() if k not in ("min_value", "max_value")}
+    changes: dict[str, Any] = {
+        k: v for k, v in given.items() if k not in ("min_value", "max_value")
+    }
     made = found._replace(**changes)
     anew = found == Sequence(found.name) or "data_type" in given
     for name, least in (("min_value", -most - 1 if step < 0 else 1),
                         ("max_value", -1 if step < 0 else most)):  # fmt: skip
         said = given.get(name)
-        if said is not None:
-            made = made._replace(**{name: said})
-        elif name in given or anew:
-            made = made._replace(**{name: least})
-    for name, bound in (("MINVALUE", made.min_value), ("MAXVALUE", made.max_value)):
-        if not -most - 1 <= bound <= most:
+        if said is not None or name in given or anew:
+            bound: dict[str, Any] = {name: least if said is None else said}
+            made = made._replace(**bound)
+    for name, at in (("MINVALUE", made.min_value), ("MAXVALUE", made.max_value)):
+        if not -most - 1 <= at <= most:
             raise ProgrammingError(
-                f"{name} ({bound}) is out of range for sequence data type {kind}", sqlstate="22023"
+                f"{name} ({at}) is out of range for sequence data type {kind}", sqlstate="22023"
             )
     if made.min_value >= made.max_value:
         raise ProgrammingError(

@@ -49,8 +49,8 @@ PURE = names(
 _STATES = names(
     "save_state snapshot restore fork merge_states state_at state_diff state_history watch"
 )
-# Rows that the parts of the user's own WITH have returned, and those that they have changed, for its
-# other parts (see sqlagent.run.writing_with).
+# Rows that the parts of the user's own WITH have returned, and those that they have changed, for
+# its other parts (see sqlagent.run.writing_with).
 RETURNED = ("returned", "before")
 # A writer's: which of them is by the table that a sequence goes with (see engines.sequences).
 SEQUENCES = names("nextval currval lastval setval")

@@ -298,5 +298,3 @@ def default_of(tokens: list[Token]) -> str | None:
 def of_table(table: Table, catalog: Catalog) -> list[str]:
     """The names of the sequences that fill columns of a table."""
     return [s for (name, _), s in catalog.sequences.items() if name == table.name.lower()]
-
-

@@ -235,9 +235,7 @@ def _options(sql: str, tokens: list[Token], at: int, filled: int) -> list[Edit]:
     return found
 
 
-def _columns(
-    sql: str, tokens: list[Token], at: int, more: list[str] | None = None
-) -> list[Edit]:
+def _columns(sql: str, tokens: list[Token], at: int, more: list[str] | None = None) -> list[Edit]:
     """The columns of CREATE TABLE: serial and identity, types, defaults. `more` gets the statements
     that follow it, of sequences."""
     if at + 1 >= len(tokens) or tokens[at + 1].text != "(":
@@ -337,7 +335,11 @@ def _column(
             place = _default(sql, tokens, place, last, found, None if numbered else kind_text)
         elif word == "ARRAY" and place == _type_end(tokens, kind, last):
             found.append((tokens[place].start, tokens[place].start + 5, "[]"))
-            if place + 3 <= last and tokens[place + 1].text == "[" and tokens[place + 2].text != "]":
+            if (
+                place + 3 <= last
+                and tokens[place + 1].text == "["
+                and tokens[place + 2].text != "]"
+            ):
                 found.append(_gap(tokens, place + 1, place + 3))  # its size says nothing
         elif word == "COLLATE" and place < last:
             end = place + 3 if place + 2 <= last and tokens[place + 2].text == "." else place + 1
@@ -362,7 +364,7 @@ def _drawn(tokens: list[Token], first: int, last: int) -> str | None:
 
     for place in range(first, last):
         if tokens[place].upper == "DEFAULT" and place < last:
-            return default_of(tokens[place + 1 : _default_end(tokens, place + 1, last) + 1])
+            return default_of(tokens[place + 1 : default_end(tokens, place + 1, last) + 1])
     return None
 
 
@@ -385,7 +387,9 @@ def _sequence(
         return [f"{place} nextval({quote(drawn)})"]
     name = quote_name(f"{table}_{column}_seq")
     size = _SIZES.get(tokens[kind].upper, tokens[kind].upper).lower()
-    size = {"int": "integer", "int4": "integer", "int8": "bigint", "int2": "smallint"}.get(size, size)
+    size = {"int": "integer", "int4": "integer", "int8": "bigint", "int2": "smallint"}.get(
+        size, size
+    )
     return [
         f"CREATE SEQUENCE {name} AS {size} {options} "
         f"OWNED BY {quote_name(table)}.{quote_name(column)}",
