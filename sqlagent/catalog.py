@@ -27,7 +27,8 @@ class Column(NamedTuple):
 
 class Table(NamedTuple):
     """A table or view of the file. `kind` is 'table', 'view' or 'virtual' ('feed': rows of a
-    source, for one statement), or for what SQLite itself does not have 'query' (a view),
+    source, for one statement; 'returned': rows of a part of a WITH that writes, and 'before': those
+    of a table as it was), or for what SQLite itself does not have 'query' (a view),
     'materialized' (a view) or 'columns' (a table); `sql` is its definition, as CREATE has it.
 
     `key` is the INTEGER PRIMARY KEY that is the rowid ('rowid' where there is none, None for

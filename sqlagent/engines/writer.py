@@ -106,7 +106,14 @@ class Writer:
         An error in it undoes what it did and is raised here; the others of its batch are not
         touched.
         """
-        ticket = Ticket(work, self.timeout if timeout is None else timeout)
+        timeout = self.timeout if timeout is None else timeout
+        if not self._queue and self._writing.acquire(blocking=False):  # nobody shares the commit
+            try:
+                return self._alone(work, timeout)
+            finally:
+                self._writing.release()
+                self._wake_next()
+        ticket = Ticket(work, timeout)
         self._queue.append(ticket)
         deadline = time.monotonic() + ticket.timeout
         while not ticket.finished:
@@ -150,6 +157,21 @@ class Writer:
             self._queue[0].done.release()
         except (IndexError, RuntimeError):  # it is gone, or awake already
             pass
+
+    def _alone(self, work: Callable[[Handle], Any], timeout: float) -> Any:
+        """Run one piece of work as a transaction."""
+        try:
+            writer = self._writer or self.writer()
+            self._busy.timeout = timeout
+            writer.execute("BEGIN IMMEDIATE")
+            result = work(writer)
+            writer.execute("COMMIT")
+        except BaseException as error:
+            if self._writer is not None and self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            raise translate(error) from None
+        self.tell()
+        return result
 
     def _lead(self) -> None:
         """Run what waits as one transaction."""

@@ -7,9 +7,12 @@ verbatim).
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlagent.catalog import Definition
+
+if TYPE_CHECKING:
+    from sqlagent.parse.writing_with import Part
 
 Slots = tuple[int | str, ...] | None
 
@@ -215,6 +218,7 @@ class Fill(NamedTuple):
     table: str = ""
     target: str = ""
     atomic: bool = False  # what is read decides what is written: both in one transaction
+    returning: Lite | None = None  # `insert` with a RETURNING, whose rows are the result
 
 
 class Native(NamedTuple):
@@ -405,6 +409,38 @@ class Merge(NamedTuple):
     why: str = "writes go to the file, by SQLite"
 
 
+class Redefine(NamedTuple):
+    """ALTER TABLE of what SQLite's does not alter: the `table`'s definition is written anew.
+
+    `verb` is 'type' (of `column`, to `text`, each value becomes `using`), 'default' (`text` is the
+    clause, '' for none), 'add' (the constraint `text`), 'drop' (the constraint `name`, which need
+    not be there with `exists`) or 'rename' (from `name` to `text`).
+    """
+
+    table: str
+    verb: str
+    column: str = ""
+    text: str = ""
+    using: str = ""
+    name: str = ""
+    exists: bool = False
+    why: str = ""
+
+
+class WritingWith(NamedTuple):
+    """A WITH that writes: `parts` are run in turn, in one transaction, and the last is the
+    statement itself; all see what was there before it began, and each what those before it return.
+
+    `shadow` is a text that gives the same columns and writes nothing, `rows` whether there are any.
+    """
+
+    parts: tuple[Part, ...]
+    recursive: bool
+    shadow: str
+    rows: bool
+    why: str = ""
+
+
 class Plan(NamedTuple):
     """What a statement becomes: `run` is one of the above; `sql` the user's text."""
 
@@ -412,5 +448,5 @@ class Plan(NamedTuple):
     run: (
         Lite | Duck | Calls | Fill | Import | Native | Remote | Attach | Detach | Databases
         | Transaction | Setting | Call | Explain | Script | Typed | Define | ColumnsWrite | Merge
-        | Materialize | CopyText
+        | Materialize | CopyText | WritingWith | Redefine
     )  # fmt: skip

@@ -30,6 +30,7 @@ from sqlagent.plan.plans import Call, Calls, ColumnsWrite, Define, Duck, Feed, F
 from sqlagent.plan.say import say, types
 from sqlagent.plan.sources import Protected, Sources
 from sqlagent.plan.writing import write_calls
+from sqlagent.plan.writing_with import returned
 from sqlagent.plan.written import written
 from sqlagent.rewrite import COMMON, TO_DUCKDB, TO_SQLITE, Context
 from sqlagent.rewrite.expand import own_names
@@ -59,8 +60,11 @@ def route(
 def described(
     sql: str, catalog: Catalog, settings: Mapping[str, Any]
 ) -> tuple[str | None, ...] | None:
-    """The logical types of the outputs of a SELECT, as far as its text says."""
+    """The logical types of the outputs of a SELECT or of RETURNING, as far as the text says."""
     tokens = statements(lex(sql))[0]
+    shown = returned(sql, tokens)
+    if shown:
+        return described(shown, catalog, settings)
     router = Router(sql, tokens, catalog, settings, lambda path: None)
     tree, _ = parse(sql, tokens, router.numbering, router.dialect)
     context = router.context()

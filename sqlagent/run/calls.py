@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sqlagent.context import Context
@@ -13,6 +14,7 @@ from sqlagent.run.writing import outdated, writing
 if TYPE_CHECKING:
     from sqlagent.connection import Connection
     from sqlagent.cursor import Cursor
+    from sqlagent.functions import Function
 
 
 class RunCalls:
@@ -38,6 +40,9 @@ class RunCalls:
 
         self.source = None if plan.source is None else make(database, Plan(text, plan.source))
 
+        self.only = None
+        if self.source is None and len(self.bodies) == 1 and not self.prepares:
+            self.only = _only(self.bodies[0], plan.outputs[0].arguments)
         self.alone = next((b.name for b in self.bodies if b is not None and b.after), None)
 
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
@@ -63,6 +68,8 @@ class RunCalls:
 
         def work(handle: Handle) -> list[tuple[Any, ...]]:
             context = context_of(self.database, connection, handle)
+            if self.only is not None and connection.gate is None:
+                return [(self.only(context, parameters),)]
             if ready is None:
                 return [self.row(context, row, parameters) for row in inputs]
             found = zip(inputs, ready, strict=True)
@@ -131,6 +138,36 @@ class RunCalls:
             ]
             for row in inputs
         ]
+
+
+def _only(
+    body: Function | None, arguments: tuple[Argument, ...]
+) -> Callable[[Context, Any], Any] | None:
+    """`invoke` of a body with arguments of which most are left out, as in a short call of a long
+    function: what is known ahead is done once."""
+    from sqlagent.functions import CHECKS, REQUIRED
+
+    if body is None or body.call is None:
+        return None
+    call = body.call
+    defaults, given = [], []
+    for number, (parameter, argument) in enumerate(zip(body.parameters, arguments, strict=True)):
+        absent = argument.slot is None and (argument.value is None or argument.value is REQUIRED)
+        defaults.append(parameter.default)
+        if not absent or parameter.default is REQUIRED:
+            given.append((number, argument, CHECKS.get(parameter.type), parameter))
+
+    def only(context: Context, parameters: Any) -> Any:
+        ready = defaults.copy()
+        for number, argument, check, parameter in given:
+            value = value_of(argument, (), parameters)
+            if value is not None and value is not REQUIRED:
+                ready[number] = value if check is None else check(value, parameter.name)
+            elif parameter.default is REQUIRED:
+                return None
+        return call(context, *ready)
+
+    return only
 
 
 def context_of(database: Database, connection: Connection, handle: Handle) -> Context:

@@ -77,7 +77,7 @@ def ask(
     found = scopes(context.database)
     index = found.index(context, key)
     if model is not None:
-        index = with_vectors(context, found, key, index, model)
+        index = with_vectors(context, found, key, index, model, query)
     vector = embedding
     if vector is None and model is not None and len(index):
         vector = model.encode_one(strip_names(query, index.speakers))
@@ -95,17 +95,28 @@ def any_key(context: Context, kind: str, scope: str | None) -> Key:
 
 
 def with_vectors(
-    context: Context, found: Scopes, key: Key, index: ScopeIndex, model: Model
+    context: Context, found: Scopes, key: Key, index: ScopeIndex, model: Model, query: str
 ) -> ScopeIndex:
-    """The index with vectors of what was written without: a few at once, many in the background."""
+    """The index with vectors of what was written without: a few at once, many in the background.
+
+    Where there are many, those that the question's words find come first: what was loaded a moment
+    ago is ranked by its meaning too.
+    """
     missing = index.missing_vectors()
     if not len(missing):
         return index
+    import numpy as np
+
     from sqlagent.sync.embed import background, embed_rows
 
-    if len(missing) > EMBED_NOW and not context.database.read_only:
-        background(context.database, context.settings)
-    return embed_rows(context, found, key, index, model, [int(i) for i in missing[:EMBED_NOW]])
+    if len(missing) > EMBED_NOW:
+        if not context.database.read_only:
+            background(context.database, context.settings)
+        weights = MEMORIES if index.turns else DOCUMENTS
+        worded = index.search(Query(query, None, EMBED_NOW, weights=weights)).ids
+        best = worded[np.isin(worded, missing)]
+        missing = np.concatenate([best, np.setdiff1d(missing, best)[: EMBED_NOW - len(best)]])
+    return embed_rows(context, found, key, index, model, [int(i) for i in missing])
 
 
 def memory_weights(context: Context) -> Weights:

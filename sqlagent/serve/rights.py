@@ -37,7 +37,8 @@ _KNOWLEDGE = {
     "documents chunks": "search context cite chunk_at chunk_context parent_of index_document",
     "vectors collections": "knn within nearest_vectors measure_recall put_vector create_collection "
     "create_vector_index",
-    "entities relations": "neighbors paths shortest_path subgraph pagerank communities relate "
+    "entities relations": "neighbors paths shortest_path subgraph draw_graph pagerank communities "
+    "relate "
     "unrelate extract_graph",
 }
 # They compute with their arguments alone, or say how the engine is.
@@ -48,6 +49,9 @@ PURE = names(
 _STATES = names(
     "save_state snapshot restore fork merge_states state_at state_diff state_history watch"
 )
+# Rows that the parts of the user's own WITH have returned, and those that they have changed, for its
+# other parts (see sqlagent.run.writing_with).
+RETURNED = ("returned", "before")
 # What an admin alone may call: who may log in, and what everybody has asked.
 ADMIN_FUNCTIONS = names(
     "create_user drop_user grant_table revoke_table grant_agent revoke_agent advise"
@@ -124,6 +128,8 @@ class Rights:
     def sees(self, table: Table, whole: Catalog) -> bool:
         """Whether a table is there for the user at all."""
         name = table.name.lower()
+        if table.kind in RETURNED:
+            return True
         if name in ADMINS and self.principal.role != "admin":
             return False
         grants = self.principal.grants
@@ -181,7 +187,7 @@ class Rights:
 
     def _own_or_plain(self, table: Table) -> bool:
         """Whether the rows are cut by a condition: of tables, and of views of ours."""
-        if table.kind in ("table", "columns"):
+        if table.kind in ("table", "columns", "before"):
             return True
         return table.kind == "view" and table.name.lower() in own_names()
 

@@ -12,6 +12,7 @@ from sqlagent import clock
 from sqlagent.states import read
 from sqlagent.states.read import Key, Version
 from sqlagent.states.tree import EMPTY, Piece, Tree, grouped, listed
+from sqlagent.sync.log import NEWEST
 
 if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Handle
@@ -49,10 +50,10 @@ AGENT = """
 INSERT INTO agents (agent_id) SELECT ?1
 WHERE NOT EXISTS (SELECT 1 FROM agents WHERE agent_id = ?1)
 """
-VERSION = """
-INSERT INTO sqlagent_state_versions (agent_id, state_type, session_id, version, parent_version,
-  checksum, created_at, metadata, data, blocks, back)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VERSION = f"""
+INSERT INTO sqlagent_state_versions (version_id, agent_id, state_type, session_id, version,
+  parent_version, checksum, created_at, metadata, data, blocks, back)
+VALUES (({NEWEST}) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 CUT = "UPDATE sqlagent_state_versions SET data = 'null', blocks = ?2 WHERE version_id = ?1"
 BLOCKS = """

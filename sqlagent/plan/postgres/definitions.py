@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from sqlagent.errors import NotSupportedError, ProgrammingError
+from sqlagent.parse.clauses import wrong
 from sqlagent.parse.lexer import Token, is_name, lex, quote, quote_name, unquote
 from sqlagent.plan.plans import Script
 from sqlagent.plan.postgres import Edits
-from sqlagent.plan.simple import wrong
 
 if TYPE_CHECKING:
     from sqlagent.catalog import Catalog, Table
@@ -209,13 +209,11 @@ def _action(sql: str, tokens: list[Token], table: Table, catalog: Catalog) -> li
         at += 2 if exists else 0
         name = tokens[at]
         if words[1] == "CONSTRAINT":
-            return [f"DROP INDEX {'IF EXISTS ' if exists else ''}{quote_name(name.name)}"]
+            return [f"{head} {_text(sql, tokens)}"]
         if exists and table.column(name.name) is None:
             return []
         return [f"{head} DROP COLUMN {quote_name(name.name)}"]
     if words[:1] == ["RENAME"]:
-        if words[1] == "CONSTRAINT":
-            raise NotSupportedError("constraints are not renamed here", sql=sql, position=0)
         return [f"{head} {_text(sql, tokens)}"]
     if words[:1] == ["ALTER"]:
         at = 2 if words[1] == "COLUMN" else 1
@@ -224,11 +222,10 @@ def _action(sql: str, tokens: list[Token], table: Table, catalog: Catalog) -> li
             return [f"{head} ALTER COLUMN {quote_name(tokens[at].name)} {' '.join(rest[:3])}"]
         if rest[:2] in (["SET", "STATISTICS"], ["SET", "STORAGE"]):
             return []
-        what = "type" if "TYPE" in rest else "default"
-        raise NotSupportedError(
-            f"the {what} of a column does not change here", sql=sql, position=tokens[0].start,
-            hint="add a column, fill it, drop the old one and rename",
-        )  # fmt: skip
+        changes = (["TYPE"], ["SET", "DATA"], ["SET", "DEFAULT"], ["DROP", "DEFAULT"])
+        if any(rest[: len(c)] == c for c in changes):
+            return [f"{head} {_text(sql, tokens)}"]
+        raise wrong(sql, tokens, at + 1, "TYPE, or SET or DROP DEFAULT or NOT NULL")
     if words[:1] in (["SET"], ["RESET"], ["ENABLE"], ["DISABLE"], ["VALIDATE"], ["OWNER"]):
         return []
     raise wrong(sql, tokens, 0, "ADD, DROP, RENAME or ALTER COLUMN")
@@ -254,8 +251,9 @@ def _constraint(sql: str, tokens: list[Token], table: Table) -> list[str]:
         name = name or "_".join([table.name, *columns, "key"])
         listed = ", ".join(map(quote_name, columns))
         return [f"CREATE UNIQUE INDEX {quote_name(name)} ON {quote_name(table.name)} ({listed})"]
-    if words[at : at + 1] == ["CHECK"] and name:
-        return [f"ALTER TABLE {quote_name(table.name)} {_text(sql, tokens)}"]
+    if words[at : at + 1] in (["CHECK"], ["PRIMARY"], ["FOREIGN"]):
+        end = len(tokens) - 2 * (words[-2:] == ["NOT", "VALID"])
+        return [f"ALTER TABLE {quote_name(table.name)} {_text(sql, tokens[:end])}"]
     raise NotSupportedError(
         f"a {' '.join(words[at : at + 2])} is not added to a table here", sql=sql,
         position=tokens[0].start, hint="CREATE TABLE has its keys from the start",

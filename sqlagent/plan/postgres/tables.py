@@ -11,6 +11,8 @@ from sqlagent.parse.lexer import Token, is_name, quote_name
 from sqlagent.parse.parameters import edited
 from sqlagent.plan.plans import Script
 from sqlagent.plan.postgres import Edits
+from sqlagent.plan.postgres.assigning import literal
+from sqlagent.plan.postgres.parts import closed
 
 if TYPE_CHECKING:
     from sqlagent.catalog import Catalog
@@ -305,7 +307,12 @@ def _column(sql: str, tokens: list[Token], first: int, last: int, keys: list[str
     while place <= last:
         word = tokens[place].upper
         if word == "DEFAULT":
-            place = _default(tokens, place, last, found, numbered)
+            kind_text = _declared(sql, tokens, kind, last)
+            place = _default(sql, tokens, place, last, found, None if numbered else kind_text)
+        elif word == "ARRAY" and place == _type_end(tokens, kind, last):
+            found.append((tokens[place].start, tokens[place].start + 5, "[]"))
+            if place + 3 <= last and tokens[place + 1].text == "[" and tokens[place + 2].text != "]":
+                found.append(_gap(tokens, place + 1, place + 3))  # its size says nothing
         elif word == "COLLATE" and place < last:
             end = place + 3 if place + 2 <= last and tokens[place + 2].text == "." else place + 1
             found.append(_gap(tokens, place, end))
@@ -315,6 +322,23 @@ def _column(sql: str, tokens: list[Token], first: int, last: int, keys: list[str
             place += 1
         place += 1
     return found
+
+
+def _type_end(tokens: list[Token], kind: int, last: int) -> int:
+    """The last token of a column's type, but for the size of an array."""
+    at = kind
+    while at < last and tokens[at + 1].upper not in _TYPE_ENDS:
+        if tokens[at].upper == "ARRAY":
+            break
+        at += 1
+    return at
+
+
+def _declared(sql: str, tokens: list[Token], kind: int, last: int) -> str:
+    """The text of a column's type."""
+    end = tokens[_type_end(tokens, kind, last)]
+    text = sql[tokens[kind].start : end.start + len(end.text)]
+    return text[:-5].rstrip() + "[]" if end.upper == "ARRAY" else text
 
 
 def _nextval(words: list[str]) -> bool:
@@ -336,15 +360,20 @@ def _identity(tokens: list[Token], first: int, last: int) -> tuple[int, int] | N
     return None
 
 
-def _default(tokens: list[Token], place: int, last: int, found: list[Edit], numbered: bool) -> int:
-    """A DEFAULT in SQLite's words; the last token of it."""
-    end = _default_end(tokens, place + 1, last)
-    if numbered:
+def _default(
+    sql: str, tokens: list[Token], place: int, last: int, found: list[Edit], kind: str | None
+) -> int:
+    """A DEFAULT of a column of type `kind` in SQLite's words; the last token of it. Of a column
+    that is numbered (None) it goes away."""
+    end = default_end(tokens, place + 1, last)
+    if kind is None:
         found.append(_gap(tokens, place, end))
         return end
     value = tokens[place + 1 : end + 1]
-    words = [t.upper or t.text for t in value]
     start, stop = value[0].start, value[-1].start + len(value[-1].text)
+    while len(value) > 2 and value[0].text == "(" and closed(value, 0) == len(value) - 1:
+        value = value[1:-1]
+    words = [t.upper or t.text for t in value]
     names = {w for w in words if w}
     if names & _MOMENTS or (words[0] == "(" and names & _MOMENTS):
         dated = "DATE" in names
@@ -353,19 +382,21 @@ def _default(tokens: list[Token], place: int, last: int, found: list[Edit], numb
         pass
     elif words[0] in ("GEN_RANDOM_UUID", "UUID_GENERATE_V4"):
         found.append((start, stop, _UUID))
+    elif words[:1] == ["ARRAY"]:
+        found.append((start, stop, "'[]'"))
+    elif value[0].kind == "string" and (len(value) == 1 or value[1].text == "::"):
+        said = literal(sql, value[0], kind)
+        found.append((start, stop, said if said is not None else value[0].text))
     else:
         depth = 0
         for at, token in enumerate(value):
             depth += (token.text == "(") - (token.text == ")")
             if token.text == "::" and not depth:
-                found.append((token.start, stop, ""))
+                found.append((token.start, value[-1].start + len(value[-1].text), ""))
                 break
             if token.text == "::":
                 name = value[at + 1]
                 found.append((token.start, name.start + len(name.text), ""))
-        if words[:1] == ["ARRAY"]:
-            del found[-1 if found and found[-1][1] == stop else len(found) :]
-            found.append((start, stop, "'[]'"))
     return end
 
 
@@ -375,7 +406,11 @@ _ENDS = {
 }  # fmt: skip
 
 
-def _default_end(tokens: list[Token], place: int, last: int) -> int:
+_TYPE_ENDS = _ENDS | {"DEFAULT", "STORAGE", "COMPRESSION", "AUTOINCREMENT"}
+
+
+def default_end(tokens: list[Token], place: int, last: int) -> int:
+    """The last token of the expression after DEFAULT, which begins at `place`."""
     depth = 0
     for at in range(place, last + 1):
         depth += (tokens[at].text in "([") - (tokens[at].text in ")]")

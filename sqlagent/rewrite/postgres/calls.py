@@ -287,8 +287,14 @@ def _initcap(node: exp.Anonymous) -> exp.Expr | None:
 
 
 def _series(node: exp.Anonymous) -> exp.Expr | None:
-    """Rows, where it does not stand in FROM."""
+    """Rows, where it does not stand in FROM; a step that is a text is an interval."""
     outer = node.parent
+    given = node.expressions
+    if len(given) == 3 and isinstance(given[2], exp.Literal) and given[2].is_string:
+        first, last = (exp.cast(g.copy(), "TIMESTAMP") for g in given[:2])
+        node = call("sq_generate_series", first, last, exp.cast(given[2].copy(), "INTERVAL"))
+        if isinstance(outer, exp.Table):
+            return node
     if isinstance(outer, exp.Table) or (
         isinstance(outer, exp.Anonymous) and outer.name.lower() == "unnest"
     ):

@@ -150,6 +150,8 @@ def execute_message(session: Session, reader: Reader) -> None:
         raise NotSupportedError(f'"{name}" is a cursor: FETCH reads it')
     begun = None
     described = portal.statement.description
+    if portal.outcome is not None and portal.finished and portal.outcome.columns is None:
+        raise ProgrammingError(f'portal "{name}" cannot be run', sqlstate="55000")
     if portal.outcome is None:
         if session.wire.peek() != ord("S"):  # more is sent together with it
             session.transactions.start_implicit()
@@ -171,8 +173,6 @@ def execute_message(session: Session, reader: Reader) -> None:
                 return
         else:
             send(session, outcome, portal.encoder)
-    elif portal.finished and outcome.columns is None:
-        raise ProgrammingError(f'portal "{name}" cannot be run', sqlstate="55000")
     portal.finished = True
     finish(session, outcome)
     _learn(portal, begun, outcome.sent)

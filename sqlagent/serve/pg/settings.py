@@ -112,8 +112,10 @@ def zone_of(value: str) -> datetime.tzinfo:
     if said.upper() in ("UTC", "GMT", "Z", "ETC/UTC", "DEFAULT", "LOCAL"):
         return datetime.UTC
     try:
-        return datetime.timezone(datetime.timedelta(hours=float(said)))
-    except (ValueError, OverflowError):
+        hours, _, minutes = said.partition(":")  # +08, -3.5, +05:30
+        size = abs(float(hours)) + float(minutes or 0) / 60
+        return datetime.timezone(datetime.timedelta(hours=-size if said[0] == "-" else size))
+    except (ValueError, OverflowError, IndexError):
         pass
     try:
         return zoneinfo.ZoneInfo(said)

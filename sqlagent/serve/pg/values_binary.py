@@ -12,6 +12,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+from sqlagent import texts
 from sqlagent.errors import DataError
 from sqlagent.serve.pg import values_text
 from sqlagent.serve.pg.intervals import interval_parts
@@ -32,7 +33,7 @@ _MICROSECOND = datetime.timedelta(microseconds=1)
 def timestamp(value: Any) -> bytes:
     """Microseconds since 2000."""
     if isinstance(value, str):
-        value = values_text.read_timestamp(value)
+        value = texts.read_timestamp(value)
     if not isinstance(value, datetime.datetime):
         value = datetime.datetime.combine(value, datetime.time())
     if value.tzinfo is not None:
@@ -43,7 +44,7 @@ def timestamp(value: Any) -> bytes:
 def date(value: Any) -> bytes:
     """Days since 2000."""
     if isinstance(value, str):
-        value = values_text.read_date(value)
+        value = texts.read_date(value)
     if isinstance(value, datetime.datetime):
         value = value.date()
     return _INT4.pack((value - EPOCH_DATE).days)
@@ -52,7 +53,7 @@ def date(value: Any) -> bytes:
 def time(value: Any) -> bytes:
     """Microseconds of the day."""
     if isinstance(value, str):
-        value = values_text.read_time(value)
+        value = texts.read_time(value)
     seconds = value.hour * 3600 + value.minute * 60 + value.second
     return _INT8.pack(seconds * 1_000_000 + value.microsecond)
 
@@ -143,7 +144,7 @@ def _uuid(value: Any) -> bytes:
 
 def _bool(value: Any) -> bytes:
     if isinstance(value, str):
-        value = values_text.read_bool(value)
+        value = texts.read_bool(value)
     return b"\1" if value else b"\0"
 
 
