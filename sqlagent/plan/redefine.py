@@ -1,10 +1,10 @@
 """ALTER TABLE beyond what SQLite has: types, defaults, keys and the names of constraints.
 
-    ALTER TABLE t ALTER [COLUMN] c [SET DATA] TYPE type [COLLATE …] [USING expression]
-    ALTER TABLE t ALTER [COLUMN] c SET DEFAULT expression | DROP DEFAULT
-    ALTER TABLE t ADD [CONSTRAINT name] PRIMARY KEY (…) | FOREIGN KEY (…) … | CHECK (…)
-    ALTER TABLE t DROP CONSTRAINT [IF EXISTS] name [CASCADE | RESTRICT]
-    ALTER TABLE t RENAME CONSTRAINT name TO name
+ALTER TABLE t ALTER [COLUMN] c [SET DATA] TYPE type [COLLATE …] [USING expression]
+ALTER TABLE t ALTER [COLUMN] c SET DEFAULT expression | DROP DEFAULT
+ALTER TABLE t ADD [CONSTRAINT name] PRIMARY KEY (…) | FOREIGN KEY (…) … | CHECK (…)
+ALTER TABLE t DROP CONSTRAINT [IF EXISTS] name [CASCADE | RESTRICT]
+ALTER TABLE t RENAME CONSTRAINT name TO name
 """
 
 from __future__ import annotations
@@ -75,7 +75,9 @@ def _column(sql: str, tokens: list[Token], at: int, plan: Redefine) -> Redefine 
     place = at + 2 if then[:1] == ["TYPE"] else at + 4 if then[:3] == ["SET", "DATA", "TYPE"] else 0
     if not place or place >= len(tokens):
         return None
-    end = next((i for i in range(place, len(words)) if words[i] in ("USING", "COLLATE")), len(words))
+    end = next(
+        (i for i in range(place, len(words)) if words[i] in ("USING", "COLLATE")), len(words)
+    )
     using = next((i for i in range(place, len(words)) if words[i] == "USING"), len(words))
     if end == place:
         raise ProgrammingError("expected a type", sql=sql, position=tokens[place].start)

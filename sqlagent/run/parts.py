@@ -113,9 +113,7 @@ def _needed(plan: WritingWith, part: Part) -> list[Part]:
     return [query for query in before if query in found]
 
 
-def _composed(
-    text: str, plan: WritingWith, part: Part
-) -> tuple[str, tuple[int | str, ...] | None]:
+def _composed(text: str, plan: WritingWith, part: Part) -> tuple[str, tuple[int | str, ...] | None]:
     """A part after the queries that it is over, with parameters of its own numbers."""
     whole = Numbering(text, statements(lex(text))[0])
     slots: list[int | str] = []

@@ -199,9 +199,12 @@ class Change:
         same = " AND ".join(f"k{n} = {table}.{quote_name(k)}" for n, k in enumerate(keys))
         column, handle = quote_name(self.plan.column), self.handle
         not_null = any(c.kind == "NOT NULL" for c in self.text.clauses(self._element()))
-        if not_null and handle.execute(
-            f"SELECT 1 FROM temp.{quote_name(_MADE)} WHERE v IS NULL LIMIT 1"
-        ).fetchall():
+        if (
+            not_null
+            and handle.execute(
+                f"SELECT 1 FROM temp.{quote_name(_MADE)} WHERE v IS NULL LIMIT 1"
+            ).fetchall()
+        ):
             raise self._nulls(self.plan.column)
         handle.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
         try:

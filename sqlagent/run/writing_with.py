@@ -148,7 +148,8 @@ class Once:
             if watchable(self.handle, table):
                 watched[name] = table
             elif self._reads(catalog, table) & goals and (
-                table.kind in ("view", "query") or sum(name in named_in(plan, p) for p in plan.parts) > 1
+                table.kind in ("view", "query")
+                or sum(name in named_in(plan, p) for p in plan.parts) > 1
             ):
                 columns, rows = self._read(f"SELECT * FROM {quote_name(table.name)}")
                 self._keep(f"{OLD}{name}", columns, rows, "before")
@@ -163,7 +164,9 @@ class Once:
         found, todo = set[str](), [table]
         while todo:
             view = todo.pop()
-            text = view.sql or "".join(d.sql for d in catalog.definitions.get(view.name.lower(), ()))
+            text = view.sql or "".join(
+                d.sql for d in catalog.definitions.get(view.name.lower(), ())
+            )
             for token in lex(text):
                 other = catalog.tables.get(token.name.lower())
                 if other is not None and other.name.lower() not in found:

@@ -311,7 +311,11 @@ def _column(sql: str, tokens: list[Token], first: int, last: int, keys: list[str
             place = _default(sql, tokens, place, last, found, None if numbered else kind_text)
         elif word == "ARRAY" and place == _type_end(tokens, kind, last):
             found.append((tokens[place].start, tokens[place].start + 5, "[]"))
-            if place + 3 <= last and tokens[place + 1].text == "[" and tokens[place + 2].text != "]":
+            if (
+                place + 3 <= last
+                and tokens[place + 1].text == "["
+                and tokens[place + 2].text != "]"
+            ):
                 found.append(_gap(tokens, place + 1, place + 3))  # its size says nothing
         elif word == "COLLATE" and place < last:
             end = place + 3 if place + 2 <= last and tokens[place + 2].text == "." else place + 1
