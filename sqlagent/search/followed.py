@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # The name of an agent that was erased goes from the log: what has none may be anyone's.
 DIRTY = """
-SELECT DISTINCT pk FROM sqlagent_change_log
+SELECT DISTINCT pk FROM sqlagent_change_entries
 WHERE seq > ? AND tbl = 'memories' AND (scope = ? OR scope IS NULL)
 """
 DIRTY_MAX = 2_000  # changed memories from which all are looked at again
