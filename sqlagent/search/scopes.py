@@ -154,7 +154,8 @@ class Scopes:
         where = "tbl = ? AND seq > ?" + ("" if key.scope is None else " AND scope = ?")
         values = (key.table, self.seq) if key.scope is None else (key.table, self.seq, key.scope)
         ids = {
-            r[0] for r in own.execute(f"SELECT pk FROM sqlagent_change_entries WHERE {where}", values)
+            r[0]
+            for r in own.execute(f"SELECT pk FROM sqlagent_change_entries WHERE {where}", values)
         }
         overlaid = applied(own, key, index, ids, now) if ids else index
         self.private[key] = (high, overlaid)
