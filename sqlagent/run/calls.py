@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from sqlagent.functions import Function
 
 
+PLAIN = (str, int, float, type(None))
+
+
 class RunCalls:
     """`SELECT remember(…)`: bodies of ours that write, in one transaction of the writer."""
 
@@ -213,6 +216,8 @@ def value_of(argument: Argument, row: tuple[Any, ...], parameters: Any) -> Any:
     if argument.slot is not None:
         try:
             value = parameters[argument.slot]
+            if type(value) in PLAIN:
+                return value
             # numpy's scalars as Python's; its arrays are vectors
             return value.item() if type(value).__module__ == "numpy" and not value.shape else value
         except (IndexError, KeyError, TypeError):
