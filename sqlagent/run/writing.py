@@ -38,7 +38,7 @@ def writing(
                     finally:
                         running.pop(number, None)
 
-                return connection.database.write(bounded, connection.timeout)
+                return connection.database.write(bounded, connection.timeout, connection)
             connection.begin()
         with connection.txn_lock:
             handle = open_handle(connection)
@@ -93,7 +93,7 @@ def writing_bare(connection: Connection, work: Callable[[Handle], Any], text: st
     if connection.txn is not None:
         return writing(connection, work, text)  # SQLite says why not
     try:
-        handle = connection.database.hold_bare()
+        handle = connection.database.hold_bare(connection.timeout, connection)
         try:
             with limited(connection, handle):
                 return work(handle)
