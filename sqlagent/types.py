@@ -9,6 +9,7 @@ float32 little-endian bytes, JSON text.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _BY_WORD = (
     ("TIMESTAMP", "TIMESTAMP"),
@@ -34,6 +35,7 @@ _BY_WORD = (
 )
 
 
+@lru_cache(maxsize=1000)
 def logical(declared: str | None) -> str | None:
     """The logical type of a column declared so in the file; None where nothing is declared.
 

@@ -30,9 +30,18 @@ from sqlagent.sync.columns import NotColumnar
 SCHEMA = """
 CREATE TABLE sqlagent_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 INSERT INTO sqlagent_meta VALUES ('file_id', lower(hex(randomblob(16))));
-CREATE TABLE sqlagent_change_log (
+CREATE TABLE sqlagent_change_entries (
   seq INTEGER PRIMARY KEY, tbl TEXT NOT NULL, pk INTEGER, op TEXT NOT NULL, scope TEXT,
   at TIMESTAMP NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')));
+CREATE TABLE sqlagent_state_versions (
+  version_id INTEGER PRIMARY KEY, state_id INTEGER, agent_id TEXT, state_type TEXT,
+  version INTEGER, created_at TIMESTAMP);
+CREATE VIEW sqlagent_change_log AS SELECT * FROM sqlagent_change_entries;
+CREATE TRIGGER sqlagent_change_log_insert INSTEAD OF INSERT ON sqlagent_change_log BEGIN
+  INSERT INTO sqlagent_change_entries (tbl, pk, op, scope)
+  VALUES (NEW.tbl, NEW.pk, NEW.op, NEW.scope); END;
+CREATE TRIGGER sqlagent_change_log_delete INSTEAD OF DELETE ON sqlagent_change_log BEGIN
+  DELETE FROM sqlagent_change_entries WHERE seq = OLD.seq; END;
 """
 ROWS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {})"
 
@@ -300,10 +309,10 @@ def test_our_own_tables_and_without_rowid(tmp_path: Path) -> None:
         assert rows(engine, "SELECT count(*) FROM z", "z") == [(0,)]
         foreign(path, "INSERT INTO z VALUES ('a', 1)", "INSERT OR REPLACE INTO z VALUES ('a', 2)")
         assert rows(engine, "SELECT * FROM z", "z") == [("a", 2)]
-        log = "SELECT count(\"at\"), count(*) FROM sqlagent_change_log WHERE tbl = 'z'"
-        found = rows(engine, log, "sqlagent_change_log")
+        log = "SELECT count(\"at\"), count(*) FROM sqlagent_change_entries WHERE tbl = 'z'"
+        found = rows(engine, log, "sqlagent_change_entries")
         foreign(path, "DELETE FROM z")
-        assert rows(engine, log, "sqlagent_change_log")[0][1] == found[0][1] + 1
+        assert rows(engine, log, "sqlagent_change_entries")[0][1] == found[0][1] + 1
 
 
 def test_a_build_leaves_our_locks_alone(big: Path, monkeypatch: pytest.MonkeyPatch) -> None:

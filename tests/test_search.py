@@ -153,6 +153,16 @@ def test_pending_documents_are_found_at_once(fresh_db: object, path: str) -> Non
     con.close()
 
 
+def test_what_the_words_find_has_its_vector_first() -> None:
+    con = sqlagent.connect(":memory:")  # where no vector is made in the background
+    for n in range(300):
+        con.execute("INSERT INTO documents (content) VALUES (?)", (f"Word{n} is in it.",))
+    sql = "SELECT content, similarity FROM search('word299', 1)"
+    [(content, similarity)] = con.execute(sql).fetchall()
+    assert content == "Word299 is in it." and similarity is not None
+    con.close()
+
+
 def test_chunks_are_slices_with_their_overlaps(words: sqlagent.Connection) -> None:
     text = " ".join(f"Sentence number {n} says a little." for n in range(300))
     for size, overlap in ((100, 20), (512, 50), (40, 0)):

@@ -364,7 +364,7 @@ class Lance:
 def dirty(handle: Handle, key: Key, since: int) -> list[int]:
     """The ids of a collection that the log names after a place."""
     sql = (
-        "SELECT DISTINCT pk FROM sqlagent_change_log "
+        "SELECT DISTINCT pk FROM sqlagent_change_entries "
         "WHERE seq > ? AND tbl = 'vectors' AND scope = ? ORDER BY pk"
     )
     return [r[0] for r in handle.execute(sql, (since, key.scope))]

@@ -20,6 +20,7 @@ from sqlagent import clock
 from sqlagent.elements import Space, encoded, space_of
 from sqlagent.imports.load import load
 from sqlagent.migrate import known, own_names
+from sqlagent.sync.log import NEWEST
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,10 +30,10 @@ if TYPE_CHECKING:
 Refuse = Callable[[int, str, str | None, str], None]  # record, reason, column, content
 CONTENT = 2_000  # characters of a rejected record that are kept
 ROWID_MAX = 1 << 62  # above it SQLite picks numbers at random
-LOG = """
-INSERT INTO sqlagent_change_log (tbl, pk, op, scope, at)
-WITH RECURSIVE n (pk) AS (SELECT ? UNION ALL SELECT pk + 1 FROM n WHERE pk < ?)
-SELECT 'vectors', pk, 'i', ?, ? FROM n
+LOG = f"""
+INSERT INTO sqlagent_change_entries (seq, tbl, pk, op, scope, at)
+WITH RECURSIVE n (pk) AS (SELECT ?1 UNION ALL SELECT pk + 1 FROM n WHERE pk < ?2)
+SELECT ({NEWEST}) + 1 + pk - ?1, 'vectors', pk, 'i', ?3, ?4 FROM n
 """
 
 

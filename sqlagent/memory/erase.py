@@ -39,7 +39,7 @@ BY_HAND = {
 RECORD = """
 INSERT INTO sqlagent_erasures (scope, subject, salt, counts, hash, copies, log_seq, pending,
   erased_at)
-VALUES (?, ?, ?, ?, ?, ?, (SELECT ifnull(max(seq), 0) FROM sqlagent_change_log), ?, ?)
+VALUES (?, ?, ?, ?, ?, ?, (SELECT ifnull(max(seq), 0) FROM sqlagent_change_entries), ?, ?)
 """
 
 

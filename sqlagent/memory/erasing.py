@@ -143,7 +143,7 @@ def after(handle: Handle, found: Chosen, gone: Gone) -> None:
         gone("agents", "agent_id = ?", found.agent)
         # The log says which agent's index a row was in: now it says that it may be any's.
         handle.execute(
-            "UPDATE sqlagent_change_log SET scope = NULL "
+            "UPDATE sqlagent_change_entries SET scope = NULL "
             "WHERE tbl IN ('memories', 'states', 'sessions') AND scope = ?",
             (found.agent,),
         )

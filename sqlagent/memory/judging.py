@@ -46,7 +46,7 @@ SELECT m.memory_id FROM memories m WHERE m.archived_at IS NULL AND m.superseded_
 ORDER BY m.memory_id DESC LIMIT ?
 """
 LOGGED = """
-SELECT l.seq, l.pk, l.op FROM sqlagent_change_log l
+SELECT l.seq, l.pk, l.op FROM sqlagent_change_entries l
 WHERE l.seq > ? AND l.tbl = 'memories' ORDER BY l.seq LIMIT ?
 """
 ONE = """
@@ -106,8 +106,8 @@ def catch_up(context: Context, most: int, last: int | None = None) -> tuple[int,
     many memories read."""
     handle = context.writer
     low, high = handle.execute(
-        "SELECT (SELECT min(seq) FROM sqlagent_change_log),"
-        " (SELECT max(seq) FROM sqlagent_change_log)"
+        "SELECT (SELECT min(seq) FROM sqlagent_change_entries),"
+        " (SELECT max(seq) FROM sqlagent_change_entries)"
     ).fetchone()
     row = handle.execute("SELECT seq FROM sqlagent_sync WHERE consumer = ?", (CONSUMER,)).fetchone()
     decided, read = 0, 0

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sqlagent.errors import NotSupportedError, ProgrammingError
-from sqlagent.parse.lexer import Token, is_name
+from sqlagent.parse.clauses import Words
+from sqlagent.parse.lexer import Token
 from sqlagent.types import logical
 
 _PROMISES = ("IMMUTABLE", "STABLE", "VOLATILE", "LEAKPROOF", "CALLED")
@@ -61,66 +62,6 @@ class Header(NamedTuple):
     @property
     def kind(self) -> str:
         return "table macro" if self.overloads[0].table else "macro"
-
-
-class Words:
-    """Tokens, read from the left."""
-
-    def __init__(self, sql: str, tokens: list[Token]) -> None:
-        self.sql = sql
-        self.tokens = tokens
-        self.at = 0
-
-    @property
-    def word(self) -> str:
-        """The next word in upper case, or the next token's text; empty at the end."""
-        if self.at >= len(self.tokens):
-            return ""
-        token = self.tokens[self.at]
-        return token.upper or token.text
-
-    def take(self, *words: str) -> bool:
-        """Pass over `words` where all of them follow."""
-        found = [t.upper or t.text for t in self.tokens[self.at : self.at + len(words)]]
-        if found != list(words):
-            return False
-        self.at += len(words)
-        return True
-
-    def need(self, word: str) -> None:
-        """Pass over a word that must follow."""
-        if not self.take(word):
-            raise self.wrong(f'"{word}"' if not word.isalpha() else word)
-
-    def name(self, what: str) -> Token:
-        """The next token, which must be a name."""
-        if self.at >= len(self.tokens) or not is_name(self.tokens[self.at]):
-            raise self.wrong(what)
-        self.at += 1
-        return self.tokens[self.at - 1]
-
-    def until(self, *ends: str) -> tuple[Token, ...]:
-        """The tokens up to one of `ends` outside of parentheses, or to the end."""
-        start, depth = self.at, 0
-        while self.at < len(self.tokens):
-            text = self.tokens[self.at].text
-            if not depth and self.word in ends:
-                break
-            depth += (text in "([{") - (text in ")]}") if len(text) == 1 else 0
-            self.at += 1
-        return tuple(self.tokens[start : self.at])
-
-    def wrong(self, wanted: str) -> ProgrammingError:
-        """The syntax error at the next token."""
-        if self.at < len(self.tokens):
-            token = self.tokens[self.at]
-            return ProgrammingError(
-                f'expected {wanted}, not "{token.text}"', sql=self.sql, position=token.start
-            )
-        last = self.tokens[-1]
-        return ProgrammingError(
-            f"expected {wanted} at the end", sql=self.sql, position=last.start + len(last.text)
-        )
 
 
 def header(sql: str, tokens: list[Token]) -> Header:

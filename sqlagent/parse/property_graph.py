@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sqlagent.errors import ProgrammingError
-from sqlagent.parse.definitions import Words
+from sqlagent.parse.clauses import Words
 from sqlagent.parse.lexer import Token, lex
 
 

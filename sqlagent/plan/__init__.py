@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sqlagent.errors import Error, ProgrammingError
+from sqlagent.parse.clauses import wrong
 from sqlagent.parse.depth import check
 from sqlagent.parse.lexer import Token, lex, statements
 from sqlagent.parse.parameters import Numbering, edited
@@ -19,7 +20,7 @@ from sqlagent.plan.attaching import attaching
 from sqlagent.plan.ddl import ddl, refuse_temporary
 from sqlagent.plan.define import copied, defined, expands
 from sqlagent.plan.plans import Calls, Explain, Lite, Plan, Rehearsal, Script, WriteTable
-from sqlagent.plan.simple import simple, wrong
+from sqlagent.plan.simple import simple
 from sqlagent.plan.write_table import write_table
 
 if TYPE_CHECKING:
@@ -73,6 +74,12 @@ def plan(sql: str, catalog: Catalog, settings: Mapping[str, Any], protected: Pro
         if made_graph is not None:
             return Plan(sql, made_graph)
     check(sql, parts[0])
+    if parts[0][0].upper == "WITH":
+        from sqlagent.plan.writing_with import writing_with
+
+        several = writing_with(sql, parts[0])
+        if several is not None:
+            return Plan(sql, several)
     if settings.get("dialect") == "postgres" and not settings.get(SPELLED):
         made = _postgres(sql, parts[0], catalog, settings, protected)
         if made is not None:
@@ -153,6 +160,14 @@ def planned(
 
         call = vector_index(sql, tokens)
         found = call and planned(call, lex(call), catalog, settings, protected)
+    if found is None and word in DEFINING and any(t.upper == "SEQUENCE" for t in tokens[1:3]):
+        from sqlagent.plan.postgres.numbering import statement as of_sequence
+
+        found = of_sequence(sql, tokens, catalog)
+    if found is None and word == "ALTER":
+        from sqlagent.plan.redefine import redefine
+
+        found = redefine(sql, tokens, catalog, settings)
     found = found or ddl(sql, tokens, catalog)
     if tokens[0].upper == "COPY":
         from sqlagent.plan.copying_text import copy_text
@@ -176,8 +191,10 @@ def _named(made: Any, tokens: list[Token]) -> Any:
     """A read whose outputs are called as PostgreSQL calls them."""
     from sqlagent.plan.plans import Duck
 
-    reads = tokens[0].upper in ("SELECT", "WITH", "(")
-    if not isinstance(made, Lite | Duck) or not reads or (isinstance(made, Lite) and made.writes):
+    word = tokens[0].upper
+    writes = isinstance(made, Lite) and made.writes
+    named = word in (*WRITING, "WITH") if writes else word in ("SELECT", "WITH", "(")
+    if not isinstance(made, Lite | Duck) or not named:
         return made
     from sqlagent.plan.pg_names import pg_names
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from sqlagent.errors import NotSupportedError, ProgrammingError, hidden, nearest
+from sqlagent.parse.clauses import wrong
 from sqlagent.parse.lexer import Token, is_name, unquote
 from sqlagent.parse.literals import literal
 from sqlagent.parse.parameters import Numbering
 from sqlagent.plan.plans import Attach, Databases, Detach
-from sqlagent.plan.simple import wrong
 
 KINDS = ("sqlite", "agent", "duckdb", "lance", "postgres", "parquet", "csv", "json")
 _PREFIXES = {"sqlite:": "sqlite", "duckdb:": "duckdb", "postgres:": "postgres", "lance:": "lance"}

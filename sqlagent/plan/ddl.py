@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlagent.errors import NotSupportedError
+from sqlagent.parse.clauses import wrong
 from sqlagent.parse.lexer import Token, is_name, quote_name
 from sqlagent.parse.parameters import edited
 from sqlagent.plan.plans import Lite
-from sqlagent.plan.simple import wrong
 from sqlagent.types import is_list, is_struct, logical, opaque
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 _NOW = "(strftime('%Y-%m-%d %H:%M:%f', 'now'))"
 _WHY = "definitions are kept in the file, by SQLite"
 _REFUSED = {
-    "SEQUENCE": "INTEGER PRIMARY KEY numbers its rows",
     "SCHEMA": "the tables of a file are all in schema main",
     "TYPE": "declare the column with the base type and a CHECK",
     "SECRET": None,

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sqlagent.errors import Error, NotSupportedError, ProgrammingError, nearest
-from sqlagent.parse.definitions import Words, header, single
+from sqlagent.parse.clauses import Words
+from sqlagent.parse.definitions import header, single
 from sqlagent.parse.lexer import Token, is_name, quote, quote_name
 from sqlagent.parse.parameters import edited
 from sqlagent.parse.words import names

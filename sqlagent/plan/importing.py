@@ -10,11 +10,11 @@ from posixpath import basename
 from typing import Any
 
 from sqlagent.errors import NotSupportedError, ProgrammingError, nearest
+from sqlagent.parse.clauses import wrong
 from sqlagent.parse.lexer import Token, is_name, unquote
 from sqlagent.parse.literals import literal
 from sqlagent.parse.parameters import Numbering
 from sqlagent.plan.plans import Import
-from sqlagent.plan.simple import wrong
 
 READERS = ("csv", "parquet", "json", "ndjson")
 # Options of DuckDB's read_csv, by the names that COPY knows them under.

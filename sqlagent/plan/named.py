@@ -9,7 +9,8 @@ from __future__ import annotations
 from sqlagent.parse.lexer import Token, is_name
 
 _ENDS = frozenset(("FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "UNION",
-                   "INTERSECT", "EXCEPT", "WINDOW", "QUALIFY", "USING", "FETCH"))  # fmt: skip
+                   "INTERSECT", "EXCEPT", "WINDOW", "QUALIFY", "USING", "FETCH", "FOR"))  # fmt: skip
+_WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE")
 _NOT_ALIASES = frozenset(("END", "NULL", "TRUE", "FALSE", "CURRENT_DATE", "CURRENT_TIMESTAMP",
                           "CURRENT_TIME"))  # fmt: skip
 STAR = "*"
@@ -33,8 +34,9 @@ def output_names(sql: str, tokens: list[Token]) -> Names | None:
 
 
 def output_tokens(tokens: list[Token]) -> list[list[Token]] | None:
-    """The tokens of each output of the first SELECT; None where there is no SELECT."""
-    start = _first_select(tokens)
+    """The tokens of each output of the first SELECT, or of a write's RETURNING; None where there is
+    neither."""
+    start = _returning(tokens) if _verb(tokens) in _WRITES else _first_select(tokens)
     if start is None:
         return None
     outputs, depth, first = [], 0, start
@@ -42,7 +44,9 @@ def output_tokens(tokens: list[Token]) -> list[list[Token]] | None:
         token = tokens[place] if place < len(tokens) else None
         if token is not None and token.kind == "op":
             depth += (token.text in "([{") - (token.text in ")]}")
-        ended = token is None or depth < 0 or (not depth and token.upper in _ENDS)
+        ended = token is None or depth < 0 or (
+            not depth and token.upper in _ENDS and tokens[place - 1].upper != "WITHIN"
+        )  # fmt: skip
         ended = ended or (token is not None and token.text == ";")
         if ended or (not depth and token is not None and token.text == ","):
             if place > first:
@@ -57,6 +61,28 @@ def alias_of(output: list[Token]) -> str | None:
     """None where an output has a name of its own, `*` for several columns, else some text."""
     end = output[-1].start + len(output[-1].text)
     return _name(" " * end, output) if output else None
+
+
+def _verb(tokens: list[Token]) -> str:
+    """The main verb of a statement, past its WITH."""
+    if not tokens or tokens[0].upper != "WITH":
+        return tokens[0].upper if tokens else ""
+    depth = 0
+    for token in tokens:
+        depth += (token.text == "(") - (token.text == ")")
+        if not depth and token.upper in ("SELECT", *_WRITES):
+            return token.upper
+    return ""
+
+
+def _returning(tokens: list[Token]) -> int | None:
+    """Where the outputs of a write's RETURNING begin."""
+    depth = 0
+    for place, token in enumerate(tokens):
+        depth += (token.text == "(") - (token.text == ")")
+        if not depth and token.upper == "RETURNING":
+            return place + 1
+    return None
 
 
 def _first_select(tokens: list[Token]) -> int | None:
@@ -124,7 +150,7 @@ def _alias(output: list[Token]) -> bool:
 _OPERATORS = frozenset((
     "AND", "OR", "NOT", "IS", "IN", "LIKE", "ILIKE", "GLOB", "BETWEEN", "FROM", "CASE", "WHEN",
     "THEN", "ELSE", "INTERVAL", "DATE", "TIMESTAMP", "TIME", "COLLATE", "ESCAPE", "SIMILAR", "TO",
-    "REGEXP", "MATCH", "DISTINCT", "EXISTS", "UNIQUE", "ZONE",
+    "REGEXP", "MATCH", "DISTINCT", "EXISTS", "UNIQUE", "ZONE", "OVER",
 ))  # fmt: skip
 
 

@@ -31,6 +31,15 @@ _TEXTS = (
     exp.Like, exp.ILike, exp.SimilarTo, exp.RegexpLike, exp.RegexpILike, exp.DPipe, exp.Lower,
     exp.Upper, exp.Trim, exp.Concat, exp.Length, exp.Replace, exp.Glob, exp.Match,
 )  # fmt: skip
+# What functions of the engine take, where an argument may be no text.
+_ENGINE: dict[str, tuple[str | None, ...]] = {
+    "generate_series": ("BIGINT", "BIGINT", "BIGINT"), "left": ("VARCHAR", "BIGINT"),
+    "sq_generate_series": ("BIGINT", "BIGINT", "BIGINT"), "right": ("VARCHAR", "BIGINT"),
+    "repeat": ("VARCHAR", "BIGINT"), "lpad": ("VARCHAR", "BIGINT", "VARCHAR"),
+    "rpad": ("VARCHAR", "BIGINT", "VARCHAR"), "split_part": ("VARCHAR", "VARCHAR", "BIGINT"),
+    "pg_to_timestamp": ("DOUBLE",), "to_timestamp": ("DOUBLE",),
+}  # fmt: skip
+_NUMBERED = {"start": "BIGINT", "length": "BIGINT", "times": "BIGINT", "decimals": "BIGINT"}
 _BOOLEANS = (exp.And, exp.Or, exp.Not, exp.Where, exp.Having)
 
 
@@ -112,28 +121,47 @@ def _met(node: exp.Expr, tree: exp.Expr, context: Context) -> str | None:
         if child is parent.this:
             return _first([i.this for i in ifs], child, context)
         return _first([i.args["true"] for i in ifs], child, context)
+    if isinstance(parent, exp.Substring | exp.Repeat | exp.Round) and child.arg_key in _NUMBERED:
+        return _NUMBERED[child.arg_key]
+    if isinstance(parent, exp.Left | exp.Right):
+        return "BIGINT" if child.arg_key == "expression" else "VARCHAR"
+    if isinstance(parent, exp.GenerateSeries):
+        found = _first([parent.args.get(k) for k in ("start", "end")], child, context)
+        return "INTERVAL" if child.arg_key == "step" and found != "BIGINT" else found or "BIGINT"
     if isinstance(parent, _TEXTS):
         return "VARCHAR"
     return "BOOLEAN" if isinstance(parent, _BOOLEANS) else None
 
 
+def _declared(column: Column, context: Context) -> str | None:
+    """A column's type: PostgreSQL's own where what the column declares is one."""
+    if context.dialect == "postgres" and column.type == "TIMESTAMP" and is_zoned(column.declared):
+        return "timestamptz"
+    declared = (column.declared or "").strip().lower()
+    if context.dialect == "postgres" and column.type == "JSON" and declared.startswith("jsonb"):
+        return "jsonb"
+    return column.type
+
+
 def kind(node: exp.Expr | None, context: Context) -> str | None:
-    """The type of an expression; of PostgreSQL's where a column's declaration says more."""
-    if isinstance(node, exp.Column) and (column := context.names.column(node)) is not None:
-        return _of(column, context)
-    if context.dialect == "postgres" and isinstance(node, exp.Column) and (
-        node.name.lower() == "ctid"
-    ):  # fmt: skip
-        return "tid"
-    return inferred(node, context)
+    """The type of what a parameter stands beside: PostgreSQL's where a declaration says more."""
+    if context.dialect != "postgres":
+        return inferred(node, context)
+    if isinstance(node, exp.Column):
+        column = context.names.column(node)
+        if column is not None:
+            return _declared(column, context)
+        if node.name.lower() == "ctid":
+            return "tid"
+    found = inferred(node, context)
+    if found in ("TIMESTAMP", "JSON"):
+        from sqlagent.plan.pg_types import type_of
 
-
-def _of(column: Column | None, context: Context) -> str | None:
-    """The type of a column's values: with a zone to PostgreSQL's clients where it says so."""
-    if column is None:
-        return None
-    zoned = context.dialect == "postgres" and column.type == "TIMESTAMP"
-    return "timestamptz" if zoned and is_zoned(column.declared) else column.type
+        exact = type_of(node, context)
+        if isinstance(exact, Column):
+            return _declared(exact, context)
+        return exact if exact in ("timestamptz", "jsonb") else found
+    return found
 
 
 def _other(parent: exp.Expr, child: exp.Expr) -> exp.Expr | None:
@@ -145,12 +173,11 @@ def _beside(parent: exp.Expr, child: exp.Expr, context: Context) -> str | None:
     """The type of the other side; what a time is added to or taken from may be an interval."""
     other = _other(parent, child)
     found = kind(other, context) if other is not None else None
+    if isinstance(parent, exp.Mul | exp.Div) and found == "INTERVAL":
+        return "DOUBLE"
     if isinstance(parent, exp.Add | exp.Sub) and found in (
-        "TIMESTAMP",
-        "timestamptz",
-        "DATE",
-        "TIME",
-    ):
+        "TIMESTAMP", "timestamptz", "DATE", "TIME"
+    ):  # fmt: skip
         return "INTERVAL" if child is parent.args.get("expression") else None
     if found is not None and found.startswith("DECIMAL("):
         return "DECIMAL"  # any scale may be compared with it
@@ -188,7 +215,7 @@ def _assigned(parent: exp.EQ, child: exp.Expr, context: Context) -> str | None:
         return None
     table = _target(above.this, context)
     column = table.column(parent.this.name) if table is not None else None
-    return _of(column, context)
+    return _declared(column, context) if column is not None else None
 
 
 def _inserted(
@@ -209,7 +236,7 @@ def _inserted(
         column = table.column(names[place]) if place < len(names) else None
     else:
         column = table.columns[place] if place < len(table.columns) else None
-    return _of(column, context)
+    return _declared(column, context) if column is not None else None
 
 
 def _holds(value: exp.Expr, child: exp.Expr) -> bool:
@@ -224,7 +251,8 @@ def _argument(call: exp.Anonymous, name: str | None, place: int | None) -> str |
     """The type of an argument of a function of ours."""
     function = functions().get(call.name.lower())
     if function is None:
-        return None
+        kinds = _ENGINE.get(call.name.lower(), ()) if place is not None else ()
+        return kinds[place] if place is not None and place < len(kinds) else None
     if name is not None:
         return next((p.type for p in function.parameters if p.name == name.lower()), None)
     if place is not None and place < len(function.parameters):

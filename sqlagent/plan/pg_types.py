@@ -78,7 +78,7 @@ def _of(outputs: list[exp.Expr], tree: exp.Expr, context: Context) -> list[Found
                 return None
             found += columns
         else:
-            found.append(_type(output, context))
+            found.append(type_of(output, context))
     return found
 
 
@@ -106,7 +106,7 @@ def _star(tree: exp.Expr, output: exp.Expr, context: Context) -> list[Found] | N
     return found
 
 
-def _type(node: exp.Expr | None, context: Context) -> Found:
+def type_of(node: exp.Expr | None, context: Context) -> Found:
     """PostgreSQL's type of an expression; None where it is as the engine has it."""
     if isinstance(node, exp.Column):
         column = context.names.column(node)
@@ -128,14 +128,14 @@ def _type(node: exp.Expr | None, context: Context) -> Found:
     if isinstance(node, _SAME):
         inner = node.this
         if isinstance(node, exp.Lag | exp.Lead | exp.Window | exp.Filter | exp.Alias | exp.Paren):
-            return _type(inner, context)
-        found = _type(inner, context)
+            return type_of(inner, context)
+        found = type_of(inner, context)
         return found
     if isinstance(node, exp.Coalesce):
-        both = {_name(_type(n, context)) for n in (node.this, *node.expressions)}
+        both = {_name(type_of(n, context)) for n in (node.this, *node.expressions)}
         return both.pop() if len(both) == 1 else None
     if isinstance(node, _SUMS):
-        both = {_name(_type(n, context)) for n in (node.this, node.args.get("expression"))}
+        both = {_name(type_of(n, context)) for n in (node.this, node.args.get("expression"))}
         if both == {"int4"}:
             return "int4"
         if "timestamptz" in both and isinstance(node, exp.Add | exp.Sub) and len(both) > 1:

@@ -7,9 +7,12 @@ verbatim).
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlagent.catalog import Definition
+
+if TYPE_CHECKING:
+    from sqlagent.parse.writing_with import Part
 
 Slots = tuple[int | str, ...] | None
 
@@ -406,6 +409,51 @@ class Merge(NamedTuple):
     why: str = "writes go to the file, by SQLite"
 
 
+class Redefine(NamedTuple):
+    """ALTER TABLE of what SQLite's does not alter: the `table`'s definition is written anew.
+
+    `verb` is 'type' (of `column`, to `text`, each value becomes `using`), 'default' (`text` is the
+    clause, '' for none), 'add' (the constraint `text`), 'drop' (the constraint `name`, which need
+    not be there with `exists`) or 'rename' (from `name` to `text`).
+    """
+
+    table: str
+    verb: str
+    column: str = ""
+    text: str = ""
+    using: str = ""
+    name: str = ""
+    exists: bool = False
+    why: str = ""
+
+
+class SequenceChange(NamedTuple):
+    """CREATE, ALTER or DROP SEQUENCE (`verb`) of `names`, with `options` by the names of columns of
+    sqlagent_sequences; or 'fill': a column ('table', 'column') from a sequence. `exists`: it may be
+    there, or not be there; `cascade`: what it fills is filled no more."""
+
+    verb: str
+    names: tuple[str, ...]
+    options: tuple[tuple[str, int | str | None], ...] = ()
+    exists: bool = False
+    cascade: bool = False
+    why: str = "sequences are kept in the file"
+
+
+class WritingWith(NamedTuple):
+    """A WITH that writes: `parts` are run in turn, in one transaction, and the last is the
+    statement itself; all see what was there before it began, and each what those before it return.
+
+    `shadow` is a text that gives the same columns and writes nothing, `rows` whether there are any.
+    """
+
+    parts: tuple[Part, ...]
+    recursive: bool
+    shadow: str
+    rows: bool
+    why: str = ""
+
+
 class Plan(NamedTuple):
     """What a statement becomes: `run` is one of the above; `sql` the user's text."""
 
@@ -413,5 +461,6 @@ class Plan(NamedTuple):
     run: (
         Lite | Duck | Calls | Fill | Import | Native | Remote | Attach | Detach | Databases
         | Transaction | Setting | Call | Explain | Script | Typed | Define | ColumnsWrite | Merge
-        | Materialize | CopyText
+        | Materialize | CopyText | WritingWith | Redefine
+        | SequenceChange
     )  # fmt: skip

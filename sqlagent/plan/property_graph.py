@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlagent.catalog import Definition
 from sqlagent.errors import NotSupportedError, ProgrammingError, nearest
-from sqlagent.parse.definitions import Words
+from sqlagent.parse.clauses import Words
 from sqlagent.parse.lexer import Token
 from sqlagent.parse.property_graph import Element, End, PropertyGraph, read
 from sqlagent.plan.plans import Define

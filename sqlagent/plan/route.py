@@ -30,6 +30,7 @@ from sqlagent.plan.plans import Call, Calls, ColumnsWrite, Define, Duck, Feed, F
 from sqlagent.plan.say import say, types
 from sqlagent.plan.sources import Protected, Sources
 from sqlagent.plan.writing import write_calls
+from sqlagent.plan.writing_with import returned
 from sqlagent.plan.written import written
 from sqlagent.rewrite import COMMON, TO_DUCKDB, TO_SQLITE, Context
 from sqlagent.rewrite.expand import own_names
@@ -59,8 +60,11 @@ def route(
 def described(
     sql: str, catalog: Catalog, settings: Mapping[str, Any]
 ) -> tuple[str | None, ...] | None:
-    """The logical types of the outputs of a SELECT, as far as its text says."""
+    """The logical types of the outputs of a SELECT or of RETURNING, as far as the text says."""
     tokens = statements(lex(sql))[0]
+    shown = returned(sql, tokens)
+    if shown:
+        return described(shown, catalog, settings)
     router = Router(sql, tokens, catalog, settings, lambda path: None)
     tree, _ = parse(sql, tokens, router.numbering, router.dialect)
     context = router.context()
@@ -89,6 +93,7 @@ class Router:
         self.protected = protected
         self.numbering = Numbering(sql, tokens)
         self.own = True
+        self.within_writes = False  # functions that write stand among values
         self.tree: exp.Expr | None = None  # of the whole statement
         self.columnar = bool(settings.get(COLUMNAR))  # CREATE TABLE makes one of columns
         self.unsaid = ["it has what only SQLite says"]  # why DuckDB could not say the last read
@@ -123,8 +128,13 @@ class Router:
         found: Calls | Call | None = write_calls(self, tree, context)
         if found is not None:
             return found
+        if self.within_writes:
+            self.wanted = "sqlite"  # whose writer they are run by
         if isinstance(tree, _READS):
-            return self.read(tree, context)
+            read = self.read(tree, context)
+            if self.within_writes and isinstance(read, Lite):
+                read = read._replace(writes=True)
+            return read
         return written(self, tree, context)
 
     def context(self) -> Context:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlagent.errors import NotSupportedError, ProgrammingError
+from sqlagent.errors import NotSupportedError
+from sqlagent.parse.clauses import wrong
 from sqlagent.parse.lexer import Token, is_name
 from sqlagent.parse.literals import literal
 from sqlagent.parse.parameters import Numbering
@@ -57,18 +58,6 @@ def simple(
     if word == "PRAGMA":
         return _pragma(sql, tokens)
     return None
-
-
-def wrong(sql: str, tokens: list[Token], place: int, wanted: str) -> ProgrammingError:
-    """A syntax error at token `place`, or at the end of the statement."""
-    if place < len(tokens):
-        token = tokens[place]
-        return ProgrammingError(
-            f'expected {wanted}, not "{token.text}"', sql=sql, position=token.start
-        )
-    last = tokens[-1]
-    end = last.start + len(last.text)
-    return ProgrammingError(f"expected {wanted} at the end", sql=sql, position=end)
 
 
 def _transaction(sql: str, tokens: list[Token]) -> Transaction:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sqlagent.functions import sql_literal
+from sqlagent.parse.clauses import Words
 from sqlagent.parse.lexer import Token, is_name, unquote
-from sqlagent.plan.simple import wrong
 
 _ROLES = ("READER", "WRITER", "ADMIN")
 _PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE")
@@ -27,57 +27,29 @@ def user_statement(sql: str, tokens: list[Token]) -> str | None:
     return None
 
 
-class _Words:
-    """The tokens of a statement, from left to right."""
+class _Words(Words):
+    """The tokens of a statement, read as values of SQL."""
 
-    def __init__(self, sql: str, tokens: list[Token]) -> None:
-        self.sql = sql
-        self.tokens = tokens
-        self.at = 0
-
-    @property
-    def word(self) -> str:
-        return self.tokens[self.at].upper if self.at < len(self.tokens) else ""
-
-    def take(self, *words: str) -> bool:
-        """Step over words, where they are next."""
-        found = [t.upper or t.text for t in self.tokens[self.at : self.at + len(words)]]
-        if found != list(words):
-            return False
-        self.at += len(words)
-        return True
-
-    def need(self, *words: str) -> None:
-        if not self.take(*words):
-            raise wrong(self.sql, self.tokens, self.at, " ".join(words))
-
-    def name(self, what: str) -> str:
-        """A name as a value of SQL; an unquoted one as it is spelled."""
-        if self.at >= len(self.tokens) or not is_name(self.tokens[self.at]):
-            raise wrong(self.sql, self.tokens, self.at, what)
-        self.at += 1
-        return sql_literal(self.tokens[self.at - 1].name)
+    def named(self, what: str) -> str:
+        """A name as a value; an unquoted one as it is spelled."""
+        return sql_literal(self.name(what).name)
 
     def value(self, what: str) -> str:
         """A string or parameter as it is written, or NULL."""
-        token = self.tokens[self.at] if self.at < len(self.tokens) else None
+        token = self.token
         if token is None or not (token.kind in ("string", "param") or token.upper == "NULL"):
-            raise wrong(self.sql, self.tokens, self.at, what)
+            raise self.wrong(what)
         self.at += 1
         return sql_literal(unquote(token)) if token.kind == "string" else token.text
 
     def number(self) -> str:
-        token = self.tokens[self.at] if self.at < len(self.tokens) else None
-        sign = "-" if token is not None and token.text == "-" else ""
-        self.at += len(sign)
-        if self.at >= len(self.tokens) or self.tokens[self.at].kind != "number":
-            raise wrong(self.sql, self.tokens, self.at, "a number")
+        """A whole number, with its sign."""
+        sign = "-" if self.take("-") else ""
+        token = self.token
+        if token is None or token.kind != "number":
+            raise self.wrong("a number")
         self.at += 1
-        return sign + self.tokens[self.at - 1].text
-
-    def end(self) -> None:
-        if self.at < len(self.tokens):
-            raise wrong(self.sql, self.tokens, self.at, "the end of the statement")
+        return sign + token.text
 
     # Users --------------------------------------------------------------------------------------
 
@@ -87,13 +59,13 @@ class _Words:
         self.at = 2
         if verb == "drop":
             exists = self.take("IF", "EXISTS")
-            name = self.name("the name of a user")
+            name = self.named("the name of a user")
             self.end()
             call = f"drop_user({name})"
             if not exists:
                 return f"SELECT {call}"
             return f"SELECT {call} FROM sqlagent_users WHERE name = {name}"
-        name = self.name("the name of a user")
+        name = self.named("the name of a user")
         options = self.options()
         if verb == "alter":
             return f"SELECT alter_user({', '.join([name, *options])})"
@@ -128,13 +100,13 @@ class _Words:
                 self.at += 1
                 found += [_FLAGS[word]] if _FLAGS[word] else []
             else:
-                raise wrong(self.sql, self.tokens, self.at, "PASSWORD, ROLE or LOGIN")
+                raise self.wrong("PASSWORD, ROLE or LOGIN")
         return found
 
     def role(self) -> str:
         """The name of a role, as a value."""
         if self.word not in _ROLES:
-            raise wrong(self.sql, self.tokens, self.at, "reader, writer or admin")
+            raise self.wrong("reader, writer or admin")
         self.at += 1
         return f"'{self.tokens[self.at - 1].text.lower()}'"
 
@@ -172,9 +144,9 @@ class _Words:
 
     def names(self, what: str) -> list[str]:
         """Names between commas, as values."""
-        found = [self.name(what)]
+        found = [self.named(what)]
         while self.take(","):
-            found.append(self.name(what))
+            found.append(self.named(what))
         return found
 
     def privileges(self) -> str:
@@ -185,7 +157,7 @@ class _Words:
         found = []
         while True:
             if self.word not in _PRIVILEGES:
-                raise wrong(self.sql, self.tokens, self.at, "SELECT, INSERT, UPDATE, DELETE or ALL")
+                raise self.wrong("SELECT, INSERT, UPDATE, DELETE or ALL")
             found.append(self.word.lower())
             self.at += 1
             if not self.take(","):
@@ -195,14 +167,14 @@ class _Words:
         """Tables between commas, or ALL TABLES [IN SCHEMA public], as values."""
         if self.take("ALL", "TABLES"):
             if self.take("IN", "SCHEMA"):
-                self.name("the name of a schema")
+                self.named("the name of a schema")
             return ["'*'"]
         self.take("TABLE")
         found = []
         while True:
-            name = self.name("the name of a table")
+            name = self.named("the name of a table")
             if self.take("."):
-                name = self.name("the name of a table")
+                name = self.named("the name of a table")
             found.append(name)
             if not self.take(","):
                 return found
@@ -214,8 +186,8 @@ class _Words:
         self.need("AGENT")
         found = []
         while True:
-            token = self.tokens[self.at] if self.at < len(self.tokens) else None
+            token = self.token
             named = token is not None and is_name(token)
-            found.append(self.name("an agent") if named else self.value("an agent"))
+            found.append(self.named("an agent") if named else self.value("an agent"))
             if not self.take(","):
                 return found

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlagent.errors import ProgrammingError
 from sqlagent.functions import sql_literal
+from sqlagent.parse.clauses import wrong
 from sqlagent.parse.lexer import Token, is_name
 from sqlagent.parse.literals import literal
-from sqlagent.plan.simple import wrong
 
 
 def vector_index(sql: str, tokens: list[Token]) -> str | None:

@@ -31,13 +31,16 @@ from sqlagent.plan.plans import (
     Merge,
     Native,
     Plan,
+    Redefine,
     Rehearsal,
     Remote,
     Script,
+    SequenceChange,
     Setting,
     Transaction,
     Typed,
     WriteTable,
+    WritingWith,
 )  # fmt: skip
 from sqlagent.run.attaching import RunAttach, RunDatabases, RunDetach, scanned
 from sqlagent.run.calls import RunCalls
@@ -51,7 +54,7 @@ if TYPE_CHECKING:
     from sqlagent.cursor import Cursor
 
 
-NOT_KEPT = (Setting, Define, Attach, Detach, Databases, Script)
+NOT_KEPT = (Setting, Define, Attach, Detach, Databases, Script, Redefine, SequenceChange)
 
 
 def runner_for(connection: Connection, sql: str) -> tuple[Runner, bool]:
@@ -88,6 +91,8 @@ def plan_of(connection: Connection, sql: str, **settings: str | bool) -> Plan:
     if connection.temporary_tables:
         own = {n: r for n, r in connection.temporary_tables.items() if r.lower() in catalog.tables}
         catalog = catalog._replace(temporary=own)
+    if connection.returned:
+        catalog = catalog._replace(tables=catalog.tables | connection.returned)
     catalog = catalog._replace(
         sources=ChainMap({"": FileSource(connection)}, connection.sources),
         scanned=lambda path: scanned(connection, path),
@@ -194,6 +199,18 @@ def _make(database: Database, planned: Plan) -> Runner:
         from sqlagent.run.typed import RunTyped
 
         return RunTyped(database, run, planned.sql)
+    if isinstance(run, SequenceChange):
+        from sqlagent.run.sequences import RunSequenceChange
+
+        return RunSequenceChange(run, planned.sql)
+    if isinstance(run, Redefine):
+        from sqlagent.run.redefine import RunRedefine
+
+        return RunRedefine(run, planned.sql)
+    if isinstance(run, WritingWith):
+        from sqlagent.run.writing_with import RunWritingWith
+
+        return RunWritingWith(database, run, planned.sql)
     from sqlagent.run.duck import RunDuck, RunFill
 
     return (

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sqlagent.context import Context
 from sqlagent.engines.sqlite import Database, Handle
 from sqlagent.errors import InterfaceError, ProgrammingError
 from sqlagent.plan.plans import Argument, Calls, Plan
-from sqlagent.run.writing import outdated, writing
+from sqlagent.run.writing import failed, outdated, writing
 
 if TYPE_CHECKING:
     from sqlagent.connection import Connection
     from sqlagent.cursor import Cursor
+    from sqlagent.functions import Function
+
+
+PLAIN = (str, int, float, type(None))
 
 
 class RunCalls:
@@ -39,8 +44,15 @@ class RunCalls:
         self.source = None if plan.source is None else make(database, Plan(text, plan.source))
 
         self.alone = next((b.name for b in self.bodies if b is not None and b.after), None)
+        self.only = None
+        if self.source is None and len(self.bodies) == 1 and not (self.prepares or self.alone):
+            self.only = _only(self.bodies[0], plan.outputs[0].arguments)
 
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
+        unbounded = not connection.slowly and connection.gate is None
+        if self.only is not None and unbounded and connection.autocommit:
+            self.give(cursor, [(self.quick(connection, self.only, parameters),)])
+            return
         if self.alone is not None and connection.txn is not None:
             raise ProgrammingError(
                 f"{self.alone}() cannot run in a transaction",
@@ -72,11 +84,35 @@ class RunCalls:
         rows = writing(connection, work, self.text, several=True, alone=alone)
         if alone:
             rows = [self.finished(connection, row) for row in rows]
+        self.give(cursor, rows)
+
+    def give(self, cursor: Cursor, rows: list[tuple[Any, ...]]) -> None:
+        """Hand the rows to the cursor."""
         if self.plan.silent:
             return
         cursor._columns = self.columns
         cursor._iter = iter(rows)
         cursor.rowcount = len(rows)
+
+    def quick(
+        self, connection: Connection, only: Callable[[Context, Any], Any], parameters: Any
+    ) -> Any:
+        """The value of one call that commits by itself, with nothing to bound or to ask first: as
+        `writing`, in fewer steps, which count beside a commit of some hundred microseconds."""
+        running = connection.running
+
+        def work(handle: Handle) -> Any:
+            number = id(handle)
+            running[number] = handle
+            try:
+                return only(context_of(self.database, connection, handle), parameters)
+            finally:
+                running.pop(number, None)
+
+        try:
+            return self.database.write(work, connection.timeout)
+        except BaseException as error:
+            raise failed(connection, error, self.text) from None
 
     def finished(self, connection: Connection, row: tuple[Any, ...]) -> tuple[Any, ...]:
         """The values of a row after the commit."""
@@ -133,6 +169,36 @@ class RunCalls:
         ]
 
 
+def _only(
+    body: Function | None, arguments: tuple[Argument, ...]
+) -> Callable[[Context, Any], Any] | None:
+    """`invoke` of a body with arguments of which most are left out, as in a short call of a long
+    function: what is known ahead is done once."""
+    from sqlagent.functions import CHECKS, REQUIRED
+
+    if body is None or body.call is None:
+        return None
+    call = body.call
+    defaults, given = [], []
+    for number, (parameter, argument) in enumerate(zip(body.parameters, arguments, strict=True)):
+        absent = argument.slot is None and (argument.value is None or argument.value is REQUIRED)
+        defaults.append(parameter.default)
+        if not absent or parameter.default is REQUIRED:
+            given.append((number, argument, CHECKS.get(parameter.type), parameter))
+
+    def only(context: Context, parameters: Any) -> Any:
+        ready = defaults.copy()
+        for number, argument, check, parameter in given:
+            value = value_of(argument, (), parameters)
+            if value is not None and value is not REQUIRED:
+                ready[number] = value if check is None else check(value, parameter.name)
+            elif parameter.default is REQUIRED:
+                return None
+        return call(context, *ready)
+
+    return only
+
+
 def context_of(database: Database, connection: Connection, handle: Handle) -> Context:
     """What a body that writes is handed: the writer, which knows our functions."""
     if not handle.functions_ready:
@@ -150,6 +216,8 @@ def value_of(argument: Argument, row: tuple[Any, ...], parameters: Any) -> Any:
     if argument.slot is not None:
         try:
             value = parameters[argument.slot]
+            if type(value) in PLAIN:
+                return value
             # numpy's scalars as Python's; its arrays are vectors
             return value.item() if type(value).__module__ == "numpy" and not value.shape else value
         except (IndexError, KeyError, TypeError):

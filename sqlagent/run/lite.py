@@ -142,7 +142,13 @@ class Runnable:
         """The columns with the types that the statement's text says."""
         from sqlagent.plan.route import described
 
-        catalog = schema.catalog(self.database)
+        own = connection.txn  # in memory nobody else could read while it writes
+        catalog = (
+            schema.catalog(self.database) if own is None
+            else schema.seen_by(self.database, own, connection.redefined)
+        )  # fmt: skip
+        if connection.returned:
+            catalog = catalog._replace(tables=catalog.tables | connection.returned)
         kinds = described(self.text, catalog, connection.settings)
         if kinds is None or len(kinds) != len(columns):
             return columns

@@ -17,13 +17,17 @@ from sqlagent.index import (
 )
 from sqlagent.models import model_of
 from sqlagent.search.kinds import Key, listed
+from sqlagent.search.questions import marked
 from sqlagent.search.scopes import Scopes, scopes
 
 if TYPE_CHECKING:
     from sqlagent.context import Context
     from sqlagent.embedding import Model
 
-_OF_DOCUMENTS = ("relative", "coverage", "document", "feedback", "feedback_documents")
+_OF_DOCUMENTS = (
+    "relative", "coverage", "document", "exact", "feedback", "feedback_documents", "floor",
+    "window",
+)  # fmt: skip
 _OTHERS = ("recency_half_life_s", *_OF_DOCUMENTS)
 SET = tuple(f for f in Weights._fields if f not in _OTHERS)
 EMBED_NOW = 64  # so many missing vectors are made while the question waits; more in the background
@@ -74,10 +78,10 @@ def ask(
     found = scopes(context.database)
     index = found.index(context, key)
     if model is not None:
-        index = with_vectors(context, found, key, index, model)
+        index = with_vectors(context, found, key, index, model, query)
     vector = embedding
     if vector is None and model is not None and len(index):
-        vector = model.encode_one(strip_names(query, index.speakers))
+        vector = model.encode_one(marked(strip_names(query, index.speakers)))
     return Asked(index, key, vector)
 
 
@@ -92,17 +96,28 @@ def any_key(context: Context, kind: str, scope: str | None) -> Key:
 
 
 def with_vectors(
-    context: Context, found: Scopes, key: Key, index: ScopeIndex, model: Model
+    context: Context, found: Scopes, key: Key, index: ScopeIndex, model: Model, query: str
 ) -> ScopeIndex:
-    """The index with vectors of what was written without: a few at once, many in the background."""
+    """The index with vectors of what was written without: a few at once, many in the background.
+
+    Where there are many, those that the question's words find come first: what was loaded a moment
+    ago is ranked by its meaning too.
+    """
     missing = index.missing_vectors()
     if not len(missing):
         return index
+    import numpy as np
+
     from sqlagent.sync.embed import background, embed_rows
 
-    if len(missing) > EMBED_NOW and not context.database.read_only:
-        background(context.database, context.settings)
-    return embed_rows(context, found, key, index, model, [int(i) for i in missing[:EMBED_NOW]])
+    if len(missing) > EMBED_NOW:
+        if not context.database.read_only:
+            background(context.database, context.settings)
+        weights = MEMORIES if index.turns else DOCUMENTS
+        worded = index.search(Query(query, None, EMBED_NOW, weights=weights)).ids
+        best = worded[np.isin(worded, missing)]
+        missing = np.concatenate([best, np.setdiff1d(missing, best)[: EMBED_NOW - len(best)]])
+    return embed_rows(context, found, key, index, model, [int(i) for i in missing])
 
 
 def memory_weights(context: Context) -> Weights:
@@ -115,7 +130,7 @@ def memory_weights(context: Context) -> Weights:
 
 def document_weights(context: Context, alpha: float) -> Weights:
     """The weights of `search`, from the settings, with this share of meaning."""
-    parts = ("context", "coverage", "document", "feedback", "graph")
+    parts = ("context", "coverage", "document", "exact", "feedback", "graph", "window")
     known = {part: context.settings.get(f"search_{part}_weight") for part in parts}
     most = context.settings.get("search_feedback_documents", DOCUMENTS.feedback_documents)
     shares = {part: float(weight) for part, weight in known.items() if weight is not None}

@@ -160,7 +160,7 @@ class Codes:
     def mark(self, handle: Handle, seq: int) -> str:
         """The log's entry at a place: a copy of the file that went its own way has another."""
         row = handle.execute(
-            "SELECT tbl, pk, op, at FROM sqlagent_change_log WHERE seq = ?", (seq,)
+            "SELECT tbl, pk, op, at FROM sqlagent_change_entries WHERE seq = ?", (seq,)
         ).fetchone()
         return "" if row is None else "/".join(map(str, row))
 
@@ -212,7 +212,7 @@ class Codes:
         dirty = [
             r[0]
             for r in handle.execute(
-                "SELECT DISTINCT pk FROM sqlagent_change_log "
+                "SELECT DISTINCT pk FROM sqlagent_change_entries "
                 "WHERE seq > ? AND tbl = 'vectors' AND scope = ?",
                 (kept.seq, key.scope),
             )

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Database, Handle
 
 DIRTY = """
-SELECT DISTINCT pk FROM sqlagent_change_log WHERE seq > ? AND tbl = 'vectors' AND scope = ?
+SELECT DISTINCT pk FROM sqlagent_change_entries WHERE seq > ? AND tbl = 'vectors' AND scope = ?
 """
 DIRTY_MAX = 20_000  # changed rows from which all are read again
 SHARE = """

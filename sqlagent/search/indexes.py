@@ -74,9 +74,7 @@ def create(context: Context, name: str, collection: str, kind: str, options: str
             f'collection "{collection}" has the index "{known.name}"', sqlstate="42P07",
             hint=f"DROP INDEX {known.name}",
         )  # fmt: skip
-    if handle.execute(
-        "SELECT 1 FROM sqlite_schema WHERE lower(name) = lower(?)", (name,)
-    ).fetchone():
+    if handle.execute(TAKEN, (name,)).fetchone():
         raise ProgrammingError(f'there is a "{name}" already', sqlstate="42P07")
     handle.execute(f"CREATE INDEX {quoted(name)} ON vectors (vector_id) WHERE vector_id IS NULL")
     handle.execute(INSERT, (name, collection, kind, json.dumps(given)))

@@ -39,7 +39,7 @@ SELECT (SELECT max(vector_id) FROM vectors), EXISTS (
   SELECT 1 FROM vectors WHERE collection = ?1 LIMIT 1 OFFSET ?2)
 """
 DIRTY = """
-SELECT DISTINCT pk FROM sqlagent_change_log WHERE seq > ? AND tbl = 'vectors' AND scope = ?
+SELECT DISTINCT pk FROM sqlagent_change_entries WHERE seq > ? AND tbl = 'vectors' AND scope = ?
 """
 STAGE = "sqlagent rows"  # of a collection, as DuckDB is handed them
 TYPES = {

@@ -28,13 +28,17 @@ from sqlagent.plan.plans import (
     Materialize,
     Merge,
     Plan,
+    Redefine,
     Rehearsal,
     Script,
+    SequenceChange,
     Setting,
     Transaction,
     Typed,
     WriteTable,
+    WritingWith,
 )  # fmt: skip
+from sqlagent.plan.writing_with import writing_with
 from sqlagent.run.calls import RunCalls
 from sqlagent.run.lite import LiteWrite
 from sqlagent.run.place import STATEMENTS
@@ -155,6 +159,9 @@ class Gate:
         seen = self.rights.catalog(catalog)
         if [t.upper for t in tokens] == ["SHOW", "TABLES"] and self.rights.limited:
             return Plan(sql, _names(seen))
+        if tokens[0].upper == "WITH" and (several := writing_with(sql, tokens)) is not None:
+            self.check(connection, catalog, several)
+            return Plan(sql, several)
         edits, checks = calling.checked(sql, tokens, self.rights)
         made = self._planned(sql, tokens, edits, seen, catalog, settings, protected)
         self.check(connection, catalog, made.run)
@@ -291,6 +298,9 @@ class Gate:
             self._setting(run)
         elif isinstance(run, Explain | Rehearsal):
             self.check(connection, whole, run.plan)
+        elif isinstance(run, WritingWith):  # each part is planned, and judged, where it runs
+            if not self.principal.writes:
+                raise self._reader()
         elif isinstance(run, Lite):
             self._lite(connection, whole, run)
         elif isinstance(run, Duck):
@@ -322,7 +332,7 @@ class Gate:
                 self._staged(connection, whole, text)
         elif isinstance(run, ColumnsWrite):
             self._columns(run)
-        elif isinstance(run, Define | Materialize):
+        elif isinstance(run, Define | Materialize | Redefine | SequenceChange):
             self._define()
             if isinstance(run, Define) and run.probe is not None:
                 self.check(connection, whole, run.probe)

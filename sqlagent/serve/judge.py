@@ -18,7 +18,7 @@ import apsw
 from sqlagent.errors import ProgrammingError
 from sqlagent.parse.lexer import lex, unquote
 from sqlagent.serve.allowed import DUCKDB, DUCKDB_TABLES, PRAGMAS, SQLITE, SQLITE_TABLES
-from sqlagent.serve.rights import PrivilegeError, Rights
+from sqlagent.serve.rights import RETURNED, PrivilegeError, Rights
 
 if TYPE_CHECKING:
     from sqlagent.catalog import Catalog, Table
@@ -204,6 +204,8 @@ def _check_read(
         if _is_given(name, sql) and name not in _MODULES:
             return  # a common table expression that reads itself
         raise PrivilegeError(f'"{name}" is not for users of the server')
+    elif table.kind in RETURNED:
+        return
     elif not rights.sees(table, whole) or not rights.may("select", name):
         if name not in called and _is_shadow(whole, table):
             return  # a full text index opens its own tables while a statement is prepared

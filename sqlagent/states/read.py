@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +13,7 @@ from sqlagent.migrate import sha256
 if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Handle
 
-LONG = 1 << 16  # bytes from which on hashlib is worth its import
+HASHED_MAX = 1 << 20  # bytes, hashed without hashlib: as long as its import takes
 
 # Of a version all but its data; `blocks` NULL where it is kept whole.
 FIELDS = (
@@ -60,6 +61,9 @@ WHERE agent_id = ? AND state_type = ? AND ifnull(session_id, '') = '' LIMIT 1
 """
 
 
+_hashed = 0  # bytes, so far, without hashlib
+
+
 class Key(NamedTuple):
     """Which state: of whom, of which type, in which session."""
 
@@ -90,9 +94,16 @@ class Version(NamedTuple):
 
 
 def digest(data: bytes) -> str:
-    """The SHA-256 of some bytes, in hexadecimal."""
-    if len(data) < LONG:
-        return sha256(data)
+    """The SHA-256 of some bytes, in hexadecimal.
+
+    hashlib is some times as fast, but to be imported: it is, once that is worth it, or where
+    somebody else did.
+    """
+    global _hashed
+    if _hashed < HASHED_MAX and "hashlib" not in sys.modules:
+        _hashed += len(data)
+        if _hashed < HASHED_MAX:
+            return sha256(data)
     import hashlib
 
     return hashlib.sha256(data).hexdigest()

@@ -12,6 +12,7 @@ from sqlagent import clock
 from sqlagent.states import read
 from sqlagent.states.read import Key, Version
 from sqlagent.states.tree import EMPTY, Piece, Tree, grouped, listed
+from sqlagent.sync.log import NEWEST
 
 if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Handle
@@ -49,10 +50,10 @@ AGENT = """
 INSERT INTO agents (agent_id) SELECT ?1
 WHERE NOT EXISTS (SELECT 1 FROM agents WHERE agent_id = ?1)
 """
-VERSION = """
-INSERT INTO sqlagent_state_versions (agent_id, state_type, session_id, version, parent_version,
-  checksum, created_at, metadata, data, blocks, back)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VERSION = f"""
+INSERT INTO sqlagent_state_versions (version_id, agent_id, state_type, session_id, version,
+  parent_version, checksum, created_at, metadata, data, blocks, back)
+VALUES (({NEWEST}) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 CUT = "UPDATE sqlagent_state_versions SET data = 'null', blocks = ?2 WHERE version_id = ?1"
 BLOCKS = """
@@ -103,11 +104,11 @@ def save(
 def save_whole(handle: Handle, key: Key, data: str, metadata: str | None, checksum: str) -> int:
     """As `save`, by the triggers of `states` alone."""
     values = (*key, data, metadata, checksum)
-    saved = handle.execute(NEXT, values).fetchall()
-    if not saved:  # the trigger numbers it, after any that were deleted
+    saved = handle.execute(NEXT, values).get
+    if saved is None:  # the trigger numbers it, after any that were deleted
         handle.execute(FIRST, values)
-        saved = handle.execute(NUMBER, key).fetchall()
-    return int(saved[0][0])
+        saved = handle.execute(NUMBER, key).get
+    return int(saved)
 
 
 def add(

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlagent.errors import InterfaceError, InterruptedError
 from sqlagent.states.wake import Told, Written, waker
+from sqlagent.sync.log import NEWEST
 
 if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Database, Handle
 
 REST_S = 0.002  # after a commit that was of others: many in a row cost no more than some looks
-NEWEST = "SELECT ifnull(max(seq), 0) FROM sqlagent_change_log"
+# The plus: by the numbers, which are few, and not by the agent, whose versions are many.
 ENTRIES = """
 SELECT seq, tbl, pk, op, at FROM sqlagent_change_log
-WHERE seq > ?1 AND seq <= ?2 AND scope = ?3 AND tbl IN ('states', 'memories', 'sessions')
+WHERE seq > ?1 AND seq <= ?2 AND +scope = ?3 AND tbl IN ('states', 'memories', 'sessions')
 ORDER BY seq
 """
 POSTS_MAX = 16  # kept

@@ -25,7 +25,11 @@ REBUILD_ROWS = 1000  # and never for fewer than these
 COMPACT_ROWS = (
     50_000  # deleted rows that DuckDB keeps and passes over, before the copy is made anew
 )
-DIRTY = "SELECT DISTINCT pk FROM sqlagent_change_log WHERE seq > ? AND tbl = ? COLLATE NOCASE"
+DIRTY = """
+SELECT pk FROM sqlagent_change_entries WHERE seq > ?1 AND tbl = ?2 COLLATE NOCASE
+UNION SELECT state_id FROM sqlagent_state_versions
+WHERE version_id > ?1 AND state_id IS NOT NULL AND 'states' = ?2 COLLATE NOCASE
+"""
 
 
 class Replica:

@@ -15,13 +15,21 @@ from sqlagent.errors import NotSupportedError
 if TYPE_CHECKING:
     import apsw
 
+    from sqlagent.engines.sqlite import Database
+
 LOG = "sqlagent_change_log"
+# The last number that was given: those of versions of states are of the same sequence, and a
+# version with a `state_id` is an entry. The log is a view of both, which max() would read whole.
+NEWEST = """
+SELECT ifnull(max(seq), 0) FROM (
+  SELECT max(seq) AS seq FROM sqlagent_change_entries
+  UNION ALL SELECT max(version_id) FROM sqlagent_state_versions) AS ends"""
 MARK = "/* sqlagent columns 1 */"  # in the body of every trigger made here: what we may replace
 PLAIN_COLLATIONS = ("BINARY", "NOCASE", "RTRIM")
 
 
 class Span(NamedTuple):
-    """The log's first and last `seq` (0, 0 where it is empty)."""
+    """The log's first and last `seq` (0, 0 where it is empty); versions are never trimmed."""
 
     low: int
     high: int
@@ -50,34 +58,45 @@ def number(connection: apsw.Connection, pragma: str) -> int:
 def span(connection: apsw.Connection) -> Span | None:
     """First and last entry, or None where the file has no log."""
     known = connection.execute(
-        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (LOG,)
+        "SELECT 1 FROM sqlite_master WHERE type = 'view' AND name = ?", (LOG,)
     ).get
     if not known:
         return None
-    # Two look-ups at the ends of the b-tree; min and max in one SELECT would read all of it.
+    # Look-ups at the ends of the b-trees; min and max in one SELECT would read all of one.
     low, high = connection.execute(
-        "SELECT (SELECT min(seq) FROM sqlagent_change_log),"
-        " (SELECT max(seq) FROM sqlagent_change_log)"
+        f"SELECT (SELECT min(seq) FROM sqlagent_change_entries), ({NEWEST})"
     ).get
     return Span(low or 0, high or 0)
+
+
+def newest(database: Database) -> int:
+    """The last number that was given, of what is committed."""
+    with database.read() as handle:
+        return int(handle.execute(NEWEST).get)
 
 
 def entries(connection: apsw.Connection, since: int) -> dict[str, tuple[int, bool]]:
     """What changed after entry `since`: lower-case table → (entries, whether one names no row)."""
     found: dict[str, tuple[int, bool]] = {}
     for name, count, keyed in connection.execute(
-        "SELECT tbl, count(*), count(pk) FROM sqlagent_change_log WHERE seq > ? GROUP BY tbl",
+        "SELECT tbl, count(*), count(pk) FROM sqlagent_change_entries WHERE seq > ?1 GROUP BY tbl"
+        " UNION ALL SELECT 'states', count(*), count(*) FROM sqlagent_state_versions"
+        " WHERE version_id > ?1 AND state_id IS NOT NULL",
         (since,),
     ):
         before, vague = found.get(name.lower(), (0, False))
-        found[name.lower()] = (before + count, vague or keyed < count)
+        if before + count:
+            found[name.lower()] = (before + count, vague or keyed < count)
     return found
 
 
 def fingerprint(connection: apsw.Connection, seq: int) -> str | None:
     """What tells the entry at `seq` from one of another file's history; None where it is gone."""
     row = connection.execute(
-        "SELECT tbl, pk, op, at FROM sqlagent_change_log WHERE seq = ?", (seq,)
+        "SELECT tbl, pk, op, at FROM sqlagent_change_entries WHERE seq = ?1"
+        " UNION ALL SELECT agent_id, state_type, version, created_at"
+        " FROM sqlagent_state_versions WHERE version_id = ?1",
+        (seq,),
     ).fetchone()
     return None if row is None else repr(row)
 

@@ -40,19 +40,43 @@ class Edits(NamedTuple):
 
 def statement(sql: str, tokens: list[Token], catalog: Catalog) -> Script | Edits | None:
     """What a statement of PostgreSQL's becomes; None where it is one of ours as it is."""
-    from sqlagent.plan.postgres import definitions, inserting, names, tables
+    from sqlagent.plan.postgres import (
+        assigning,
+        definitions,
+        inserting,
+        names,
+        numbering,
+        returning,
+        tables,
+    )
 
+    called = numbering.calls(tokens, catalog)
+    if called:
+        return Edits(tuple(called), True)
     qualified = names.edits(tokens, catalog)
     if qualified:
         return Edits(tuple(qualified), True)
     word = tokens[0].upper
+    if word in ("INSERT", "UPDATE", "DELETE", "WITH") and (
+        starred := returning.stars(sql, tokens, catalog)
+    ):
+        return Edits(tuple(starred), True)
     if word == "INSERT":
         bare = inserting.bare(tokens)
         if bare:
             return Edits(tuple(bare), True)
-        named = inserting.columns(tokens, catalog)
+        numbered = numbering.filled(tokens, catalog) if catalog.sequences else []
+        if numbered:
+            return Edits(tuple(numbered), True)
+        columns = inserting.columns(tokens, catalog)
+        if columns and catalog.sequences:
+            return Edits(tuple(columns), True)
+        named = columns + assigning.edits(sql, tokens, catalog)
         return Edits(tuple(named)) if named else None
-    if word in ("SELECT", "WITH", "UPDATE", "DELETE", "VALUES", "EXPLAIN"):
+    if word in ("WITH", "UPDATE"):
+        said = assigning.edits(sql, tokens, catalog)
+        return Edits(tuple(said)) if said else None
+    if word in ("SELECT", "DELETE", "VALUES", "EXPLAIN"):
         return None
     steps: dict[str, Step] = {
         "CREATE": tables.created, "ALTER": definitions.altered, "DROP": definitions.dropped,

@@ -28,11 +28,12 @@ from sqlagent.connection import Connection
 from sqlagent.errors import DataError, Error
 from sqlagent.serve.http import events, openapi, rest, sql
 from sqlagent.serve.http.mcp import Mounted
-from sqlagent.serve.http.metrics import NEWEST, Metrics
+from sqlagent.serve.http.metrics import Metrics
 from sqlagent.serve.http.problems import response_of, status_of
 from sqlagent.serve.limits import LimitError
 from sqlagent.serve.pool import Pool
 from sqlagent.serve.users import AuthenticationError, Principal
+from sqlagent.sync.log import newest
 
 if TYPE_CHECKING:
     from sqlagent.serve.server import Server
@@ -192,8 +193,7 @@ class App:
 
     async def newest(self) -> int:
         """The newest entry of the change log."""
-        found = await self._thread(lambda: self.server.owner.execute(NEWEST).fetchone())
-        return int(found[0]) if found else 0
+        return int(await self._thread(lambda: newest(self.server.owner.database)))
 
     async def _health(self, request: Request) -> Response:
         """Whether the file answers; for everyone, and says nothing else."""

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import sqlagent
+from sqlagent.sync.log import newest
 
 if TYPE_CHECKING:
     from sqlagent.serve.http.app import App
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from sqlagent.serve.users import Principal
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-NEWEST = "SELECT ifnull(max(seq), 0) FROM sqlagent_change_log"
 
 
 class Metrics:
@@ -89,7 +89,7 @@ class State:
             "sqlagent_connections", "Clients that are connected now, of every protocol",
             value=self._server.admission.count,
         )  # fmt: skip
-        seq = self._server.owner.execute(NEWEST).fetchone()
         yield GaugeMetricFamily(
-            "sqlagent_change_seq", "The newest entry of the change log", value=seq[0] if seq else 0
-        )
+            "sqlagent_change_seq", "The newest entry of the change log",
+            value=newest(self._server.owner.database),
+        )  # fmt: skip

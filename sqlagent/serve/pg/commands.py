@@ -10,7 +10,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlagent.errors import NotSupportedError, ProgrammingError
-from sqlagent.parse.lexer import Token, is_name, lex, statements, unquote
+from sqlagent.parse.clauses import Words
+from sqlagent.parse.lexer import Token, lex, statements, unquote
 from sqlagent.serve.pg.tags import tag_of
 
 _TRANSACTION = {
@@ -52,7 +53,7 @@ def commands(text: str) -> tuple[Command, ...]:
 def _recognised(sql: str, tokens: list[Token]) -> tuple[str, Any]:
     words = [t.upper for t in tokens]
     first, second = words[0], words[1] if len(words) > 1 else ""
-    at = _Cursor(sql, tokens)
+    at = _Words(sql, tokens, 1)
     if first in _TRANSACTION and (first != "START" or second == "TRANSACTION"):
         return _transaction(at, _TRANSACTION[first])
     if first == "PREPARE" and second == "TRANSACTION":
@@ -61,54 +62,22 @@ def _recognised(sql: str, tokens: list[Token]) -> tuple[str, Any]:
     return made(at) if made is not None else ("engine", None)
 
 
-class _Cursor:
-    """Tokens, read from left to right."""
+class _Words(Words):
+    """Tokens, with names and errors as PostgreSQL has them."""
 
-    def __init__(self, sql: str, tokens: list[Token], at: int = 1) -> None:
-        self.sql, self.tokens, self.at = sql, tokens, at
-
-    @property
-    def word(self) -> str:
-        """The word here in upper case; the text of what is no word; '' at the end."""
-        if self.at >= len(self.tokens):
-            return ""
-        token = self.tokens[self.at]
-        return token.upper or token.text
-
-    def took(self, *words: str) -> bool:
-        """Whether these words come, which are then passed."""
-        if [t.upper or t.text for t in self.tokens[self.at : self.at + len(words)]] == list(words):
-            self.at += len(words)
-            return True
-        return False
-
-    def name(self, what: str) -> str:
+    def folded(self, what: str) -> str:
         """A name, folded as PostgreSQL folds it."""
-        if self.at < len(self.tokens) and is_name(token := self.tokens[self.at]):
-            self.at += 1
-            return token.name if token.kind == "quoted" else token.name.lower()
-        raise self.wrong(what)
-
-    def string(self, what: str) -> str:
-        """A string."""
-        if self.at < len(self.tokens) and self.tokens[self.at].kind == "string":
-            self.at += 1
-            return unquote(self.tokens[self.at - 1])
-        raise self.wrong(what)
-
-    def end(self) -> None:
-        """Raise where there is more."""
-        if self.at < len(self.tokens):
-            raise self.wrong("the end of the statement")
+        token = self.name(what)
+        return token.name if token.kind == "quoted" else token.name.lower()
 
     def rest(self) -> str:
         """The text from here on."""
-        return self.sql[self.tokens[self.at].start :] if self.at < len(self.tokens) else ""
+        token = self.token
+        return "" if token is None else self.sql[token.start :]
 
     def wrong(self, wanted: str) -> ProgrammingError:
-        """A syntax error here."""
-        if self.at < len(self.tokens):
-            token = self.tokens[self.at]
+        token = self.token
+        if token is not None:
             message, position = f'syntax error at or near "{token.text}"', token.start
         else:
             message, position = "syntax error at end of input", len(self.sql)
@@ -117,90 +86,90 @@ class _Cursor:
         )
 
 
-def modes(at: _Cursor) -> dict[str, Any]:
+def modes(at: _Words) -> dict[str, Any]:
     """The modes of a transaction: isolation, read_only, deferrable."""
     found: dict[str, Any] = {}
     while at.word:
-        if at.took("ISOLATION", "LEVEL"):
+        if at.take("ISOLATION", "LEVEL"):
             for words, level in _LEVELS.items():
-                if at.took(*words):
+                if at.take(*words):
                     found["isolation"] = level
                     break
             else:
                 raise at.wrong("an isolation level")
-        elif at.took("READ", "ONLY"):
+        elif at.take("READ", "ONLY"):
             found["read_only"] = True
-        elif at.took("READ", "WRITE"):
+        elif at.take("READ", "WRITE"):
             found["read_only"] = False
-        elif at.took("DEFERRABLE") or at.took("NOT", "DEFERRABLE"):
+        elif at.take("DEFERRABLE") or at.take("NOT", "DEFERRABLE"):
             found["deferrable"] = True
-        elif at.took("IMMEDIATE") or at.took("EXCLUSIVE"):  # SQLite's: the writer at once
+        elif at.take("IMMEDIATE") or at.take("EXCLUSIVE"):  # SQLite's: the writer at once
             found["immediate"] = True
-        elif not (at.took("DEFERRED") or (found and at.took(","))):
+        elif not (at.take("DEFERRED") or (found and at.take(","))):
             raise at.wrong("a transaction mode")
     return found
 
 
-def _transaction(at: _Cursor, verb: str) -> tuple[str, Any]:
+def _transaction(at: _Words, verb: str) -> tuple[str, Any]:
     if verb == "begin":
-        if not at.took("TRANSACTION"):
-            at.took("WORK")
+        if not at.take("TRANSACTION"):
+            at.take("WORK")
         return verb, modes(at)
     if verb in ("savepoint", "release"):
         if verb == "release":
-            at.took("SAVEPOINT")
-        name = at.name("the name of a savepoint")
+            at.take("SAVEPOINT")
+        name = at.folded("the name of a savepoint")
         at.end()
         return verb, name
-    if not at.took("TRANSACTION"):
-        at.took("WORK")
-    if at.took("PREPARED"):
+    if not at.take("TRANSACTION"):
+        at.take("WORK")
+    if at.take("PREPARED"):
         raise NotSupportedError("prepared transactions are not here", sql=at.sql, position=0)
-    if verb == "rollback" and at.took("TO"):
-        at.took("SAVEPOINT")
-        name = at.name("the name of a savepoint")
+    if verb == "rollback" and at.take("TO"):
+        at.take("SAVEPOINT")
+        name = at.folded("the name of a savepoint")
         at.end()
         return "rollback_to", name
-    chain = at.took("AND", "CHAIN")
+    chain = at.take("AND", "CHAIN")
     if not chain:
-        at.took("AND", "NO", "CHAIN")
+        at.take("AND", "NO", "CHAIN")
     at.end()
     return verb, chain
 
 
-def _set(at: _Cursor) -> tuple[str, Any]:
+def _set(at: _Words) -> tuple[str, Any]:
     scope = "session"
-    if at.took("SESSION", "CHARACTERISTICS", "AS", "TRANSACTION"):
+    if at.take("SESSION", "CHARACTERISTICS", "AS", "TRANSACTION"):
         return "characteristics", modes(at)
-    if at.took("TRANSACTION"):
-        if at.took("SNAPSHOT"):
+    if at.take("TRANSACTION"):
+        if at.take("SNAPSHOT"):
             raise NotSupportedError("exported snapshots are not here", sql=at.sql, position=0)
         return "set_transaction", modes(at)
-    if at.took("CONSTRAINTS"):
+    if at.take("CONSTRAINTS"):
         return "constraints", at.tokens[-1].upper == "DEFERRED"
     if at.word in ("SESSION", "LOCAL") and len(at.tokens) > 2:
         scope = "local" if at.word == "LOCAL" else "session"
         at.at += 1
-    if at.took("TIME", "ZONE"):
-        zone = None if at.took("LOCAL") or at.took("DEFAULT") else _value(at)
+    if at.take("TIME", "ZONE"):
+        zone = None if at.take("LOCAL") or at.take("DEFAULT") else _zone(at)
         at.end()
         return "set", ("timezone", zone, scope)
-    if at.took("NAMES"):
-        encoding = None if not at.word or at.took("DEFAULT") else _value(at)
+    if at.take("NAMES"):
+        encoding = None if not at.word or at.take("DEFAULT") else _value(at)
         return "set", ("client_encoding", encoding, scope)
-    if at.took("ROLE") or at.took("SESSION", "AUTHORIZATION") or at.took("AUTHORIZATION"):
-        role = None if at.took("NONE") or at.took("DEFAULT") else _value(at)
+    if at.take("ROLE") or at.take("SESSION", "AUTHORIZATION") or at.take("AUTHORIZATION"):
+        role = None if at.take("NONE") or at.take("DEFAULT") else _value(at)
         return "set_role", role
-    name = at.name("the name of a setting")
-    while at.took("."):
-        name += "." + at.name("a name")
-    if not (at.took("=") or at.took("TO")):
+    name = at.folded("the name of a setting")
+    while at.take("."):
+        name += "." + at.folded("a name")
+    if not (at.take("=") or at.take("TO")):
         raise at.wrong('"=" or TO')
-    if at.took("DEFAULT"):
+    if at.take("DEFAULT"):
         at.end()
         return "set", (name, None, scope)
     values = [_value(at)]
-    while at.took(","):
+    while at.take(","):
         values.append(_value(at))
     at.end()
     quoted = name == "search_path"
@@ -209,12 +178,22 @@ def _set(at: _Cursor) -> tuple[str, Any]:
     return "set", (name, ", ".join(values), scope)
 
 
-def _value(at: _Cursor) -> str:
+def _zone(at: _Words) -> str:
+    """The zone of SET TIME ZONE, which may be INTERVAL '+08:00' HOUR TO MINUTE."""
+    if not at.take("INTERVAL"):
+        return _value(at)
+    said = _value(at)
+    if at.take("HOUR"):
+        at.take("TO", "MINUTE")
+    return said
+
+
+def _value(at: _Words) -> str:
     """A value of SET: a word, a string or a number with its sign."""
     if at.at >= len(at.tokens):
         raise at.wrong("a value")
-    sign = "-" if at.took("-") else ""
-    at.took("+")
+    sign = "-" if at.take("-") else ""
+    at.take("+")
     token = at.tokens[min(at.at, len(at.tokens) - 1)]
     at.at += 1
     if token.kind == "string":
@@ -225,34 +204,34 @@ def _value(at: _Cursor) -> str:
     raise at.wrong("a value")
 
 
-def _show(at: _Cursor) -> tuple[str, Any]:
-    if at.took("TIME", "ZONE"):
+def _show(at: _Words) -> tuple[str, Any]:
+    if at.take("TIME", "ZONE"):
         name = "timezone"
-    elif at.took("TRANSACTION", "ISOLATION", "LEVEL"):
+    elif at.take("TRANSACTION", "ISOLATION", "LEVEL"):
         name = "transaction_isolation"
-    elif at.took("SESSION", "AUTHORIZATION"):
+    elif at.take("SESSION", "AUTHORIZATION"):
         name = "session_authorization"
     else:
-        name = at.name("the name of a setting")
-        while at.took("."):
-            name += "." + at.name("a name")
+        name = at.folded("the name of a setting")
+        while at.take("."):
+            name += "." + at.folded("a name")
     return ("show", name) if not at.word else ("engine", None)
 
 
-def _reset(at: _Cursor) -> tuple[str, Any]:
-    if at.took("TIME", "ZONE"):
+def _reset(at: _Words) -> tuple[str, Any]:
+    if at.take("TIME", "ZONE"):
         return "set", ("timezone", None, "session")
-    if at.took("ROLE") or at.took("SESSION", "AUTHORIZATION"):
+    if at.take("ROLE") or at.take("SESSION", "AUTHORIZATION"):
         return "set_role", None
-    name = at.name("the name of a setting")
-    while at.took("."):
-        name += "." + at.name("a name")
+    name = at.folded("the name of a setting")
+    while at.take("."):
+        name += "." + at.folded("a name")
     at.end()
     return ("reset_all", None) if name == "all" else ("set", (name, None, "session"))
 
 
-def _discard(at: _Cursor) -> tuple[str, Any]:
-    what = at.name("ALL, PLANS, SEQUENCES or TEMP")
+def _discard(at: _Words) -> tuple[str, Any]:
+    what = at.folded("ALL, PLANS, SEQUENCES or TEMP")
     at.end()
     if what not in ("all", "plans", "sequences", "temp", "temporary"):
         at.at -= 1
@@ -260,30 +239,30 @@ def _discard(at: _Cursor) -> tuple[str, Any]:
     return "discard", what
 
 
-def _declare(at: _Cursor) -> tuple[str, Any]:
-    name = at.name("the name of a cursor")
+def _declare(at: _Words) -> tuple[str, Any]:
+    name = at.folded("the name of a cursor")
     options = {"binary": False, "scroll": None, "hold": False}
-    while not at.took("CURSOR"):
-        if at.took("BINARY"):
+    while not at.take("CURSOR"):
+        if at.take("BINARY"):
             options["binary"] = True
-        elif at.took("NO", "SCROLL"):
+        elif at.take("NO", "SCROLL"):
             options["scroll"] = False
-        elif at.took("SCROLL"):
+        elif at.take("SCROLL"):
             options["scroll"] = True
-        elif not (at.took("INSENSITIVE") or at.took("ASENSITIVE")):
+        elif not (at.take("INSENSITIVE") or at.take("ASENSITIVE")):
             raise at.wrong("CURSOR")
-    if at.took("WITH", "HOLD"):
+    if at.take("WITH", "HOLD"):
         options["hold"] = True
     else:
-        at.took("WITHOUT", "HOLD")
-    if not at.took("FOR"):
+        at.take("WITHOUT", "HOLD")
+    if not at.take("FOR"):
         raise at.wrong("FOR")
     if at.word not in ("SELECT", "WITH", "VALUES", "TABLE", "FROM", "("):
         raise at.wrong("a query")
     return "declare", (name, options, at.rest(), at.tokens[at.at].start)
 
 
-def _fetch(at: _Cursor) -> tuple[str, Any]:
+def _fetch(at: _Words) -> tuple[str, Any]:
     """(how, count, name): how is 'next', 'absolute' or 'relative'; count None is all."""
     verb = at.tokens[0].upper.lower()
     how, count = "forward", 1
@@ -302,7 +281,7 @@ def _fetch(at: _Cursor) -> tuple[str, Any]:
     elif at.word in ("FORWARD", "BACKWARD") and len(at.tokens) > 2:
         sign = 1 if at.word == "FORWARD" else -1
         at.at += 1
-        if at.took("ALL"):
+        if at.take("ALL"):
             found = ("forward", None) if sign > 0 else ("backward", None)
         elif at.at < len(at.tokens) and (at.tokens[at.at].kind == "number" or at.word in "+-"):
             found = ("forward", sign * _number(at))
@@ -310,16 +289,16 @@ def _fetch(at: _Cursor) -> tuple[str, Any]:
             found = ("forward", sign)
     elif at.at < len(at.tokens) and (at.tokens[at.at].kind == "number" or at.word in ("+", "-")):
         found = ("forward", _number(at))
-    if not at.took("FROM"):
-        at.took("IN")
-    name = at.name("the name of a cursor")
+    if not at.take("FROM"):
+        at.take("IN")
+    name = at.folded("the name of a cursor")
     at.end()
     return verb, (*found, name)
 
 
-def _number(at: _Cursor) -> int:
-    sign = -1 if at.took("-") else 1
-    at.took("+")
+def _number(at: _Words) -> int:
+    sign = -1 if at.take("-") else 1
+    at.take("+")
     if at.at < len(at.tokens) and at.tokens[at.at].kind == "number":
         text = at.tokens[at.at].text
         at.at += 1
@@ -329,17 +308,17 @@ def _number(at: _Cursor) -> int:
     raise at.wrong("a whole number")
 
 
-def _close(at: _Cursor) -> tuple[str, Any]:
-    name = at.name("the name of a cursor")
+def _close(at: _Words) -> tuple[str, Any]:
+    name = at.folded("the name of a cursor")
     quoted = at.tokens[at.at - 1].kind == "quoted"
     at.end()
     return "close", None if name == "all" and not quoted else name
 
 
-def _prepare(at: _Cursor) -> tuple[str, Any]:
-    name = at.name("the name of a statement")
+def _prepare(at: _Words) -> tuple[str, Any]:
+    name = at.folded("the name of a statement")
     kinds: list[str] = []
-    if at.took("("):
+    if at.take("("):
         start, depth = at.at, 1
         while depth:
             if not at.word:
@@ -350,17 +329,17 @@ def _prepare(at: _Cursor) -> tuple[str, Any]:
                 kinds.append(at.sql[at.tokens[start].start : end].strip())
                 start = at.at + 1
             at.at += 1
-    if not at.took("AS"):
+    if not at.take("AS"):
         raise at.wrong("AS")
     if not at.word:
         raise at.wrong("a statement")
     return "prepare", (name, kinds, at.rest(), at.tokens[at.at].start)
 
 
-def _execute(at: _Cursor) -> tuple[str, Any]:
-    name = at.name("the name of a statement")
+def _execute(at: _Words) -> tuple[str, Any]:
+    name = at.folded("the name of a statement")
     values = ""
-    if at.took("("):
+    if at.take("("):
         if at.tokens[-1].text != ")":
             at.at = len(at.tokens)
             raise at.wrong('")"')
@@ -370,56 +349,56 @@ def _execute(at: _Cursor) -> tuple[str, Any]:
     return "execute", (name, values.strip())
 
 
-def _deallocate(at: _Cursor) -> tuple[str, Any]:
+def _deallocate(at: _Words) -> tuple[str, Any]:
     if len(at.tokens) > 2:
-        at.took("PREPARE")
-    name = at.name("the name of a statement")
+        at.take("PREPARE")
+    name = at.folded("the name of a statement")
     quoted = at.tokens[at.at - 1].kind == "quoted"
     at.end()
     return "deallocate", None if name == "all" and not quoted else name
 
 
-def _copy(at: _Cursor) -> tuple[str, Any]:
+def _copy(at: _Words) -> tuple[str, Any]:
     from sqlagent.serve.pg.copy_options import copy_command
 
     return copy_command(at.sql, at.tokens) or ("engine", None)
 
 
-def _listen(at: _Cursor) -> tuple[str, Any]:
-    name = at.name("the name of a channel")
+def _listen(at: _Words) -> tuple[str, Any]:
+    name = at.folded("the name of a channel")
     at.end()
     return "listen", name
 
 
-def _unlisten(at: _Cursor) -> tuple[str, Any]:
-    name = None if at.took("*") else at.name("the name of a channel, or *")
+def _unlisten(at: _Words) -> tuple[str, Any]:
+    name = None if at.take("*") else at.folded("the name of a channel, or *")
     at.end()
     return "unlisten", name
 
 
-def _notify(at: _Cursor) -> tuple[str, Any]:
-    name = at.name("the name of a channel")
-    payload = at.string("a payload") if at.took(",") else ""
+def _notify(at: _Words) -> tuple[str, Any]:
+    name = at.folded("the name of a channel")
+    payload = at.string("a payload") if at.take(",") else ""
     at.end()
     return "notify", (name, payload)
 
 
-def _lock(at: _Cursor) -> tuple[str, Any]:
-    at.took("TABLE")
-    at.took("ONLY")
-    names, mode = [at.name("the name of a table")], "ACCESS EXCLUSIVE"
-    while at.took(".") or at.took("*") or at.took(","):
+def _lock(at: _Words) -> tuple[str, Any]:
+    at.take("TABLE")
+    at.take("ONLY")
+    names, mode = [at.folded("the name of a table")], "ACCESS EXCLUSIVE"
+    while at.take(".") or at.take("*") or at.take(","):
         if at.word not in (",", "*", "."):
-            names.append(at.name("the name of a table"))
-    if at.took("IN"):
+            names.append(at.folded("the name of a table"))
+    if at.take("IN"):
         words = []
         while at.word and at.word != "MODE":
             words.append(at.word)
             at.at += 1
         mode = " ".join(words)
-        if not at.took("MODE"):
+        if not at.take("MODE"):
             raise at.wrong("MODE")
-    at.took("NOWAIT")
+    at.take("NOWAIT")
     at.end()
     return "lock", mode
 

@@ -53,7 +53,9 @@ def copy_out(session: Session, command: Command) -> Outcome:
         binary = copy.form == "binary"
         session.wire.put(messages.copy_response(b"H", binary, len(columns)))
         codec = copy.encoding or session.codec
-        encoder = Rows(columns, [int(binary)] * len(columns), codec, session.zone, b"d")
+        encoder = Rows(
+            session.said(columns), [int(binary)] * len(columns), codec, session.zone, b"d"
+        )
         if binary:
             _binary(session, outcome, encoder)
         else:

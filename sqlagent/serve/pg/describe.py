@@ -22,6 +22,7 @@ from sqlagent.plan.plans import (
     Setting,
     Transaction,
     WriteTable,
+    WritingWith,
 )  # fmt: skip
 from sqlagent.serve.pg.catalog.oids import table_oid
 from sqlagent.serve.pg.catalog.types import of_column
@@ -155,6 +156,11 @@ def columns_of(
         found = read_columns(connection, planned.sql, oids) or []
         given = spread(run.names, len(found))
         return plain([(new or n, k) for new, (n, k) in zip(given, found, strict=True)])
+    if isinstance(run, WritingWith):
+        from sqlagent.run import plan_of
+
+        shadow = plan_of(connection, run.shadow) if run.rows else None
+        return shadow and columns_of(connection, shadow, oids)
     if isinstance(run, Fill) and run.returning is not None:
         return lite_columns(connection, Plan(run.returning.sql, run.returning), run.returning)
     if isinstance(run, Calls):

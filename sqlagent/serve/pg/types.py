@@ -60,6 +60,9 @@ NUMERIC = _base(1700, "numeric", -1)
 # What a bare `numeric` is to the engine (`rewrite.plain_numeric`); on the wire without its zeros.
 PLAIN_NUMERIC = "DECIMAL(38,10)"
 NUMERIC_PLAIN = _base(1700, "numeric", -1, "numeric_plain")
+RECORD = _base(2249, "record", -1, "text")
+CSTRING = _base(2275, "cstring", -2, "text")
+ANYARRAY = _base(2277, "anyarray", -1, "text")
 REGCLASS = _base(2205, "regclass", 4, "oid")
 REGTYPE = _base(2206, "regtype", 4, "oid")
 REGNAMESPACE = _base(4089, "regnamespace", 4, "oid")
@@ -70,14 +73,16 @@ JSONB = _base(3802, "jsonb", -1)
 _SCALARS: tuple[PgType, ...] = (
     BOOL, BYTEA, CHAR, NAME, INT8, INT2, INT2VECTOR, INT4, REGPROC, TEXT, OID, TID, XID, CID,
     OIDVECTOR, JSON, XML, PG_NODE_TREE, FLOAT4, FLOAT8, UNKNOWN, ACLITEM, BPCHAR, VARCHAR, DATE,
-    TIME, TIMESTAMP, TIMESTAMPTZ, INTERVAL, TIMETZ, NUMERIC, REGCLASS, REGTYPE, REGNAMESPACE, VOID,
-    UUID, JSONB,
+    TIME, TIMESTAMP, TIMESTAMPTZ, INTERVAL, TIMETZ, NUMERIC, RECORD, CSTRING, ANYARRAY, REGCLASS,
+    REGTYPE, REGNAMESPACE, VOID, UUID, JSONB,
 )  # fmt: skip
 _ARRAY_OIDS = {
-    BOOL: 1000, BYTEA: 1001, CHAR: 1002, NAME: 1003, INT2: 1005, INT4: 1007, TEXT: 1009,
-    XID: 1011, BPCHAR: 1014, VARCHAR: 1015, INT8: 1016, FLOAT4: 1021, FLOAT8: 1022, OID: 1028,
-    TID: 1010, ACLITEM: 1034, TIMESTAMP: 1115, DATE: 1182, TIME: 1183, TIMESTAMPTZ: 1185, INTERVAL: 1187,
-    NUMERIC: 1231, JSON: 199, UUID: 2951, JSONB: 3807, REGCLASS: 2210, REGTYPE: 2211,
+    BOOL: 1000, BYTEA: 1001, CHAR: 1002, NAME: 1003, INT2: 1005, INT2VECTOR: 1006, INT4: 1007,
+    REGPROC: 1008, TEXT: 1009, TID: 1010, XID: 1011, CID: 1012, OIDVECTOR: 1013, XML: 143,
+    BPCHAR: 1014, VARCHAR: 1015, INT8: 1016, FLOAT4: 1021, FLOAT8: 1022, OID: 1028, ACLITEM:
+    1034, TIMESTAMP: 1115, DATE: 1182, TIME: 1183, TIMESTAMPTZ: 1185, INTERVAL: 1187, TIMETZ:
+    1270, RECORD: 2287, CSTRING: 1263, REGNAMESPACE: 4090, NUMERIC: 1231, JSON: 199, UUID: 2951,
+    JSONB: 3807, REGCLASS: 2210, REGTYPE: 2211,
 }  # fmt: skip
 ARRAYS = {
     base: PgType(oid, f"_{base.name}", -1, "array", base) for base, oid in _ARRAY_OIDS.items()
@@ -96,7 +101,7 @@ for _name, (_oid, _array) in _OTHERS.items():
     ARRAYS[_made] = PgType(_array, f"_{_name}", -1, "array", _made)
 ARRAYS[NUMERIC_PLAIN] = PgType(1231, "_numeric", -1, "array", NUMERIC_PLAIN)
 BY_OID = {t.oid: t for t in (*_SCALARS, *ARRAYS.values())}
-_BY_NAME = {t.name: t for t in _SCALARS}
+BY_NAME = {t.name: t for t in _SCALARS}
 
 _LOGICAL = {
     "BIGINT": INT8, "INTEGER": INT4, "SMALLINT": INT2, "TINYINT": INT2, "UINTEGER": INT8,
@@ -132,13 +137,13 @@ def pg_type(kind: str | None) -> PgType:
     if kind.endswith("]"):
         inner = pg_type(kind[: kind.rindex("[")])
         return ARRAYS.get(inner, JSON)
-    found = _LOGICAL.get(kind) or _BY_NAME.get(kind)
+    found = _LOGICAL.get(kind) or BY_NAME.get(kind)
     if found is not None:
         return found
     if kind == PLAIN_NUMERIC:
         return NUMERIC_PLAIN
     if kind.startswith(("varchar(", "bpchar(")):
-        return _BY_NAME[kind.partition("(")[0]]
+        return BY_NAME[kind.partition("(")[0]]
     if kind.startswith(("DECIMAL(", "NUMERIC(")):
         return NUMERIC
     if kind.startswith(("STRUCT", "MAP", "UNION")):

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+from sqlagent import texts
 from sqlagent.errors import DataError
 from sqlagent.serve.pg import values_text
-from sqlagent.serve.pg.intervals import interval_parts
+from sqlagent.intervals import interval_parts
 from sqlagent.serve.pg.types import BY_OID, PgType
 
 EPOCH = datetime.datetime(2000, 1, 1)
@@ -33,7 +34,7 @@ _MICROSECOND = datetime.timedelta(microseconds=1)
 def timestamp(value: Any) -> bytes:
     """Microseconds since 2000."""
     if isinstance(value, str):
-        value = values_text.read_timestamp(value)
+        value = texts.read_timestamp(value)
     if not isinstance(value, datetime.datetime):
         value = datetime.datetime.combine(value, datetime.time())
     if value.tzinfo is not None:
@@ -44,7 +45,7 @@ def timestamp(value: Any) -> bytes:
 def date(value: Any) -> bytes:
     """Days since 2000."""
     if isinstance(value, str):
-        value = values_text.read_date(value)
+        value = texts.read_date(value)
     if isinstance(value, datetime.datetime):
         value = value.date()
     return _INT4.pack((value - EPOCH_DATE).days)
@@ -53,7 +54,7 @@ def date(value: Any) -> bytes:
 def time(value: Any) -> bytes:
     """Microseconds of the day."""
     if isinstance(value, str):
-        value = values_text.read_time(value)
+        value = texts.read_time(value)
     seconds = value.hour * 3600 + value.minute * 60 + value.second
     return _INT8.pack(seconds * 1_000_000 + value.microsecond)
 
@@ -144,7 +145,7 @@ def _uuid(value: Any) -> bytes:
 
 def _bool(value: Any) -> bytes:
     if isinstance(value, str):
-        value = values_text.read_bool(value)
+        value = texts.read_bool(value)
     return b"\1" if value else b"\0"
 
 
@@ -160,6 +161,7 @@ WRITERS: dict[str, Callable[[Any], bytes]] = {
     "numeric_plain": numeric_plain, "timestamp": timestamp, "timestamptz": timestamp, "date": date,
     "time": time, "timetz": lambda v: time(v) + b"\0\0\0\0", "interval": interval, "uuid": _uuid,
     "tid": lambda value: _TID.pack(*values_text.tid_parts(value)),
+    "iso_8601": interval, "postgres_verbose": interval, "sql_standard": interval,
 }  # fmt: skip
 
 

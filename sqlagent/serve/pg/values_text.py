@@ -12,12 +12,34 @@ import math
 import re
 import struct
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from sqlagent.errors import DataError
-from sqlagent.serve.pg.intervals import interval_parts, parse_interval, spoken
+from sqlagent.intervals import (
+    interval_parts,
+    parse_interval,
+    spoken,
+    spoken_iso,
+    spoken_standard,
+    spoken_verbose,
+)
 from sqlagent.serve.pg.types import PgType
+from sqlagent.texts import (
+    read_array,
+    read_bool,
+    read_bytea,
+    read_date,
+    read_float,
+    read_int,
+    read_json,
+    read_local,
+    read_numeric,
+    read_time,
+    read_timestamp,
+    read_uuid,
+    wrong,
+)
 
 UTC = datetime.UTC
 _NEEDS_QUOTES = re.compile(r'[{}",\\\s]|^$|^null$', re.I)
@@ -154,6 +176,15 @@ def time(value: Any) -> str:
     return text.rstrip("0") if value.microsecond else text
 
 
+def styled(say: Callable[[int, int, int], str]) -> Callable[[Any], str]:
+    """What prints intervals in another IntervalStyle."""
+
+    def write(value: Any) -> str:
+        return say(*interval_parts(value))
+
+    return write
+
+
 def interval(value: Any) -> str:
     """IntervalStyle postgres: `1 day 02:00:00`."""
     return spoken(*interval_parts(value)) if not isinstance(value, str) else value
@@ -254,7 +285,8 @@ WRITERS: dict[str, Callable[[Any], str]] = {
     "numeric_plain": numeric_plain, "bytea": bytea, "timestamp": timestamp,
     "timestamptz": timestamptz, "date": date, "time": time, "timetz": time, "interval": interval,
     "json": json_text, "jsonb": json_text, "uuid": str, "text": text, "char": text,
-    "vector": vector, "tid": tid,
+    "vector": vector, "tid": tid, "iso_8601": styled(spoken_iso),
+    "postgres_verbose": styled(spoken_verbose), "sql_standard": styled(spoken_standard),
 }  # fmt: skip
 
 
@@ -270,206 +302,12 @@ def writer(found: PgType, zone: datetime.tzinfo = UTC) -> Callable[[Any], str]:
 
 # Reading ----------------------------------------------------------------------------------------
 
-
-def wrong(name: str, text: str) -> DataError:
-    """The error for a text that is no value of a type."""
-    return DataError(f'invalid input syntax for type {name}: "{text}"', sqlstate="22P02")
-
-
-def read_bool(text: str) -> bool:
-    """A boolean in any of PostgreSQL's spellings."""
-    said = text.strip().lower()
-    for value, words in ((True, ("true", "yes", "on", "1")), (False, ("false", "no", "off", "0"))):
-        if said and any(w.startswith(said) for w in words) and said not in ("o",):
-            return value
-    raise wrong("boolean", text)
-
-
-def read_int(text: str, bits: int = 64, name: str = "bigint") -> int:
-    """A whole number within so many bits."""
-    try:
-        number = int(text)
-    except ValueError:
-        raise wrong(name, text) from None
-    if not -(1 << bits - 1) <= number < 1 << bits - 1:
-        raise DataError(f'value "{text}" is out of range for type {name}', sqlstate="22003")
-    return number
-
-
-def read_float(text: str) -> float:
-    """A number, `Infinity` or `NaN`."""
-    try:
-        return float(text)
-    except ValueError:
-        raise wrong("double precision", text) from None
-
-
-def read_numeric(text: str) -> Decimal:
-    """An exact number."""
-    try:
-        return Decimal(text.strip())
-    except InvalidOperation:
-        raise wrong("numeric", text) from None
-
-
-def read_bytea(text: str) -> bytes:
-    """Hexadecimal digits after `\\x`, or the older form with escapes."""
-    if text.startswith("\\x"):
-        try:
-            return bytes.fromhex(text[2:])
-        except ValueError:
-            raise wrong("bytea", text) from None
-    raw = text.encode()
-    return re.sub(rb"\\(\\|[0-7]{3})", _unescaped, raw)
-
-
-def _unescaped(match: re.Match[bytes]) -> bytes:
-    return b"\\" if match[1] == b"\\" else bytes([int(match[1], 8) & 255])
-
-
-_ZONE = re.compile(r"(?P<rest>.*\d)\s*(?P<zone>Z|UTC|GMT|[+-]\d\d?(?::?\d\d(?::?\d\d)?)?)$", re.I)
-
-
-def read_timestamp(text: str, zone: datetime.tzinfo | None = None) -> datetime.datetime:
-    """A time in ISO form as a naive one in UTC; `zone` is that of a text that names none."""
-    said = text.strip().replace("T", " ", 1) if "T" in text[8:12] else text.strip()
-    if said.lower() in ("now", "today", "epoch"):
-        now = datetime.datetime.now(UTC).replace(tzinfo=None)
-        if said.lower() == "epoch":
-            return datetime.datetime(1970, 1, 1)
-        return now if said.lower() == "now" else datetime.datetime.combine(now, datetime.time())
-    offset: datetime.tzinfo | None = zone
-    found = _ZONE.match(said)
-    if found is not None and ":" in found["rest"]:
-        said = found["rest"]
-        mark = found["zone"].upper()
-        if mark in ("Z", "UTC", "GMT"):
-            offset = UTC
-        else:
-            digits = mark[1:].replace(":", "").ljust(2, "0") if len(mark) > 2 else "0" + mark[1:]
-            seconds = int(digits[:2]) * 3600 + int(digits[2:4] or 0) * 60 + int(digits[4:6] or 0)
-            seconds = -seconds if mark[0] == "-" else seconds
-            offset = datetime.timezone(datetime.timedelta(seconds=seconds))
-    try:
-        value = datetime.datetime.fromisoformat(said)
-    except ValueError:
-        raise DataError(
-            f'invalid input syntax for type timestamp: "{text}"', sqlstate="22007"
-        ) from None
-    if value.tzinfo is None and offset is not None:
-        value = value.replace(tzinfo=offset)
-    return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo is not None else value
-
-
-def read_date(text: str) -> datetime.date:
-    """A date in ISO form; of a time, its day."""
-    try:
-        return datetime.date.fromisoformat(text.strip()[:10])
-    except ValueError:
-        raise DataError(f'invalid input syntax for type date: "{text}"', sqlstate="22007") from None
-
-
-def read_time(text: str) -> datetime.time:
-    """A time of day."""
-    try:
-        return datetime.time.fromisoformat(text.strip()).replace(tzinfo=None)
-    except ValueError:
-        raise DataError(f'invalid input syntax for type time: "{text}"', sqlstate="22007") from None
-
-
-def read_json(text: str) -> str:
-    """A text that is JSON."""
-    try:
-        json.loads(text)
-    except ValueError:
-        raise wrong("json", text) from None
-    return text
-
-
-def read_uuid(text: str) -> str:
-    """A UUID in its usual form."""
-    import uuid
-
-    try:
-        return str(uuid.UUID(text.strip()))
-    except ValueError:
-        raise wrong("uuid", text) from None
-
-
-def read_array(text: str, one: Callable[[str], Any]) -> list[Any]:
-    """An array as PostgreSQL prints it: `{1,NULL,"a b",{…}}`."""
-    said = text.strip()
-    if said.startswith("[") and "={" in said:  # bounds
-        said = said[said.index("={") + 1 :]
-    elif said.startswith("["):  # JSON, as vectors are often written
-        try:
-            found = json.loads(said)
-        except ValueError:
-            raise wrong("array", text) from None
-        if isinstance(found, list):
-            return found
-    value, end = _items(said, 0, one, text)
-    if said[end:].strip():
-        raise wrong("array", text)
-    return value
-
-
-def _items(said: str, at: int, one: Callable[[str], Any], whole_text: str) -> tuple[list[Any], int]:
-    """The items from `{` at a place, and the place after its `}`."""
-    if at >= len(said) or said[at] != "{":
-        raise wrong("array", whole_text)
-    at += 1
-    found: list[Any] = []
-    while True:
-        while at < len(said) and said[at].isspace():
-            at += 1
-        if at >= len(said):
-            raise wrong("array", whole_text)
-        if said[at] == "}" and not found:
-            return found, at + 1
-        if said[at] == "{":
-            inner, at = _items(said, at, one, whole_text)
-            found.append(inner)
-        elif said[at] == '"':
-            part, at = _quoted(said, at + 1, whole_text)
-            found.append(one(part))
-        else:
-            end = at
-            while end < len(said) and said[end] not in ",}":
-                end += 2 if said[end] == "\\" else 1
-            part = re.sub(r"\\(.)", r"\1", said[at:end].strip())
-            if not part:
-                raise wrong("array", whole_text)
-            found.append(None if part.upper() == "NULL" else one(part))
-            at = end
-        while at < len(said) and said[at].isspace():
-            at += 1
-        if at >= len(said) or said[at] not in ",}":
-            raise wrong("array", whole_text)
-        if said[at] == "}":
-            return found, at + 1
-        at += 1
-
-
-def _quoted(said: str, at: int, whole_text: str) -> tuple[str, int]:
-    """A quoted item, and the place after its quote."""
-    parts: list[str] = []
-    while at < len(said) and said[at] != '"':
-        if said[at] == "\\":
-            at += 1
-        parts.append(said[at : at + 1])
-        at += 1
-    if at >= len(said):
-        raise wrong("array", whole_text)
-    return "".join(parts), at + 1
-
-
 READERS: dict[str, Callable[[str], Any]] = {
     "bool": read_bool, "int8": read_int, "float8": read_float, "float4": read_float,
     "int4": lambda t: read_int(t, 32, "integer"), "int2": lambda t: read_int(t, 16, "smallint"),
     "oid": lambda t: read_int(t, 33, "oid"), "numeric": read_numeric,
     "numeric_plain": read_numeric, "bytea": read_bytea,
-    "timestamp": read_timestamp, "date": read_date, "time": read_time, "timetz": read_time,
+    "timestamp": read_local, "date": read_date, "time": read_time, "timetz": read_time,
     "interval": parse_interval, "json": read_json, "jsonb": read_json, "uuid": read_uuid,
     "text": str, "char": str, "timestamptz": read_timestamp,
     "tid": read_tid,

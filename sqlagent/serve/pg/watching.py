@@ -11,7 +11,8 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from sqlagent.serve.pg.hub import STATES, Hub
-from sqlagent.states.watch import NEWEST, VERSION, Posts
+from sqlagent.states.watch import VERSION, Posts
+from sqlagent.sync.log import NEWEST
 
 if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Database

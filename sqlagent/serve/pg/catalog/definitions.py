@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from sqlagent.catalog import Table
+from sqlagent.catalog import Column, Table
+from sqlagent.parse.lexer import lex, quote, unquote
 from sqlagent.plan.view_types import select_of
-from sqlagent.serve.pg.catalog import said
+from sqlagent.serve.pg import values_text
+from sqlagent.serve.pg.catalog import said as saying
 from sqlagent.serve.pg.catalog.objects import Index, Key, quoted
+from sqlagent.serve.pg.catalog.types import FORMATTED, of_column
+from sqlagent.serve.pg.types import TEXT
 
 
 def index(found: Index) -> str:
@@ -47,5 +51,41 @@ def foreign(key: Key) -> str:
 
 def view(table: Table) -> str:
     """The SELECT of a view, ended by a semicolon, as PostgreSQL gives it."""
-    return f" {said.query(select_of(table))[0]};"
+    return f" {saying.query(select_of(table))[0]};"
 
+
+def default(text: str, column: Column) -> str | None:
+    """A column's default as pg_get_expr() gives it: constants with their type, as clients read
+    them back; None for what only SQLite can compute.
+
+    >>> default("'x'", Column("c", "VARCHAR", declared="text")), default("1", Column("c", "BOOLEAN"))
+    ("'x'::text", 'true')
+    >>> default("'[\"a b\"]'", Column("c", "VARCHAR[]", declared="text[]"))
+    '\'{"a b"}\'::text[]'
+    """
+    word = text.strip()
+    tokens = lex(word)
+    if len(tokens) != 1:
+        return saying.default(word, column)
+    if column.type == "BOOLEAN" and word.upper() in ("0", "1", "TRUE", "FALSE"):
+        return "true" if word.upper() in ("1", "TRUE") else "false"
+    if tokens[0].kind != "string":
+        return word
+    kind = of_column(column)[0]  # PostgreSQL casts to the type, without its size
+    said = FORMATTED.get(kind.removesuffix("[]"), kind.removesuffix("[]"))
+    value = unquote(tokens[0])
+    if kind.endswith("[]"):
+        said += "[]"
+        value = _array(value)
+    return f"{quote(value)}::{said}"
+
+
+def _array(text: str) -> str:
+    """A list's JSON as PostgreSQL prints an array."""
+    import json
+
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return text
+    return values_text.array(TEXT)(found) if isinstance(found, list) else text

@@ -29,9 +29,7 @@ def rows() -> dict[str, list[dict[str, Any]]]:
     }]}  # fmt: skip
 
 
-def members(
-    relations: list[tuple[str, str]], keys: list[tuple[str, str]]
-) -> list[dict[str, Any]]:
+def members(relations: list[tuple[str, str]], keys: list[tuple[str, str]]) -> list[dict[str, Any]]:
     """The rows of pg_depend: of every function of ours, and of those of `relations` (name,
     relkind) that are own, or of which `keys` (table, referenced table) say that they are nothing
     without one that is."""

@@ -13,7 +13,9 @@ import apsw
 
 from sqlagent.catalog import Catalog, Column, Table
 from sqlagent.engines import schema
+from sqlagent.errors import Error, ProgrammingError
 from sqlagent.parse.lexer import Token, lex, quote_name
+from sqlagent.parse.table_text import TableText
 from sqlagent.plan.postgres.tables import TEMPORARY
 from sqlagent.plan.view_types import typed
 from sqlagent.serve.pg.catalog import said, types
@@ -99,19 +101,19 @@ def _gather(handle: Any, catalog: Catalog, connection: Connection) -> Objects:
     }
     defaults, primary = {}, defaultdict(list)
     for table, column, default, _, pk in _rows(handle, _COLUMNS):
-        of = tables[table].column(column) if default is not None and table in tables else None
-        text = said.default(str(default), of) if of is not None else None
-        if text is not None:
-            defaults[(table, column)] = text
+        if default is not None:
+            defaults[(table, column)] = str(default)
         if pk:
             primary[table].append((int(pk), str(column)))
-    indexes = [i for i in _indexes(handle, tables) if i.table in tables]
-    keys = [k for k in _keys(handle, primary) if _whole(k, tables)]
+    sources = [(str(name), str(sql)) for name, sql in _rows(handle, _SOURCES)]
+    given = _given_names(sources, tables)
+    indexes = [i for i in _indexes(handle, tables, given) if i.table in tables]
+    keys = [k for k in _keys(handle, primary, given) if _whole(k, tables)]
     checks = []
-    for name, sql in _rows(handle, _SOURCES):
+    for name, sql in sources:
         if name in tables:
             columns = tables[name].columns
-            found = _checks(name, str(sql), [c.name for c in columns])
+            found = _checks(name, sql, [c.name for c in columns])
             said_ = ((n, said.condition(text, columns)) for n, text in found)
             checks += [(name, n, text) for n, text in said_ if text is not None]
     triggers = [t for t in _rows(handle, _TRIGGERS) if t[1] in tables]
@@ -147,7 +149,28 @@ def _rows(handle: Any, sql: str) -> list[tuple[Any, ...]]:
         return []  # a table whose module is not here, say: nothing is known of any of this kind
 
 
-def _indexes(handle: Any, tables: dict[str, Table]) -> list[Index]:
+def _given_names(
+    sources: list[tuple[str, str]], tables: dict[str, Table]
+) -> dict[tuple[str, str, tuple[str, ...]], str]:
+    """The names that definitions give to keys: by table, kind and lower-case columns."""
+    found = {}
+    for table, sql in sources:
+        if table not in tables or "CONSTRAINT" not in sql.upper():
+            continue
+        try:
+            clauses = [c for _, c in TableText(sql).constraints() if c.name]
+        except ProgrammingError:
+            continue
+        for clause in clauses:
+            kind = {"REFERENCES": "f", "FOREIGN": "f", "UNIQUE": "u", "PRIMARY": "pk"}
+            columns = tuple(c.lower() for c in clause.columns)
+            found[(table, kind.get(clause.kind, ""), columns)] = clause.name
+    return found
+
+
+def _indexes(
+    handle: Any, tables: dict[str, Table], given: dict[tuple[str, str, tuple[str, ...]], str]
+) -> list[Index]:
     found: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
     for row in _rows(handle, _INDEXES):
         found.setdefault((row[0], row[1]), []).append(row)
@@ -167,6 +190,8 @@ def _indexes(handle: Any, tables: dict[str, Table]) -> list[Index]:
             name = f"{table}_pkey"
         elif rows[0][3] == "u":
             name = "_".join([table, *(str(r[5]) for r in rows), "key"])
+        own = tuple(str(r[5]).lower() for r in rows)
+        name = given.get((table, str(rows[0][3]), own), name)
         where = texts[1]
         if where is not None and known is not None:
             where = said.condition(where, known.columns) or where
@@ -194,7 +219,11 @@ def _indexed(sql: str) -> tuple[list[str], str | None]:
     return [re.sub(r"(?i)\s+(asc|desc)$", "", p) for p in parts], where
 
 
-def _keys(handle: Any, primary: dict[str, list[tuple[int, str]]]) -> list[Key]:
+def _keys(
+    handle: Any,
+    primary: dict[str, list[tuple[int, str]]],
+    given: dict[tuple[str, str, tuple[str, ...]], str],
+) -> list[Key]:
     found: dict[tuple[str, int], list[tuple[Any, ...]]] = {}
     for row in _rows(handle, _KEYS):
         found.setdefault((row[0], row[1]), []).append(row)
@@ -206,6 +235,7 @@ def _keys(handle: Any, primary: dict[str, list[tuple[int, str]]]) -> list[Key]:
         others = tuple(str(r[4]) for r in rows if r[4] is not None)
         others = others or tuple(c for _, c in sorted(primary.get(target, [])))
         name = "_".join([table, *columns, "fkey"])
+        name = given.get((table, "f", tuple(c.lower() for c in columns)), name)
         keys.append(Key(name, table, columns, target, others, str(rows[0][5]), str(rows[0][6])))
     return keys
 

@@ -24,6 +24,8 @@ _CARRIER = {
 ZERO_BASED = frozenset(
     ("indkey", "indclass", "indcollation", "indoption", "proargtypes", "tgattr", "partattrs")
 )
+
+
 def rewritten(tree: exp.Expr) -> exp.Expr:
     """The tree, changed in place (its root may be another)."""
     for step in _STEPS:
@@ -70,6 +72,10 @@ def _casts(node: exp.Cast) -> exp.Expr | None:
     inner = node.this
     if not name:
         reg = _REG.get(pg_name(inner.to)) if isinstance(inner, exp.Cast) else None
+        if isinstance(inner, exp.Column) and node.to.is_type(*exp.DataType.TEXT_TYPES):
+            kinds = shells.attributes().get(inner.name.lower(), ())
+            if len(kinds) == 1 and kinds[0] in _REG:  # typinput::text is the function's name
+                return call(f"pg_{_REG[kinds[0]]}_out", inner)
         if reg and node.to.is_type(*exp.DataType.TEXT_TYPES):
             return call(f"pg_{reg}_out", _reg(reg, inner.this))
         if isinstance(inner, exp.Column) and inner.name in ZERO_BASED and node.to.is_type(

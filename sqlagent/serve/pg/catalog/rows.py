@@ -170,7 +170,8 @@ def _table(
         attribute = _attribute(
             number, column.name, kind_oid, place, modifier, column.not_null, name
         )
-        default = found.defaults.get((table.name, column.name))
+        given = found.defaults.get((table.name, column.name))
+        default = None if given is None else definitions.default(given, column)
         if default is not None:
             attribute["atthasdef"] = True
             made["pg_attrdef"].append({

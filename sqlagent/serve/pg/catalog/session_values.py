@@ -49,6 +49,14 @@ def filled(tree: exp.Expr, connection: Connection, values: list[Any], *, dry: bo
             new = answer(asked, given)
         if node is tree:
             return new
+        if isinstance(node.parent, exp.Table):  # a row of it, in FROM
+            alias = node.parent.args.get("alias")
+            called = alias.name if isinstance(alias, exp.TableAlias) else name
+            query = exp.select(exp.alias_(new, called, quoted=True))
+            node.parent.replace(exp.Subquery(this=query, alias=exp.TableAlias(
+                this=exp.to_identifier(called, quoted=True)
+            )))  # fmt: skip
+            continue
         node.replace(new)
     return tree
 
@@ -99,7 +107,6 @@ class _Session:
         if found is _UNKNOWN:
             raise NotSupportedError("the argument of a function of the session is a constant here")
         return found
-
 
     def later(self, node: exp.Expr, given: list[exp.Expr]) -> exp.Expr:
         """set_config() of what each row says: its arguments, for when the row is there."""
