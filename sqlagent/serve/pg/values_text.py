@@ -273,7 +273,7 @@ def tid(value: Any) -> str:
 
 def read_tid(text: str) -> int:
     """`(block,offset)` as a row's number."""
-    found = re.fullmatch(r"\s*\(\s*(\d{1,10})\s*,\s*(\d{1,5})\s*\)\s*", text)
+    found = re.fullmatch(r"[^(]*\(\s*(\d{1,10})\s*,\s*(\d{1,5})\s*\).*", text, re.S)
     if found is None or int(found[1]) >= 1 << 32 or int(found[2]) >= 1 << 16:
         raise wrong("tid", text)
     return int(found[1]) << 16 | int(found[2])
