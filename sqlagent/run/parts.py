@@ -72,7 +72,7 @@ def said(
         if not schema and name in ctes:
             continue
         real = reads.temporary.get(name, name).lower()
-        if not schema and name in reads.names or real in reads.names and schema != "":
+        if (not schema and name in reads.names) or (real in reads.names and schema != ""):
             kept = reads.names.get(name) or reads.names.get(real, "")
             if not kept:
                 raise NotSupportedError(
