@@ -21,7 +21,7 @@ from sqlagent.parse.tree import parse
 from sqlagent.rewrite.context import Context
 from sqlagent.rewrite.expand import own_names
 from sqlagent.rewrite.infer import kind
-from sqlagent.types import logical
+from sqlagent.types import logical, zoned
 
 _BESIDE = (
     exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Add,
@@ -136,9 +136,7 @@ def _met(node: exp.Expr, tree: exp.Expr, context: Context) -> str | None:
 def _declared(column: Column, context: Context) -> str | None:
     """A column's type: PostgreSQL's own where what the column declares is one."""
     declared = (column.declared or "").strip().lower()
-    if context.dialect == "postgres" and column.type == "TIMESTAMP" and (
-        declared in ("timestamptz", "timestamp with time zone")
-    ):  # fmt: skip
+    if context.dialect == "postgres" and column.type == "TIMESTAMP" and zoned(declared):
         return "timestamptz"
     if context.dialect == "postgres" and column.type == "JSON" and declared.startswith("jsonb"):
         return "jsonb"

@@ -19,6 +19,7 @@ from sqlagent.parse.parameters import Numbering
 from sqlagent.parse.tree import parse
 from sqlagent.rewrite.context import Context
 from sqlagent.rewrite.expand import own_names
+from sqlagent.types import zoned
 
 Found = str | Column | None
 _CASTS = {
@@ -130,11 +131,8 @@ def type_of(node: exp.Expr | None, context: Context) -> Found:
 def _name(found: Found) -> str | None:
     """The name of a type; of a column as far as it matters here."""
     if isinstance(found, Column):
-        declared = (found.declared or "").strip().lower()
-        zoned = found.type == "TIMESTAMP" and declared in (
-            "timestamptz", "timestamp with time zone"
-        )  # fmt: skip
-        return "timestamptz" if zoned else found.type
+        timed = found.type == "TIMESTAMP" and zoned(found.declared)
+        return "timestamptz" if timed else found.type
     return found
 
 

@@ -303,6 +303,7 @@ def _column(sql: str, tokens: list[Token], first: int, last: int, keys: list[str
         if not array:
             text = tokens[kind]
             found.append((text.start, text.start + len(text.text), said))
+    found += _sized_time(tokens, kind, last)
     place = kind + 1
     while place <= last:
         word = tokens[place].upper
@@ -325,6 +326,20 @@ def _column(sql: str, tokens: list[Token], first: int, last: int, keys: list[str
             found.append(_gap(tokens, place, place + 1))
             place += 1
         place += 1
+    return found
+
+
+def _sized_time(tokens: list[Token], kind: int, last: int) -> list[Edit]:
+    """`timestamp(3) with time zone` as timestamptz(3): SQLite's types end with the size."""
+    words = [t.upper or t.text for t in tokens[kind : min(last, kind + 6) + 1]]
+    if words[0] not in ("TIMESTAMP", "TIME") or words[1:2] != ["("] or words[3:4] != [")"]:
+        return []
+    if words[4:7] not in (["WITH", "TIME", "ZONE"], ["WITHOUT", "TIME", "ZONE"]):
+        return []
+    found = [_gap(tokens, kind + 4, kind + 6)]
+    if words[4] == "WITH":
+        first = tokens[kind]
+        found.append((first.start, first.start + len(first.text), f"{first.text}TZ"))
     return found
 
 
