@@ -35,17 +35,7 @@ _BY_WORD = (
 )
 
 
-_ZONED = re.compile(r"timestamptz\b|timestamp\s*(\(\d\))?\s*with\s+time\s+zone", re.I)
 _FRACTION = re.compile(r"\s*timestamp(?:tz)?\s*\((\d)\)", re.I)
-
-
-def zoned(declared: str | None) -> bool:
-    """Whether a column is declared as an instant, PostgreSQL's timestamp with time zone.
-
-    >>> zoned("timestamptz(3)"), zoned("TIMESTAMP WITH TIME ZONE"), zoned("TIMESTAMP")
-    (True, True, False)
-    """
-    return declared is not None and _ZONED.match(declared.strip()) is not None
 
 
 def fraction(declared: str | None) -> int:
@@ -128,6 +118,16 @@ def is_list(kind: str | None) -> bool:
 def is_struct(kind: str | None) -> bool:
     """Whether a type is a structure."""
     return kind is not None and kind.startswith("STRUCT(") and not kind.endswith("]")
+
+
+def is_zoned(declared: str | None) -> bool:
+    """Whether a column is declared with PostgreSQL's time with a zone, of whatever precision.
+
+    >>> is_zoned("timestamptz"), is_zoned("TIMESTAMP(3) WITH TIME ZONE"), is_zoned("timestamp")
+    (True, True, False)
+    """
+    said = re.sub(r"\s*\(\s*\d+\s*\)", "", (declared or "").lower())
+    return said.split() in (["timestamptz"], ["timestamp", "with", "time", "zone"])
 
 
 def opaque(kind: str | None) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import apsw
 
 from sqlagent.catalog import Catalog, Column, Table
-from sqlagent.engines import definitions
+from sqlagent.engines import definitions, sequences
 from sqlagent.types import logical
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def read_catalog(handle: Handle) -> Catalog:
     defined = definitions.read(handle)
     graphs = definitions.graphs(handle)
     tables = _tables(handle) | definitions.relations(defined)
-    return Catalog(number, tables, defined, graphs=graphs)
+    return Catalog(number, tables, defined, graphs=graphs, sequences=sequences.columns(handle))
 
 
 def _tables(handle: Handle) -> dict[str, Table]:

@@ -16,7 +16,7 @@ from sqlagent import texts
 from sqlagent.errors import DataError
 from sqlagent.parse.lexer import Token, is_name, lex, quote, unquote
 from sqlagent.plan.postgres.parts import arguments, closed, listed
-from sqlagent.types import zoned
+from sqlagent.types import is_zoned
 from sqlagent.values import stored
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def _value(text: str, kind: str, column: Column) -> Any:
         return _list(text, kind) if text.lstrip()[:1] == "{" else None
     if kind.startswith("DECIMAL("):
         return _exact(text, kind)
-    if kind == "TIMESTAMP" and zoned(column.declared):
+    if kind == "TIMESTAMP" and is_zoned(column.declared):
         return stored(texts.read_timestamp(text))
     read = _READERS.get(kind)
     return None if read is None else read(text)

@@ -25,7 +25,6 @@ _TEXT_SEARCH = (
     "to_tsvector", "to_tsquery", "plainto_tsquery", "phraseto_tsquery", "websearch_to_tsquery",
     "ts_rank", "ts_rank_cd", "ts_headline", "setweight", "tsvector_to_array",
 )  # fmt: skip
-_SEQUENCES = ("nextval", "currval", "setval", "lastval")
 
 
 def call(name: str, *given: exp.Expr) -> exp.Anonymous:
@@ -334,8 +333,5 @@ CALLS: dict[str, Make] = {
     **dict.fromkeys(_TEXT_SEARCH, _refused(
         "text is searched by words in other functions",
         "search(…), recall(…), or MATCH on a full-text table",
-    )),
-    **dict.fromkeys(_SEQUENCES, _refused(
-        "there are no sequences, keys number themselves", "INSERT … RETURNING gives the key"
     )),
 }  # fmt: skip

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from sqlagent.catalog import Column, Table
 from sqlagent.parse.lexer import lex, quote, unquote
+from sqlagent.plan.view_types import select_of
 from sqlagent.serve.pg import values_text
 from sqlagent.serve.pg.catalog.objects import Index, Key, quoted
 from sqlagent.serve.pg.catalog.types import FORMATTED, of_column
@@ -51,11 +50,7 @@ def foreign(key: Key) -> str:
 
 def view(table: Table) -> str:
     """The SELECT of a view, ended by a semicolon, as PostgreSQL gives it."""
-    sql = (table.sql or "").strip()
-    for token, after in pairwise(lex(sql)):
-        if token.upper == "AS" and after.upper in ("SELECT", "WITH", "VALUES", "FROM", "("):
-            return " " + sql[after.start :].rstrip("; \n") + ";"
-    return sql
+    return f" {select_of(table)};"
 
 
 def default(text: str, column: Column) -> str:

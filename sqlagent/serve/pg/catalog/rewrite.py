@@ -211,11 +211,12 @@ def _calls(node: exp.Func) -> exp.Expr | None:
     name = node.name.lower() if isinstance(node, exp.Anonymous) else ""
     given = node.expressions if isinstance(node, exp.Anonymous) else []
     column = given[0] if given and isinstance(given[0], exp.Column) else None
-    rows = isinstance(node.parent, exp.Table)  # in FROM it is a source: `_only`
-    if name == "generate_subscripts" and not rows and (
-        column is not None and column.name in ZERO_BASED
-    ):  # fmt: skip
-        return call("pg_subscripts0", column)
+    if name == "generate_subscripts" and given:
+        zero = "0" if column is not None and column.name.lower() in ZERO_BASED else ""
+        if isinstance(node.parent, exp.Table | exp.Lateral):
+            return call(f"pg_rows_of_subscripts{zero}", given[0])
+        if zero:
+            return call("pg_subscripts0", given[0])
     if name in ("json_build_object", "jsonb_build_object"):
         return call("json_object", *given)
     if name in ("json_build_array", "jsonb_build_array"):
@@ -270,11 +271,6 @@ def _only(node: exp.Table) -> exp.Expr | None:
     elif isinstance(inner, exp.Anonymous) and inner.name.lower() == "pg_partition_ancestors":
         inner.set("this", "pg_rows_of_ancestors")
         node.set("ordinality", None)
-    elif isinstance(inner, exp.Anonymous) and inner.name.lower() == "generate_subscripts":
-        first = inner.expressions[0]
-        zero = isinstance(first, exp.Column) and first.name.lower() in ZERO_BASED
-        inner.set("this", f"pg_rows_of_subscripts{'0' if zero else ''}")
-        inner.set("expressions", [first])
     return _one_row(node) or _scalar_rows(node)
 
 
@@ -336,7 +332,10 @@ _SCALAR_ROWS = frozenset((
 def _unnests(node: exp.Unnest | exp.Lateral) -> exp.Expr | None:
     if isinstance(node, exp.Unnest) and len(node.expressions) > 1:
         return _together(node)
-    return _scalar_rows(node)
+    _scalar_rows(node)
+    if isinstance(node, exp.Lateral) and isinstance(node.this, exp.Anonymous):
+        return exp.Table(this=node.this, alias=node.args.get("alias"))  # lateral as it is
+    return None
 
 
 @_on(exp.Column)

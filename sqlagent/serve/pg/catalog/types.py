@@ -10,7 +10,7 @@ import re
 
 from sqlagent.catalog import Column
 from sqlagent.serve.pg.types import ARRAYS, BY_NAME, modifier, pg_type
-from sqlagent.types import fraction, zoned
+from sqlagent.types import fraction, is_zoned
 
 # SQL's names of the same.
 ALIASES = {
@@ -60,7 +60,7 @@ def of_column(column: Column) -> tuple[str, int]:
     if column.type == "JSON" and declared.startswith("jsonb"):
         return "jsonb", -1
     if column.type == "TIMESTAMP":
-        return "timestamptz" if zoned(declared) else "timestamp", fraction(declared)
+        return "timestamptz" if is_zoned(declared) else "timestamp", fraction(declared)
     return of_logical(column.type)
 
 
