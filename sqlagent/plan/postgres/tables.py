@@ -27,6 +27,8 @@ UUID = (
     "substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6))))"
 )
 _NOW = "(strftime('%Y-%m-%d %H:%M:%f', 'now'))"
+# The catalogs say a default as it was written: mappers compare it with what they would write.
+_NOW_CALL = "(strftime('%Y-%m-%d %H:%M:%f', 'now') /* now() */)"
 _MOMENTS = {
     "NOW", "CLOCK_TIMESTAMP", "STATEMENT_TIMESTAMP", "TRANSACTION_TIMESTAMP", "CURRENT_TIMESTAMP",
     "LOCALTIMESTAMP",
@@ -466,7 +468,17 @@ def _default(
     names = {w for w in words if w}
     if names & _MOMENTS or (words[0] == "(" and names & _MOMENTS):
         dated = "DATE" in names
-        found.append((start, stop, "(date('now'))" if dated else _NOW))
+        found.append(
+            (
+                start,
+                stop,
+                "(date('now'))"
+                if dated
+                else _NOW_CALL
+                if words[0] == "NOW" and len(words) == 3
+                else _NOW,
+            )
+        )
     elif words[0] == "CURRENT_DATE":
         pass
     elif words[0] in ("GEN_RANDOM_UUID", "UUID_GENERATE_V4"):

@@ -63,6 +63,8 @@ def default(text: str, column: Column) -> str:
     '\'{"a b"}\'::text[]'
     """
     word = text.strip()
+    if "/* now() */" in word:
+        return "now()"
     if "strftime" in word and "'now'" in word:
         return "CURRENT_TIMESTAMP"
     if "randomblob" in word:
