@@ -75,6 +75,7 @@ class Objects(NamedTuple):
     checks: tuple[tuple[str, str, str], ...]  # (table, name, text)
     triggers: tuple[tuple[str, str, str], ...]
     comments: dict[tuple[str, str], str]  # (table, column or '') → text
+    primary_names: dict[str, str] = {}  # of the primary keys that were given one
 
 
 def gather(connection: Connection) -> Objects:
@@ -119,6 +120,7 @@ def _gather(handle: Any, catalog: Catalog, connection: Connection) -> Objects:
         tuple(tables.values()), defaults,
         {t: tuple(c for _, c in sorted(cs)) for t, cs in primary.items() if t in tables},
         tuple(indexes), tuple(keys), tuple(checks), tuple(triggers), _comments(handle, tables),
+        {table: name for (table, kind, _), name in given.items() if kind == "pk"},
     )  # fmt: skip
 
 
