@@ -139,7 +139,7 @@ class Answer:
             node = query.expressions[place]
             inner = node.this if isinstance(node, exp.Alias) else node
             if not isinstance(inner, exp.Cast):
-                new = exp.Anonymous(this=f"pg_{name}_out", expressions=[inner.copy()])
+                new: exp.Expr = exp.Anonymous(this=f"pg_{name}_out", expressions=[inner.copy()])
                 if not isinstance(node, exp.Alias):
                     new = exp.alias_(new, inner.alias_or_name or name, quoted=True)
                 inner.replace(new)

@@ -101,7 +101,7 @@ def _gather(handle: Any, catalog: Catalog, connection: Connection) -> Objects:
     }
     defaults, primary = {}, defaultdict(list)
     for table, column, default, _, pk in _rows(handle, _COLUMNS):
-        if default is not None:
+        if default is not None and str(default).upper() != "NULL":
             defaults[(table, column)] = str(default)
         if pk:
             primary[table].append((int(pk), str(column)))
