@@ -17,12 +17,13 @@ SMALL_ROWS = 20_000  # a table of the file with fewer is quickly made into colum
 
 class Column(NamedTuple):
     """A column: `type` is its logical type (see `sqlagent.types`), None where nothing is
-    declared; `declared` is how the file declares it."""
+    declared; `declared` is how the file declares it; `default` the text of its DEFAULT."""
 
     name: str
     type: str | None
     not_null: bool = False
     declared: str | None = None
+    default: str | None = None
 
 
 class Table(NamedTuple):

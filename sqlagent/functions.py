@@ -284,15 +284,23 @@ def _blob(value: Any, name: str) -> bytes:
 
 
 _decode: Callable[[str], Any] | None = None
+_scan: Any = None
 
 
 def _json(value: Any, name: str) -> str:
-    global _decode
+    global _decode, _scan
     text = value if isinstance(value, str) else json_text(value)
     if _decode is None:  # made once: a decoder costs more than it takes to read a small state
         import json
 
-        _decode = json.JSONDecoder(parse_constant=_no_constant).decode
+        decoder = json.JSONDecoder(parse_constant=_no_constant)
+        _decode, _scan = decoder.decode, decoder.scan_once
+    try:
+        # Without the decoder's look for blanks at the ends, which takes as long as a small state.
+        if _scan(text, 0)[1] == len(text):
+            return text
+    except (ValueError, RecursionError, StopIteration):
+        pass  # the decoder says what is wrong, and where
     try:
         _decode(text)
     except (ValueError, RecursionError) as error:

@@ -326,15 +326,16 @@ def test_names_that_are_keywords_to_sqlite(db: sqlagent.Connection) -> None:
     [
         ("SELECT count FROM (SELECT count(*) FROM t) AS x", [(2,)]),
         ('SELECT "?column?" FROM (SELECT n + 1 FROM t WHERE n = 1) AS x', [(2,)]),
-        ("SELECT x.int4, x.s FROM (SELECT '5'::int, s::varchar FROM t WHERE n = 1) AS x", [(5, "a")]),
+        ("SELECT x.int4, x.s FROM (SELECT '5'::int, s::varchar FROM t WHERE n = 1) AS x",
+         [(5, "a")]),
         ("WITH c AS (SELECT max(n), sum(n) FROM t) SELECT c.max, sum FROM c", [(2, 3)]),
         ("WITH c AS (SELECT upper(s) FROM t UNION ALL SELECT 'Z') SELECT upper FROM c ORDER BY 1",
          [("A",), ("Z",), ("茶",)]),
         ("SELECT coalesce FROM (SELECT coalesce(s, 'z') FROM t) AS x ORDER BY coalesce",
          [("a",), ("茶",)]),
         ('SELECT "case" FROM (SELECT CASE WHEN true THEN 1 END) AS x', [(1,)]),
-        ("SELECT s.string_agg FROM t, LATERAL (SELECT string_agg(i.s, ',' ORDER BY i.n) FROM t AS i "
-         "WHERE i.n <= t.n) AS s ORDER BY 1", [("a",), ("a,茶",)]),
+        ("SELECT s.string_agg FROM t, LATERAL (SELECT string_agg(i.s, ',' ORDER BY i.n) "
+         "FROM t AS i WHERE i.n <= t.n) AS s ORDER BY 1", [("a",), ("a,茶",)]),
         ("SELECT n FROM (SELECT DISTINCT ON (s) n, count(*) OVER () FROM t ORDER BY s, n) AS x "
          "WHERE count > 1 ORDER BY n", [(1,), (2,)]),
         ("SELECT max FROM (SELECT max(n) FROM (SELECT min(n) AS n FROM t) AS y) AS x", [(1,)]),

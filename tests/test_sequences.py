@@ -137,7 +137,8 @@ def test_keys_that_number_themselves_are_sequences(db: sqlagent.Connection) -> N
 def test_what_pg_dump_says_is_read(db: sqlagent.Connection) -> None:
     for sql in (
         "CREATE TABLE public.t (id bigint NOT NULL, body text)",
-        "CREATE SEQUENCE public.t_id_seq START WITH 1 INCREMENT BY 1 NO MINVALUE NO MAXVALUE CACHE 1",
+        "CREATE SEQUENCE public.t_id_seq START WITH 1 INCREMENT BY 1 NO MINVALUE NO MAXVALUE "
+        "CACHE 1",
         "ALTER SEQUENCE public.t_id_seq OWNED BY public.t.id",
         "ALTER TABLE ONLY public.t ALTER COLUMN id SET DEFAULT "
         "nextval('public.t_id_seq'::regclass)",
@@ -210,7 +211,9 @@ def test_users(path: Path) -> None:
         owner.execute("CREATE TABLE secret (id serial PRIMARY KEY, n serial)")
         owner.execute("CREATE TABLE mine (id serial PRIMARY KEY, n serial)")
     granted = frozenset(("mine", p) for p in ("select", "insert"))
-    with gate.connect(str(path), Principal("eve", "writer", None, granted), dialect="postgres") as eve:
+    with gate.connect(
+        str(path), Principal("eve", "writer", None, granted), dialect="postgres"
+    ) as eve:
         assert one(eve, "SELECT nextval('s')") == 1
         assert one(eve, "SELECT nextval('mine_n_seq')") == 1
         for name in ("secret_n_seq", "secret_id_seq"):
@@ -272,11 +275,16 @@ def test_sizes_and_row_counts(path: Path) -> None:
         assert client.execute(
             "SELECT relname, reltuples FROM pg_class WHERE relname IN ('o', 'ob') ORDER BY 1"
         ).fetchall() == [("o", 5000.0), ("ob", 5000.0)]
-        whole, table, indexes, pages = client.execute(
-            "SELECT pg_total_relation_size('o'), pg_relation_size('o'), pg_indexes_size('o'), "
-            "(SELECT relpages FROM pg_class WHERE relname = 'o')"
-        ).fetchone() or ()
+        whole, table, indexes, pages = (
+            client.execute(
+                "SELECT pg_total_relation_size('o'), pg_relation_size('o'), pg_indexes_size('o'), "
+                "(SELECT relpages FROM pg_class WHERE relname = 'o')"
+            ).fetchone()
+            or ()
+        )
         assert whole == table + indexes and table == pages * 4096 and 500_000 < table < 700_000
         client.execute("DELETE FROM o WHERE id > 100")
-        live = "SELECT relname, n_live_tup FROM pg_stat_user_tables WHERE relname IN ('o', 'secret')"
+        live = (
+            "SELECT relname, n_live_tup FROM pg_stat_user_tables WHERE relname IN ('o', 'secret')"
+        )
         assert sorted(client.execute(live).fetchall()) == [("o", 100), ("secret", 1)]

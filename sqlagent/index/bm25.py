@@ -76,10 +76,10 @@ def _own(found: list[Counted], norm: Floats, rows: int, floor: float) -> Floats:
     impact = norm.take(slots)
     impact += counts
     np.divide(counts, impact, out=impact)
-    impact *= np.float32(K1 + 1.0)
     if floor:
-        impact += np.float32(floor)
-    impact *= np.repeat(_weights(found, rarity(rows, sizes)), sizes)
+        impact += np.float32(floor / (K1 + 1.0))
+    idf = _weights(found, rarity(rows, sizes)) * np.float32(K1 + 1.0)
+    impact *= np.repeat(idf, sizes)
     total = np.zeros(len(norm), np.float32)
     np.add.at(total, slots, impact)
     return total
@@ -110,11 +110,11 @@ def _joined(
     held = table > 0.0
     idf = _weights(found, rarity(rows, np.count_nonzero(held, axis=1)))
     np.divide(table, table + norm, out=table)
-    table *= np.float32(K1 + 1.0)
     if floor:
-        table += held * np.float32(floor * _BESIDE)
-        cells[offset + slots] += np.float32(floor * (1.0 - _BESIDE))
-    total: Floats = (idf @ table).astype(np.float32, copy=False)
+        least = np.float32(floor / (K1 + 1.0))
+        table += held * (least * np.float32(_BESIDE))
+        cells[offset + slots] += least * np.float32(1.0 - _BESIDE)
+    total: Floats = ((idf * np.float32(K1 + 1.0)) @ table).astype(np.float32, copy=False)
     return total
 
 

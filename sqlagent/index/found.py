@@ -177,12 +177,12 @@ def _documents(index: "ScopeIndex", dots: Floats, counted: Mask) -> Floats | Non
         return None
     session = index.store.columns.session[: index.used]
     size = len(index.store.sessions.of)
-    total = np.bincount(session[counted], dots[counted], minlength=size)
-    mean = total / np.maximum(np.bincount(session[counted], minlength=size), 1)
+    total = np.bincount(session, dots * counted, minlength=size)
+    mean = total / np.maximum(np.bincount(session, counted, minlength=size), 1.0)
     mean[0] = 0.0
     np.maximum(mean, 0.0, out=mean)
     peak = float(mean.max(initial=0.0))
-    return (mean / peak).astype(np.float32)[session] if peak > 0.0 else None
+    return (mean / peak).astype(np.float32).take(session) if peak > 0.0 else None
 
 
 def _similar(index: "ScopeIndex", query: Query) -> "tuple[Floats, Floats] | None":

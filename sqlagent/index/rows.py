@@ -83,9 +83,9 @@ class Weights(NamedTuple):
         feedback: float = 0.2,
         feedback_documents: int = 5,
         graph: float = 0.0,
-        exact: float = 0.3,
-        floor: float = 0.5,
-        window: float = 0.15,
+        exact: float = 0.5,
+        floor: float = 0.25,
+        window: float = 0.2,
     ) -> "Weights":
         """For documents: `alpha` of the vectors, the rest of the words, each over its best.
 

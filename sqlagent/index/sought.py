@@ -30,17 +30,20 @@ class Sought(NamedTuple):
 
 def sought(index: "ScopeIndex", text: str) -> list[Sought]:
     """The terms of a question that rows hold, each once."""
-    found = []
     vocabulary = index.store.vocabulary
+    found: list[tuple[list[str], dict[int, Held]]] = []
     for term, asked in query_forms(text).items():
         held = {code: _held(index, code) for code in list(vocabulary.stems.get(term, ()))}
         held = {code: each for code, each in held.items() if len(each.slots)}
-        if not held:
-            continue
-        own = [code for code in map(vocabulary.of.get, asked) if code in held]
-        forms = None if len(own) == len(held) == 1 else [held[code] for code in own if code in held]
-        found.append(Sought(list(held), _merged(list(held.values())), forms))
-    return found
+        if held:
+            found.append((asked, held))
+    whole = _merged([list(held.values()) for _, held in found], index.used)
+    out = []
+    for (asked, held), each in zip(found, whole, strict=True):
+        own = [held[code] for code in map(vocabulary.of.get, asked) if code in held]
+        alone = len(held) == 1 and len(own) == 1
+        out.append(Sought(list(held), each, None if alone else own))
+    return out
 
 
 def rarity(rows: int, holding: "NDArray[np.int64]") -> Floats:
@@ -70,13 +73,26 @@ def _held(index: "ScopeIndex", code: int) -> Held:
     return Held(slots, counts)
 
 
-def _merged(forms: list[Held]) -> Held:
-    """The slots that hold any of some forms, with the counts of all."""
-    if len(forms) == 1:
-        return forms[0]
-    slots = np.concatenate([held.slots for held in forms])
-    counts = np.concatenate([held.counts for held in forms])
-    order = np.argsort(slots, kind="stable")
-    slots = slots[order]
-    first = np.flatnonzero(np.diff(slots, prepend=-1))
-    return Held(slots[first], np.add.reduceat(counts[order], first))
+def _merged(terms: list[list[Held]], used: int) -> list[Held]:
+    """For each term the slots that hold any of its forms, with the counts of all; the terms of
+    several forms at once, as most of the cost is in the calls."""
+    several = [n for n, forms in enumerate(terms) if len(forms) > 1]
+    if not several:
+        return [forms[0] for forms in terms]
+    sizes = [sum(len(held.slots) for held in terms[n]) for n in several]
+    keys = np.concatenate([held.slots for n in several for held in terms[n]]).astype(np.int64)
+    keys += np.repeat(np.arange(len(several)) * used, sizes)
+    counts = np.concatenate([held.counts for n in several for held in terms[n]])
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    first = np.ones(len(keys), np.bool_)
+    np.not_equal(keys[1:], keys[:-1], out=first[1:])
+    starts = np.flatnonzero(first)
+    keys, counts = keys[starts], np.add.reduceat(counts[order], starts)
+    cuts = np.searchsorted(keys, np.arange(len(several) + 1) * used).tolist()
+    merged = [forms[0] for forms in terms]
+    for place, n in enumerate(several):
+        part = slice(cuts[place], cuts[place + 1])
+        slots = (keys[part] - place * used).astype(np.int32)
+        merged[n] = Held(slots, counts[part])
+    return merged

@@ -28,13 +28,11 @@ def windows(index: "ScopeIndex", terms: list[Sought], slots: Slots) -> Floats:
         return out
     terms = sorted(terms, key=lambda term: len(term.held.slots))[:_TERMS]
     idf = rarity(len(index), np.array([len(term.held.slots) for term in terms]))
-    codes = np.concatenate([np.array(term.codes) for term in terms])
-    number = np.repeat(np.arange(len(terms)), [len(term.codes) for term in terms])
-    order = np.argsort(codes)
-    codes, number = codes[order], number[order]
+    pairs = sorted((code, n) for n, term in enumerate(terms) for code in term.codes)
+    codes, number = np.array(pairs, np.int32).T.copy()
     words, sizes = index.store.sequences.of(slots)
     near = np.minimum(np.searchsorted(codes, words), len(codes) - 1)
-    places = np.flatnonzero(codes[near] == words)
+    places = np.flatnonzero(codes.take(near) == words)
     if not len(places):
         return out
     row = np.repeat(np.arange(len(slots)), sizes)[places]

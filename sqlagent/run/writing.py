@@ -28,15 +28,8 @@ def writing(
             if connection.autocommit or alone:
 
                 def bounded(handle: Handle) -> Any:
-                    if connection.gate is not None or connection.settings["statement_timeout_ms"]:
-                        with limited(connection, handle):
-                            return work(handle)
-                    running, number = connection.running, id(handle)
-                    running[number] = handle
-                    try:
+                    with limited(connection, handle):
                         return work(handle)
-                    finally:
-                        running.pop(number, None)
 
                 return connection.database.write(bounded, connection.timeout, connection)
             connection.begin()

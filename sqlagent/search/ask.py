@@ -17,6 +17,7 @@ from sqlagent.index import (
 )
 from sqlagent.models import model_of
 from sqlagent.search.kinds import Key, listed
+from sqlagent.search.questions import marked
 from sqlagent.search.scopes import Scopes, scopes
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def ask(
         index = with_vectors(context, found, key, index, model, query)
     vector = embedding
     if vector is None and model is not None and len(index):
-        vector = model.encode_one(strip_names(query, index.speakers))
+        vector = model.encode_one(marked(strip_names(query, index.speakers)))
     return Asked(index, key, vector)
 
 

@@ -21,9 +21,9 @@ TEMPORARY = "pg_temp_"  # how the name of a temporary table begins in the file
 _numbers = itertools.count(1)
 _SERIAL = {"SERIAL", "BIGSERIAL", "SMALLSERIAL", "SERIAL4", "SERIAL8", "SERIAL2"}
 _WHOLE = {"INT", "INTEGER", "BIGINT", "SMALLINT", "INT2", "INT4", "INT8"} | _SERIAL
-_UUID = (
+UUID = (
     "(lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || "
-    "substr(hex(randomblob(2)), 2) || '-' || substr('89AB', 1 + (abs(random()) % 4), 1) || "
+    "substr(hex(randomblob(2)), 2) || '-' || substr('89AB', 1 + (abs(random()) & 3), 1) || "
     "substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6))))"
 )
 _NOW = "(strftime('%Y-%m-%d %H:%M:%f', 'now'))"
@@ -321,6 +321,11 @@ def _column(
             found.append(_gap(tokens, *identity))
         if not plain and more is not None:
             more += _sequence(tokens, first, kind, table, drawn, options)
+    elif tokens[kind].upper in ("TIMESTAMP", "TIME"):
+        words = [t.upper or t.text for t in tokens[kind + 1 : kind + 7]]
+        if words[:1] == ["("] and words[2:6] in ([")", "WITH", "TIME", "ZONE"],
+                                                 [")", "WITHOUT", "TIME", "ZONE"]):  # fmt: skip
+            found.append(_gap(tokens, kind + 1, kind + 3))  # SQLite takes a size only at the end
     elif tokens[kind].upper in ("JSONB", "BYTEA", "BPCHAR"):
         said = {"JSONB": "JSONB TEXT", "BYTEA": "BLOB", "BPCHAR": "TEXT"}[tokens[kind].upper]
         array = kind < last and tokens[kind + 1].text == "["
@@ -450,7 +455,7 @@ def _default(
     elif words[0] == "CURRENT_DATE":
         pass
     elif words[0] in ("GEN_RANDOM_UUID", "UUID_GENERATE_V4"):
-        found.append((start, stop, _UUID))
+        found.append((start, stop, UUID))
     elif words[:1] == ["ARRAY"]:
         found.append((start, stop, "'[]'"))
     elif value[0].kind == "string" and (len(value) == 1 or value[1].text == "::"):

@@ -177,7 +177,9 @@ def _values(node: Source, found: Rows, alias: exp.TableAlias | None, context: Co
         return
     name = alias.name.lower()
     for table in select.find_all(exp.Table):
-        known = context.catalog.table(table.name) if isinstance(table.this, exp.Identifier) else None
+        known = (
+            context.catalog.table(table.name) if isinstance(table.this, exp.Identifier) else None
+        )
         if known is not None and known.column(name) is not None:
             return
     for column in list(select.find_all(exp.Column)):

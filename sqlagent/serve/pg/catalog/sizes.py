@@ -1,7 +1,7 @@
 """Sizes and row counts of tables, for questions that ask for them: counted in the file's pages.
 
-SQLite's dbstat walks every page: 160 MB take 0.05 s of CPU. In a file past BYTES_MAX only the number
-of rows is said, by the highest rowid.
+SQLite's dbstat walks every page: 160 MB take 0.05 s of CPU. In a file past BYTES_MAX only the
+number of rows is said, by the highest rowid.
 """
 
 from __future__ import annotations

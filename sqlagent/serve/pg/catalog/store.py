@@ -345,13 +345,10 @@ def _variables(
     maps["privileges"] = _privileges(found, connection)
     maps |= sizes.EMPTY
     maps["file_size"] = _file_size(connection)
-    keys = {(t.name, t.key): f"{t.name}_{t.key}_seq" for t in found.tables
+    keys = {f"{t.name}.{t.key}": f"{t.name}_{t.key}_seq" for t in found.tables
             if t.kind == "table" and t.key not in (None, "rowid")}  # fmt: skip
-    keys |= {(s.owner_table, s.owner_column): s.name for s in found.sequences if s.owner_table}
-    maps["serials"] = {
-        f"{table}.{column}".lower(): f"public.{quoted(name)}"
-        for (table, column), name in keys.items()
-    }
+    keys |= {f"{s.owner_table}.{s.owner_column}": s.name for s in found.sequences if s.owner_table}
+    maps["serials"] = {place.lower(): f"public.{quoted(name)}" for place, name in keys.items()}
     return maps
 
 
