@@ -54,7 +54,16 @@ def passing(context: Context, agent_id: str, condition: str) -> Ids:
         return _sorted(allowed(context, OWN, "memory_id", condition, (agent_id,)))
 
     def renew(handle: Handle, ids: Ids, dirty: list[int]) -> Ids:
-        now = allowed(context, SOME, "memory_id", condition, (agent_id, listed(dirty)))
+        by_duckdb = []  # which reads whole columns anyway
+
+        def elsewhere() -> list[Any]:
+            by_duckdb.append(condition)
+            return []
+
+        values = agent_id, listed(dirty)
+        now = allowed(context, SOME, "memory_id", condition, values, on_duckdb=elsewhere)
+        if by_duckdb:
+            return make(handle)
         return np.union1d(ids[~np.isin(ids, np.array(dirty))], _sorted(now))
 
     if unsteady(f"SELECT {condition}") is not None:
