@@ -67,7 +67,8 @@ class Function(NamedTuple):
     `columns` are a table function's (name, logical type). `prepare(context, *arguments)` is run
     before the writer is taken, where the statement is its own transaction.
     `after(connection, value)` gives the value in place of the body's once the transaction is
-    committed: such a function cannot run in a transaction of the user's.
+    committed: such a function cannot run in a transaction of the user's. `within_writes`: one that
+    writes may also stand among the values of a statement that SQLite writes with.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Function(NamedTuple):
     prepare: Callable[..., Any] | None = None
     after: Callable[[Any, Any], Any] | None = None
     waits: bool = False
+    within_writes: bool = False
 
     @property
     def apart(self) -> bool:
@@ -145,6 +147,7 @@ def scalar(
     deterministic: bool = True,
     prepare: Callable[..., Any] | None = None,
     after: Callable[[Any, Any], Any] | None = None,
+    within_writes: bool = False,
 ) -> Callable[[Callable[..., Any]], Function]:
     """Declare a scalar function; the decorated name becomes its `Function`."""
 
@@ -157,6 +160,7 @@ def scalar(
             deterministic=deterministic,
             prepare=prepare,
             after=after,
+            within_writes=within_writes,
         )
 
     return declare
@@ -280,15 +284,23 @@ def _blob(value: Any, name: str) -> bytes:
 
 
 _decode: Callable[[str], Any] | None = None
+_scan: Any = None
 
 
 def _json(value: Any, name: str) -> str:
-    global _decode
+    global _decode, _scan
     text = value if isinstance(value, str) else json_text(value)
     if _decode is None:  # made once: a decoder costs more than it takes to read a small state
         import json
 
-        _decode = json.JSONDecoder(parse_constant=_no_constant).decode
+        decoder = json.JSONDecoder(parse_constant=_no_constant)
+        _decode, _scan = decoder.decode, decoder.scan_once
+    try:
+        # Without the decoder's look for blanks at the ends, which takes as long as a small state.
+        if _scan(text, 0)[1] == len(text):
+            return text
+    except (ValueError, RecursionError, StopIteration):
+        pass  # the decoder says what is wrong, and where
     try:
         _decode(text)
     except (ValueError, RecursionError) as error:

@@ -107,6 +107,16 @@ def is_struct(kind: str | None) -> bool:
     return kind is not None and kind.startswith("STRUCT(") and not kind.endswith("]")
 
 
+def is_zoned(declared: str | None) -> bool:
+    """Whether a column is declared with PostgreSQL's time with a zone, of whatever precision.
+
+    >>> is_zoned("timestamptz"), is_zoned("TIMESTAMP(3) WITH TIME ZONE"), is_zoned("timestamp")
+    (True, True, False)
+    """
+    said = re.sub(r"\s*\(\s*\d+\s*\)", "", (declared or "").lower())
+    return said.split() in (["timestamptz"], ["timestamp", "with", "time", "zone"])
+
+
 def opaque(kind: str | None) -> bool:
     """Whether SQLite keeps values of a type in a form that it can neither order nor compare."""
     if kind is None:

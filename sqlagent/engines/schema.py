@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import apsw
 
 from sqlagent.catalog import Catalog, Column, Table
-from sqlagent.engines import definitions
+from sqlagent.engines import definitions, sequences
 from sqlagent.types import logical
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 QUERY = """
 SELECT t.name, t.type, t.wr, c.name, c.type, c."notnull", c.pk, c.hidden,
-  (SELECT m.sql FROM sqlite_master m WHERE m.type = 'view' AND m.name = t.name)
+  (SELECT m.sql FROM sqlite_master m WHERE m.type = 'view' AND m.name = t.name),
+  c.dflt_value
 FROM pragma_table_list AS t, pragma_table_xinfo(t.name) AS c
 WHERE t.schema = 'main' AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' {chosen}
 ORDER BY t.name, c.cid
@@ -50,7 +51,7 @@ def read_catalog(handle: Handle) -> Catalog:
     defined = definitions.read(handle)
     graphs = definitions.graphs(handle)
     tables = _tables(handle) | definitions.relations(defined)
-    return Catalog(number, tables, defined, graphs=graphs)
+    return Catalog(number, tables, defined, graphs=graphs, sequences=sequences.columns(handle))
 
 
 def _tables(handle: Handle) -> dict[str, Table]:
@@ -102,6 +103,7 @@ def _table(name: str, rows: list[tuple[object, ...]], collated: bool) -> Table:
         Column(
             str(r[3]), column_type(name, str(r[3]), r[4]), bool(r[5]) or bool(r[6]),
             EXPRESSIONS.get((name, str(r[3])), str(r[4] or "")),
+            None if r[9] is None else str(r[9]),
         )
         for r in rows
         if r[7] != 1

@@ -20,8 +20,8 @@ from sqlagent.parse.parameters import Numbering
 from sqlagent.parse.tree import parse
 from sqlagent.rewrite.context import Context
 from sqlagent.rewrite.expand import own_names
-from sqlagent.rewrite.infer import kind
-from sqlagent.types import logical
+from sqlagent.rewrite.infer import kind as inferred
+from sqlagent.types import is_zoned, logical
 
 _BESIDE = (
     exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Add,
@@ -83,24 +83,24 @@ def _met(node: exp.Expr, tree: exp.Expr, context: Context) -> str | None:
     if isinstance(parent, exp.Any | exp.All):
         comparison = parent.parent
         other = _other(comparison, parent) if comparison is not None else None
-        inner = _kind(other, context) if other is not None else None
+        inner = kind(other, context) if other is not None else None
         return f"{inner}[]" if inner not in (None, "NULL") else None
     if isinstance(parent, exp.EQ) and (assigned := _assigned(parent, child, context)):
         return assigned
     if isinstance(parent, _BESIDE):
         return _beside(parent, child, context)
     if isinstance(parent, exp.In):
-        return _kind(parent.this, context) if child is not parent.this else None
+        return kind(parent.this, context) if child is not parent.this else None
     if isinstance(parent, exp.Between):
         if child is not parent.this:
-            return _kind(parent.this, context)
-        return _kind(parent.args.get("low"), context)
+            return kind(parent.this, context)
+        return kind(parent.args.get("low"), context)
     if isinstance(parent, exp.Limit | exp.Offset | exp.Fetch):
         return "BIGINT"
     if isinstance(parent, exp.Tuple) and isinstance(parent.parent, exp.Values):
         return _inserted(parent.parent, parent.expressions, child, context)
     if isinstance(parent, exp.Tuple) and isinstance(parent.parent, exp.In):
-        return _kind(parent.parent.this, context)
+        return kind(parent.parent.this, context)
     if isinstance(parent, exp.Select) and isinstance(parent.parent, exp.Insert):
         return _inserted(parent, parent.expressions, child, context)
     if isinstance(parent, exp.Kwarg | exp.PropertyEQ) and isinstance(parent.parent, exp.Anonymous):
@@ -113,7 +113,7 @@ def _met(node: exp.Expr, tree: exp.Expr, context: Context) -> str | None:
     if isinstance(parent, exp.If) and isinstance(parent.parent, exp.Case):
         case = parent.parent
         if child is parent.this:
-            return _kind(case.this, context) if case.this is not None else "BOOLEAN"
+            return kind(case.this, context) if case.this is not None else "BOOLEAN"
         return _first([i.args["true"] for i in case.args["ifs"]] + [case.args.get("default")],
                       child, context)  # fmt: skip
     if isinstance(parent, exp.Case):
@@ -135,20 +135,26 @@ def _met(node: exp.Expr, tree: exp.Expr, context: Context) -> str | None:
 
 def _declared(column: Column, context: Context) -> str | None:
     """A column's type: PostgreSQL's own where what the column declares is one."""
-    declared = (column.declared or "").strip().lower()
-    if context.dialect == "postgres" and column.type == "TIMESTAMP" and (
-        declared in ("timestamptz", "timestamp with time zone")
-    ):  # fmt: skip
+    if context.dialect == "postgres" and column.type == "TIMESTAMP" and is_zoned(column.declared):
         return "timestamptz"
+    declared = (column.declared or "").strip().lower()
     if context.dialect == "postgres" and column.type == "JSON" and declared.startswith("jsonb"):
         return "jsonb"
     return column.type
 
 
-def _kind(node: exp.Expr | None, context: Context) -> str | None:
-    """The type of what a parameter stands beside."""
-    found = kind(node, context)
-    if context.dialect == "postgres" and found in ("TIMESTAMP", "JSON"):
+def kind(node: exp.Expr | None, context: Context) -> str | None:
+    """The type of what a parameter stands beside: PostgreSQL's where a declaration says more."""
+    if context.dialect != "postgres":
+        return inferred(node, context)
+    if isinstance(node, exp.Column):
+        column = context.names.column(node)
+        if column is not None:
+            return _declared(column, context)
+        if node.name.lower() == "ctid":
+            return "tid"
+    found = inferred(node, context)
+    if found in ("TIMESTAMP", "JSON"):
         from sqlagent.plan.pg_types import type_of
 
         exact = type_of(node, context)
@@ -166,7 +172,7 @@ def _other(parent: exp.Expr, child: exp.Expr) -> exp.Expr | None:
 def _beside(parent: exp.Expr, child: exp.Expr, context: Context) -> str | None:
     """The type of the other side; what a time is added to or taken from may be an interval."""
     other = _other(parent, child)
-    found = _kind(other, context) if other is not None else None
+    found = kind(other, context) if other is not None else None
     if isinstance(parent, exp.Mul | exp.Div) and found == "INTERVAL":
         return "DOUBLE"
     if isinstance(parent, exp.Add | exp.Sub) and found in (
@@ -187,7 +193,7 @@ def _first(nodes: list[exp.Expr | None], child: exp.Expr, context: Context) -> s
     """The first type that is known among the others."""
     for node in nodes:
         if node is not None and node is not child:
-            found = _kind(node, context)
+            found = kind(node, context)
             if found not in (None, "NULL"):
                 return found
     return None

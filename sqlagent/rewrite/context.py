@@ -12,7 +12,8 @@ from sqlagent.parse.words import names
 OURS = names(
     "agents sessions states state_versions memories memory_strength documents chunks "
     "vectors collections entities relations relation_sources sqlagent_functions sqlagent_settings "
-    "sqlagent_migrations sqlagent_change_log sqlagent_change_entries sqlagent_sync sqlagent_query_log "
+    "sqlagent_migrations sqlagent_change_log sqlagent_change_entries sqlagent_sync "
+    "sqlagent_query_log "
     "sqlagent_import_rejects sqlagent_definitions sqlagent_parts sqlagent_operations "
     "sqlagent_operation_rows sqlagent_claims memory_sources memory_links memory_policies "
     "memory_guards memory_fingerprints sqlagent_erasures recall_feedback recall_weights "
@@ -22,7 +23,7 @@ OURS = names(
     "sqlagent_users sqlagent_grants "
     "langgraph_checkpoints langgraph_values langgraph_writes langgraph_states "
     "langgraph_state_versions langgraph_items langgraph_item_vectors session_items "
-    "sqlagent_comments sqlagent_graphs"
+    "sqlagent_comments sqlagent_graphs sqlagent_sequences sqlagent_sequence_columns"
 )
 
 

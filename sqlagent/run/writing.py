@@ -28,17 +28,10 @@ def writing(
             if connection.autocommit or alone:
 
                 def bounded(handle: Handle) -> Any:
-                    if connection.gate is not None or connection.settings["statement_timeout_ms"]:
-                        with limited(connection, handle):
-                            return work(handle)
-                    running, number = connection.running, id(handle)
-                    running[number] = handle
-                    try:
+                    with limited(connection, handle):
                         return work(handle)
-                    finally:
-                        running.pop(number, None)
 
-                return connection.database.write(bounded, connection.timeout)
+                return connection.database.write(bounded, connection.timeout, connection)
             connection.begin()
         with connection.txn_lock:
             handle = open_handle(connection)
@@ -93,7 +86,7 @@ def writing_bare(connection: Connection, work: Callable[[Handle], Any], text: st
     if connection.txn is not None:
         return writing(connection, work, text)  # SQLite says why not
     try:
-        handle = connection.database.hold_bare()
+        handle = connection.database.hold_bare(connection.timeout, connection)
         try:
             with limited(connection, handle):
                 return work(handle)

@@ -262,8 +262,11 @@ class Once:
                 return rows
 
             rows = writing(connection, work, None)
-            columns = inner.columns_of(connection, rows) or []
-            return (columns() if callable(columns) else columns), rows
+            # Not by the first row: a column without a type holds any.
+            columns = inner.columns or []
+            if any(kind is None for _, kind in columns):
+                columns = inner.inferred(connection, columns)
+            return columns, rows
         cursor = Cursor(connection)
         made(connection, cursor, values)
         columns = list(cursor._described() or ()) if cursor._iter is not None else []
@@ -322,7 +325,7 @@ def _declared(column: Column) -> str:
     """How a column is declared, so that it has the affinity and the type of what it is of."""
     if column.declared is not None:
         return column.declared
-    kind = column.type or ""
+    kind = column.type or ""  # without one, it leaves every value as it is
     return _DECLARED.get(kind, kind)
 
 

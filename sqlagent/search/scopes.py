@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 REBUILD_S = 6 * 3600.0  # strengths fade meanwhile: an index of a long-lived process starts anew
 # Two look-ups: min and max in one SELECT would scan the log.
 LOG_ENDS = """
-SELECT (SELECT min(seq) FROM sqlagent_change_entries), (SELECT max(seq) FROM sqlagent_change_entries)
+SELECT (SELECT min(seq) FROM sqlagent_change_entries),
+  (SELECT max(seq) FROM sqlagent_change_entries)
 """
 LOG_MAX = 200_000  # more changes than this at once: the indexes are built anew
 
@@ -153,10 +154,8 @@ class Scopes:
             return known[1]
         where = "tbl = ? AND seq > ?" + ("" if key.scope is None else " AND scope = ?")
         values = (key.table, self.seq) if key.scope is None else (key.table, self.seq, key.scope)
-        ids = {
-            r[0]
-            for r in own.execute(f"SELECT pk FROM sqlagent_change_entries WHERE {where}", values)
-        }
+        sql = f"SELECT pk FROM sqlagent_change_entries WHERE {where}"
+        ids = {row[0] for row in own.execute(sql, values)}
         overlaid = applied(own, key, index, ids, now) if ids else index
         self.private[key] = (high, overlaid)
         return overlaid

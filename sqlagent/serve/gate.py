@@ -31,6 +31,7 @@ from sqlagent.plan.plans import (
     Redefine,
     Rehearsal,
     Script,
+    SequenceChange,
     Setting,
     Transaction,
     Typed,
@@ -331,7 +332,7 @@ class Gate:
                 self._staged(connection, whole, text)
         elif isinstance(run, ColumnsWrite):
             self._columns(run)
-        elif isinstance(run, Define | Materialize | Redefine):
+        elif isinstance(run, Define | Materialize | Redefine | SequenceChange):
             self._define()
             if isinstance(run, Define) and run.probe is not None:
                 self.check(connection, whole, run.probe)

@@ -104,11 +104,11 @@ def save(
 def save_whole(handle: Handle, key: Key, data: str, metadata: str | None, checksum: str) -> int:
     """As `save`, by the triggers of `states` alone."""
     values = (*key, data, metadata, checksum)
-    saved = handle.execute(NEXT, values).fetchall()
-    if not saved:  # the trigger numbers it, after any that were deleted
+    saved = handle.execute(NEXT, values).get
+    if saved is None:  # the trigger numbers it, after any that were deleted
         handle.execute(FIRST, values)
-        saved = handle.execute(NUMBER, key).fetchall()
-    return int(saved[0][0])
+        saved = handle.execute(NUMBER, key).get
+    return int(saved)
 
 
 def add(

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Database
 
 LOG = "sqlagent_change_log"
-# The last number that was given: those of versions of states are of the same sequence, and a version
-# with a `state_id` is an entry. The log is a view of both, which max() would read whole.
+# The last number that was given: those of versions of states are of the same sequence, and a
+# version with a `state_id` is an entry. The log is a view of both, which max() would read whole.
 NEWEST = """
 SELECT ifnull(max(seq), 0) FROM (
   SELECT max(seq) AS seq FROM sqlagent_change_entries

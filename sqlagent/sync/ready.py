@@ -53,9 +53,8 @@ class Ready:
         try:
             writer.set_busy_timeout(INSTALL_WAIT_MS)
             with writer:  # an outermost `with` begins a transaction
-                writer.execute(
-                    "DELETE FROM sqlagent_change_entries WHERE 0"
-                )  # takes the write lock
+                # Takes the write lock.
+                writer.execute("DELETE FROM sqlagent_change_entries WHERE 0")
                 before = log.number(writer, "schema_version")
                 if not log.installed(writer, name):
                     log.install(writer, name)

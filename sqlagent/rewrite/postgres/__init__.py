@@ -10,6 +10,7 @@ from sqlagent.rewrite.postgres.calls import CALLS, KEPT, call
 from sqlagent.rewrite.postgres.classes import CLASSES
 from sqlagent.rewrite.postgres.rows import rows
 from sqlagent.rewrite.postgres.sources import named_sources
+from sqlagent.rewrite.postgres.ctid import ctids
 
 __all__ = ["postgres"]
 
@@ -18,7 +19,7 @@ def postgres(tree: exp.Expr, context: Context) -> exp.Expr:
     """Say what only PostgreSQL says otherwise. The tree is changed in place."""
     if context.dialect != "postgres":
         return tree
-    tree = named_sources(rows(tree, context), context)
+    tree = named_sources(rows(ctids(tree, context), context), context)
     for node in reversed(list(tree.find_all(exp.Anonymous, exp.Table, *CLASSES))):
         new = _new(node)
         if new is None or new is node:

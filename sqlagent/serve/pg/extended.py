@@ -81,7 +81,7 @@ def _value(session: Session, reader: Reader, statement: Statement, place: int, f
     if size == -1:
         return None
     data = reader.take(size)
-    read = statement.readers.get((form, place))
+    read = statement.readers.get((form, place, session.zone))
     if read is None:
         found = BY_OID.get(statement.description.oids[place], TEXT)
         if form:
@@ -93,7 +93,7 @@ def _value(session: Session, reader: Reader, statement: Statement, place: int, f
             def read(raw: bytes) -> Any:
                 return said(values_binary.decoded(raw, codec))
 
-        statement.readers[form, place] = read
+        statement.readers[form, place, session.zone] = read
     return read(data)
 
 
@@ -162,7 +162,7 @@ def execute_message(session: Session, reader: Reader) -> None:
             if len(outcome.columns) != len(described.columns or ()):
                 raise NotSupportedError("cached plan must not change result type")
             form = _formats(portal)
-            portal.encoder = Rows(outcome.columns, form, session.codec, session.zone)
+            portal.encoder = Rows(session.said(outcome.columns), form, session.codec, session.zone)
     outcome = portal.outcome
     outcome.sent = 0
     if portal.encoder is not None and not portal.finished:
