@@ -17,12 +17,13 @@ SMALL_ROWS = 20_000  # a table of the file with fewer is quickly made into colum
 
 class Column(NamedTuple):
     """A column: `type` is its logical type (see `sqlagent.types`), None where nothing is
-    declared; `declared` is how the file declares it."""
+    declared; `declared` is how the file declares it; `default` the text of its DEFAULT."""
 
     name: str
     type: str | None
     not_null: bool = False
     declared: str | None = None
+    default: str | None = None
 
 
 class Table(NamedTuple):
@@ -73,7 +74,8 @@ class Catalog(NamedTuple):
     names by its path ('' for the file itself), which it makes known; None: it is no such file.
 
     `temporary` are the connection's own tables, by lower-case name, with their names in the file.
-    `graphs` are the users', by lower-case name.
+    `graphs` are the users', by lower-case name. `sequences` fill columns: by lower-case table and
+    column.
     """
 
     version: int
@@ -83,6 +85,7 @@ class Catalog(NamedTuple):
     scanned: Callable[[str], str | None] | None = None
     temporary: Mapping[str, str] = {}
     graphs: Mapping[str, Definition] = {}
+    sequences: Mapping[tuple[str, str], str] = {}
 
     def table(self, name: str) -> Table | None:
         """The table, view, or table function of ours that needs no arguments, of that name."""

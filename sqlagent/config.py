@@ -182,6 +182,12 @@ SETTINGS: dict[str, Setting] = {
     "search_coverage_weight": Setting(
         0.1, float, "weight of how many of the question's words a chunk has, counted by rarity"
     ),
+    "search_exact_weight": Setting(
+        0.5, float, "weight of a word in the very form that the question has, beside its stem's"
+    ),
+    "search_window_weight": Setting(
+        0.2, float, "weight of how many of the question's words stand together in a chunk"
+    ),
     "search_graph_weight": Setting(
         0.0, float, "what search() adds, at most, to what the graph ties to the best chunks"
     ),

@@ -108,6 +108,7 @@ class Connection:
         self.wrote: str | None = None  # what the transaction wrote: '' the file, or an alias
         self.savepoints: list[str] = []  # quoted, the outermost first
         self.temporary_tables: dict[str, str] = {}  # by lower-case name, their names in the file
+        self.sequences: dict[str, int] = {}  # what nextval() gave; under '' the last of all
         self.returned: dict[str, Any] = {}  # rows of parts of the WITH that runs, as tables
         # Asked first of a text: gives what runs it where it is of another system's catalog.
         self.foreign: Callable[[Connection, str], Runner | None] | None = None

@@ -67,7 +67,8 @@ class Function(NamedTuple):
     `columns` are a table function's (name, logical type). `prepare(context, *arguments)` is run
     before the writer is taken, where the statement is its own transaction.
     `after(connection, value)` gives the value in place of the body's once the transaction is
-    committed: such a function cannot run in a transaction of the user's.
+    committed: such a function cannot run in a transaction of the user's. `within_writes`: one that
+    writes may also stand among the values of a statement that SQLite writes with.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Function(NamedTuple):
     prepare: Callable[..., Any] | None = None
     after: Callable[[Any, Any], Any] | None = None
     waits: bool = False
+    within_writes: bool = False
 
     @property
     def apart(self) -> bool:
@@ -145,6 +147,7 @@ def scalar(
     deterministic: bool = True,
     prepare: Callable[..., Any] | None = None,
     after: Callable[[Any, Any], Any] | None = None,
+    within_writes: bool = False,
 ) -> Callable[[Callable[..., Any]], Function]:
     """Declare a scalar function; the decorated name becomes its `Function`."""
 
@@ -157,6 +160,7 @@ def scalar(
             deterministic=deterministic,
             prepare=prepare,
             after=after,
+            within_writes=within_writes,
         )
 
     return declare

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import apsw
 
-from sqlagent import migrate
+from sqlagent import blank, migrate
 from sqlagent.engines.live import any_open, protected
 from sqlagent.engines.sqlite import Handle, translate
 from sqlagent.errors import MigrationError, OperationalError
@@ -29,6 +29,7 @@ def prepare(connection: Connection) -> None:
         with database.lock:
             handle = database.writer()
             handle.execute("PRAGMA journal_mode = MEMORY").fetchall()
+            blank.fill(handle)
             migrate.upgrade(handle, None, connection.messages.append)
         return
     if os.path.isdir(path):
@@ -43,6 +44,8 @@ def prepare(connection: Connection) -> None:
             hint="A read-only connection does not create it.",
         )  # fmt: skip
     with database.lock:
+        if not database.read_only and not os.path.exists(path):
+            blank.make(path)
         handle = database.checkout()
         try:
             current = _is_current(handle)

@@ -149,9 +149,7 @@ def _dated(said: str, text: str, name: str) -> datetime.datetime:
         value = datetime.datetime(*whole[:3], 0 if day_after else whole[3], *whole[4:])  # type: ignore[misc]
         return value + datetime.timedelta(days=day_after, microseconds=micros)
     except (ValueError, OverflowError):
-        raise DataError(
-            f'date/time field value out of range: "{text}"', sqlstate="22008"
-        ) from None
+        raise DataError(f'date/time field value out of range: "{text}"', sqlstate="22008") from None
 
 
 def read_date(text: str) -> datetime.date:

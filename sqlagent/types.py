@@ -9,6 +9,7 @@ float32 little-endian bytes, JSON text.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _BY_WORD = (
     ("TIMESTAMP", "TIMESTAMP"),
@@ -34,6 +35,7 @@ _BY_WORD = (
 )
 
 
+@lru_cache(maxsize=1000)
 def logical(declared: str | None) -> str | None:
     """The logical type of a column declared so in the file; None where nothing is declared.
 
@@ -103,6 +105,16 @@ def is_list(kind: str | None) -> bool:
 def is_struct(kind: str | None) -> bool:
     """Whether a type is a structure."""
     return kind is not None and kind.startswith("STRUCT(") and not kind.endswith("]")
+
+
+def is_zoned(declared: str | None) -> bool:
+    """Whether a column is declared with PostgreSQL's time with a zone, of whatever precision.
+
+    >>> is_zoned("timestamptz"), is_zoned("TIMESTAMP(3) WITH TIME ZONE"), is_zoned("timestamp")
+    (True, True, False)
+    """
+    said = re.sub(r"\s*\(\s*\d+\s*\)", "", (declared or "").lower())
+    return said.split() in (["timestamptz"], ["timestamp", "with", "time", "zone"])
 
 
 def opaque(kind: str | None) -> bool:

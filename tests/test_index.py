@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sqlagent.index import DOCUMENTS, MEMORIES, Hits, Query, Row, ScopeIndex, Weights, terms
-from sqlagent.index.words import name_key, names_in, query_terms
+from sqlagent.index.words import forms, name_key, names_in, query_terms, stem_of
 
 DIMENSIONS = 6
 VOCABULARY = "boat boats kayak ferry sold paint painted oslo lima blue red ada bob river tax"
@@ -76,11 +76,23 @@ class Plain:
                 last = at[j - 2] if j > 1 else None
                 self.near[i] = [before, last, at[j + 1] if j + 1 < len(at) else None]
 
-    def bm25(self, text: str, weight: float) -> dict[int, float]:
+    def bm25(self, text: str, w: Weights) -> dict[int, float]:
+        """Of the terms, and with the weight `exact` of the forms that the question has of them."""
+        stop = set(terms("the did when in and of"))
+        asked = [form for form in dict.fromkeys(forms(text)) if stem_of(form) not in stop]
+        written = {i: Counter(forms(f"{row.head} {row.text}")) for i, row in self.rows.items()}
+        by_form = self.counted(asked or list(forms(text)), written, w)
+        by_term = self.counted(query_terms(text), self.own, w)
+        return {i: by_term[i] + w.exact * by_form[i] for i in self.rows}
+
+    def counted(
+        self, asked: list[str], rows: dict[int, Counter[str]], w: Weights
+    ) -> dict[int, float]:
+        weight = w.context
         mixed: dict[int, Counter[str]] = {}
         size: dict[int, int] = {}
-        for i, own in self.own.items():
-            context = [self.own[j] for j in self.near[i] if j is not None] if weight else []
+        for i, own in rows.items():
+            context = [rows[j] for j in self.near[i] if j is not None] if weight else []
             size[i] = own.total() + sum(c.total() for c in context)
             mixed[i] = Counter(own)
             for c in context:
@@ -88,14 +100,32 @@ class Plain:
                     mixed[i][term] += weight * n  # type: ignore[assignment]  # a Counter adds floats
         mean = sum(size.values()) / max(1, len(size))
         score = dict.fromkeys(self.rows, 0.0)
-        for term in query_terms(text):
+        for term in asked:
             holding = [i for i in self.rows if mixed[i][term]]
             idf = math.log((len(self.rows) - len(holding) + 0.5) / (len(holding) + 0.5))
             idf = idf if idf > 0 else 1e-6
             for i in holding:
                 n = mixed[i][term]
                 score[i] += idf * n * 2.2 / (n + 1.2 * (0.25 + 0.75 * size[i] / mean))
+                score[i] += idf * w.floor * (1.0 if rows[i][term] else 0.5)
         return score
+
+    def together(self, text: str, first: dict[int, float]) -> dict[int, float]:
+        """The best ten words in a row of each of the 50 best rows."""
+        rare = {}
+        for term in query_terms(text):
+            holding = sum(1 for own in self.own.values() if own[term])
+            if holding:
+                idf = math.log((len(self.rows) - holding + 0.5) / (holding + 0.5))
+                rare[term] = idf if idf > 0 else 1e-6
+        out = dict.fromkeys(self.rows, 0.0)
+        for i in sorted((i for i in first if first[i] > 0), key=lambda i: (-first[i], i))[:50]:
+            row = self.rows[i]
+            said = [stem_of(form) for form in forms(row.text) + forms(row.head)]
+            passages = [set(said[at : at + 10]) for at in range(len(said))]
+            shares = [sum(v for term, v in rare.items() if term in p) for p in passages]
+            out[i] = max(shares, default=0.0) / (sum(rare.values()) or 1.0)
+        return out
 
     def coverage(self, text: str) -> dict[int, float]:
         held = dict.fromkeys(self.rows, 0.0)
@@ -157,7 +187,7 @@ class Plain:
     def scores(self, query: Query) -> dict[int, float]:
         w = query.weights
         inside = [i for i in self.rows if query.allowed is None or i in query.allowed]
-        bm25 = {i: s for i, s in self.bm25(query.text or "", w.context).items() if i in inside}
+        bm25 = {i: s for i, s in self.bm25(query.text or "", w).items() if i in inside}
         best = max(bm25.values(), default=0.0)
         lexical = {i: s / best if best and w.words else 0.0 for i, s in bm25.items()}
         smooth: dict[int, float] = {}
@@ -198,6 +228,10 @@ class Plain:
         for i in inside:
             row = self.rows[i]
             base[i] += w.document * whole[i] + w.feedback * said.get(i, 0.0)
+        together = self.together(query.text or "", {i: base[i] for i in inside}) if asked else {}
+        for i in inside:
+            row = self.rows[i]
+            base[i] += w.window * together.get(i, 0.0)
             if len(named) == 1 and row.speaker and name_key(row.speaker) in named:
                 spoken[i] = w.speaker
         out = {}
@@ -360,7 +394,7 @@ def test_words_alone_are_fts5_bm25(text: str) -> None:
         index = index.apply([row], [])
     expected = fts_bm25(rows, text)
     top = max(expected.values())
-    hits = index.search(Query(text, k=1000, weights=Weights.fused(0.0)))
+    hits = index.search(Query(text, k=1000, weights=Weights.fused(0.0, exact=0.0, floor=0.0)))
     assert set(hits.ids.tolist()) == set(expected)
     for i, lexical in zip(hits.ids.tolist(), hits.lexical, strict=True):
         assert lexical == pytest.approx(expected[i] / top, rel=1e-6)

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 import sqlagent
+from sqlagent.engines.sqlite_errors import translate
 
 
 def test_not_a_database(tmp_path: Path) -> None:
@@ -296,3 +298,11 @@ def test_importing_and_a_first_query_load_no_heavy_library(
         fresh_db,
     )
     assert found == "[]"
+
+
+def test_an_error_of_the_disk_says_which_call_failed() -> None:
+    found = translate(apsw.exception_for(apsw.SQLITE_IOERR_SHORT_READ), "SELECT 1")
+    assert isinstance(found, sqlagent.OperationalError) and found.sqlstate == "58030"
+    assert found.detail == "SQLITE_IOERR_SHORT_READ"
+    plain = translate(apsw.exception_for(apsw.SQLITE_IOERR), "SELECT 1")
+    assert isinstance(plain, sqlagent.OperationalError) and plain.detail is None

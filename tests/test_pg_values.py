@@ -17,7 +17,7 @@ from sqlagent import texts
 from sqlagent.errors import DataError
 from sqlagent.serve.pg import values_binary, values_text
 from sqlagent.serve.pg.encode import Rows
-from sqlagent.serve.pg.intervals import parts_of, spoken
+from sqlagent.intervals import parts_of, spoken
 from sqlagent.serve.pg.outcome import described
 from sqlagent.serve.pg.types import ARRAYS, BY_OID, PgType, modifier, pg_type
 

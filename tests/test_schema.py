@@ -28,6 +28,9 @@ SURFACE = {
     "collections": "collection dimensions metric element_type model",
     "sqlagent_graphs": "name sql created_at",
     "sqlagent_comments": "table_name column_name comment",
+    "sqlagent_sequences": "name data_type start_value min_value max_value increment_by cycles "
+    "cache_size last_value is_called owner_table owner_column",
+    "sqlagent_sequence_columns": "table_name column_name sequence",
     "sqlagent_vector_indexes": "name collection kind options created_at",
     "entities": "entity_id name",
     "relation_sources": "relation_id memory_id chunk_id created_at",

@@ -15,6 +15,7 @@ OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 COMMANDS = {
     "import": "imports",
     "export": "export",
+    "graph": "graph",
     "check": "check",
     "demo": "demo",
     "serve": "serve",

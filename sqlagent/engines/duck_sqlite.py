@@ -35,13 +35,18 @@ _connections = threading.local()
 
 def register(
     cursor: duckdb.DuckDBPyConnection, values: Callable[[pa.ChunkedArray], list[Any]]
-) -> None:
-    """Make them known to the instance of `cursor`; `values` reads an Arrow column as SQLite's."""
+) -> list[str]:
+    """Make them known to the instance of `cursor`; `values` reads an Arrow column as SQLite's.
+
+    Returns the macros that make those of no argument, to run.
+    """
     for kind, found in SCALARS.items():
         for name in found.split():
             _create(cursor, name, kind, values)
-    for name in ("sqlite_version", "sqlite_source_id"):
-        cursor.execute(f"CREATE OR REPLACE MACRO sqlite_{name}() AS sqlite_{name}_of('')")
+    return [
+        f"CREATE OR REPLACE MACRO sqlite_{name}() AS sqlite_{name}_of('')"
+        for name in ("sqlite_version", "sqlite_source_id")
+    ]
 
 
 def _create(

@@ -42,6 +42,7 @@ _CLASSES: dict[str, tuple[type[Error], str | None, str | None]] = {
     "NotADBError": (OperationalError, "58P01", "It is not a SQLite file, or it is encrypted."),
     "SchemaChangeError": (OperationalError, None, None),
 }
+_SYSTEM = ("IOError", "CantOpenError")  # SQLite's message does not say which call failed
 _CONSTRAINTS = {
     apsw.SQLITE_CONSTRAINT_UNIQUE: "23505",
     apsw.SQLITE_CONSTRAINT_PRIMARYKEY: "23505",
@@ -95,7 +96,8 @@ def translate(error: BaseException, sql: str | None = None) -> BaseException:
         cls, state, hint = _CLASSES[name]
         if cls is InterruptedError:
             message = "the statement was interrupted"
-        return cls(message, sql=sql, hint=hint, sqlstate=state)
+        detail = _code(error) if name in _SYSTEM else None
+        return cls(message, sql=sql, hint=hint, detail=detail, sqlstate=state)
     position = getattr(error, "error_offset", -1)
     if sql is not None and position is not None and position >= 0:
         position = len(sql.encode()[:position].decode(errors="ignore"))
@@ -110,6 +112,12 @@ def translate(error: BaseException, sql: str | None = None) -> BaseException:
     if name in ("SQLError", "ExecutionCompleteError", "IncompleteExecutionError"):
         return ProgrammingError(message, sql=sql, position=position)
     return OperationalError(message, sql=sql)
+
+
+def _code(error: apsw.Error) -> str | None:
+    """The name of SQLite's extended code, such as SQLITE_IOERR_SHORT_READ; None: it has none."""
+    found = apsw.mapping_extended_result_codes.get(getattr(error, "extendedresult", 0))
+    return found if isinstance(found, str) else None
 
 
 def not_exact(what: str, sql: str | None) -> Error:

@@ -29,6 +29,8 @@ def ensure(handle: Handle, database: Database) -> None:
             table_function.register(handle, function, context)
         elif function.kind != "macro":
             body = refused(function) if function.apart else called(function, context)
+            if function.within_writes:
+                body = written(function, context, body)
             handle.create_scalar_function(
                 function.name, body, deterministic=function.deterministic and not function.apart
             )
@@ -42,6 +44,20 @@ def called(function: Function, context: Callable[[], Context]) -> Callable[..., 
         return invoke(function, context(), complete(function, values))
 
     return call
+
+
+def written(
+    function: Function, context: Callable[[], Context], refuse: Callable[..., Any]
+) -> Callable[..., Any]:
+    """The body within a statement of the writer's, a refusal elsewhere."""
+    call = called(function, context)
+
+    def choose(*values: Any) -> Any:
+        made = context()
+        within = made.handle is not None and made.handle is made.database._writer
+        return call(*values) if within else refuse(*values)
+
+    return choose
 
 
 def refused(function: Function) -> Callable[..., Any]:

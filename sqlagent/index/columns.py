@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .rows import Doubles, Floats, Ids, Mask, Row
-from .times import asks, bounded, tells_time
+from .sequences import Sequence
+from .times import asks, bounded, is_numbered
 from .vectors import checked, unit
-from .words import is_name, name_key, terms
+from .vocabulary import Vocabulary
+from .words import forms, is_name, name_key
 
 _LENGTH_CAP: Final = math.log(400.0)
 
@@ -47,7 +49,7 @@ class Columns(NamedTuple):
 
 
 class Postings(NamedTuple):
-    """Which term stands in which row, and how often; one element a pair."""
+    """Which form stands in which row, and how often; one element a pair."""
 
     term: NDArray[np.int64]
     row: NDArray[np.int64]
@@ -63,18 +65,12 @@ class Codes:
     def add(self, name: str) -> int:
         return self.of.setdefault(name, len(self.of))
 
-    def add_all(self, names: list[str]) -> list[int]:
-        of = self.of
-        for name in names:
-            if name not in of:
-                of[name] = len(of)
-        return list(map(of.__getitem__, names))
-
 
 class Batch(NamedTuple):
     columns: Columns
     postings: Postings
     matrix: Floats | None  # the vectors of the rows that have one, in their order
+    words: Sequence
 
 
 def concat(first: Columns, second: Columns) -> Columns:
@@ -100,7 +96,7 @@ def batch_of(
     dimensions: int | None,
     metric: str,
     words: bool,
-    vocabulary: Codes,
+    vocabulary: Vocabulary,
     sessions: Codes,
     speakers: Codes,
 ) -> tuple[Batch, int | None]:
@@ -119,7 +115,9 @@ def batch_of(
         if metric == "cosine":
             matrix = unit(matrix)
     n = len(unique)
-    postings, tokens, told = _words(unique, vocabulary) if words else _no_words(n)
+    sequence, told = _words(unique, vocabulary) if words else _no_words(n)
+    row_of = np.repeat(np.arange(n), sequence.sizes)
+    postings = count_terms(sequence.codes.astype(np.int64), row_of, n)
     strengths = np.array(
         [bounded(row.decay, row.activation, row.retention) for row in unique], np.float32
     ).reshape(n, 3)
@@ -130,7 +128,7 @@ def batch_of(
         np.fromiter((_code(sessions, row.session, str) for row in unique), np.int64, n),
         np.fromiter((_code(speakers, row.speaker, _speaker) for row in unique), np.int32, n),
         np.fromiter((_length(len(row.head) + len(row.text)) for row in unique), np.float32, n),
-        tokens,
+        sequence.sizes.astype(np.float32),
         decay,
         activation,
         retention,
@@ -138,31 +136,27 @@ def batch_of(
         told,
         np.fromiter((asks(row.text) for row in unique), np.bool_, n),
     )
-    return Batch(columns, postings, matrix), dimensions
+    return Batch(columns, postings, matrix, sequence), dimensions
 
 
-def _words(rows: list[Row], vocabulary: Codes) -> tuple[Postings, Floats, Mask]:
-    """The terms of each row, their number, and whether they tell a time."""
+def _words(rows: list[Row], vocabulary: Vocabulary) -> tuple[Sequence, Mask]:
+    """The words of each row, and whether they tell a time."""
     sizes: list[int] = []
-    flat: list[str] = []
+    flat: list[int] = []
     told: list[bool] = []
     for row in rows:
-        found = terms(row.text)
-        told.append(tells_time(found, row.text))
+        codes = vocabulary.add_all(forms(row.text))
+        told.append(not vocabulary.timely.isdisjoint(codes) or is_numbered(row.text))
         if row.head:
-            found += terms(row.head)
-        sizes.append(len(found))
-        flat += found
-    counts = np.fromiter(sizes, np.int64, len(sizes))
-    term = np.array(vocabulary.add_all(flat), np.int64)
-    row_of = np.repeat(np.arange(len(rows)), counts)
-    return count_terms(term, row_of, len(rows)), counts.astype(np.float32), np.array(told, np.bool_)
+            codes += vocabulary.add_all(forms(row.head))
+        sizes.append(len(codes))
+        flat += codes
+    words = Sequence(np.array(flat, np.int32), np.fromiter(sizes, np.int64, len(sizes)))
+    return words, np.array(told, np.bool_)
 
 
-def _no_words(rows: int) -> tuple[Postings, Floats, Mask]:
-    none = np.zeros(0, np.int64)
-    nothing = Postings(none, none, np.zeros(0, np.float32))
-    return nothing, np.zeros(rows, np.float32), np.zeros(rows, np.bool_)
+def _no_words(rows: int) -> tuple[Sequence, Mask]:
+    return Sequence(np.zeros(0, np.int32), np.zeros(rows, np.int64)), np.zeros(rows, np.bool_)
 
 
 def _code(codes: Codes, name: str | None, key: Callable[[str], str]) -> int:

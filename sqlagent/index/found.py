@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from .bm25 import bm25, coverage
+from .bm25 import bm25
 from .feedback import extended
 from .links import smoothed, smoothed_at
 from .near import Fetch, top
 from .rows import Doubles, Floats, Mask, Query, Slots, vector_of
+from .sought import Sought, coverage, sought
 from .vectors import unit
+from .windows import windows
 
 if TYPE_CHECKING:
     from .scope import ScopeIndex
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
 # take over where there is no vector. All of it would drown the other parts (R@5 .727 on LoCoMo
 # without vectors, instead of .747).
 _TAKEN: Final = 0.2
-_SHARES: Final = ("coverage", "document", "feedback")
+_SHARES: Final = ("coverage", "document", "feedback", "window")
+_READ: Final = 50  # so many of the best rows are looked through for the words standing together
 
 
 class Found(NamedTuple):
@@ -36,6 +39,7 @@ class Found(NamedTuple):
     coverage: Floats | None = None
     document: Floats | None = None
     feedback: Floats | None = None
+    window: Floats | None = None
 
     @classmethod
     def of(cls, index: "ScopeIndex", query: Query, mask: Mask) -> "Found":
@@ -46,24 +50,41 @@ class Found(NamedTuple):
         pair = _similar(index, query) if weights.vector > 0.0 else None
         if pair is not None and not (mask & has_vector).any():
             pair = None
-        lexical = None
+        lexical = share = None
+        terms: list[Sought] = []
         if asked and query.text is not None:
-            lexical = bm25(index, query.text, weights.context)
+            terms = sought(index, query.text)
+            lexical = bm25(index, terms, weights.context, weights.exact, weights.floor)
+            share = coverage(index, terms) if weights.coverage else None
             if lexical is not None:
                 lexical *= mask
                 peak = float(lexical.max(initial=0.0))
                 lexical = lexical / np.float32(peak) if peak > 0.0 else None
-        share = coverage(index, query.text) if asked and weights.coverage and query.text else None
         if pair is None:
             taken = weights.vector if weights.relative else _TAKEN * weights.vector
             words = 1.0 + taken / weights.words if asked else 1.0
-            return cls(lexical, None, None, words, 0.0, share)
+            found = cls(lexical, None, None, words, 0.0, share)
+            return found._read(index, query, mask, terms)
         vector = 1.0 if asked else 1.0 + weights.words / weights.vector
         if weights.relative > 0.0:
             vector /= float(pair[1].max(initial=0.0, where=mask & has_vector)) or 1.0
         whole = _documents(index, pair[0], mask & has_vector) if weights.document else None
         found = cls(lexical, pair[0], pair[1], 1.0, vector, share, whole)
-        return found._again(index, query, mask) if weights.feedback_documents else found
+        if weights.feedback_documents:
+            found = found._again(index, query, mask)
+        return found._read(index, query, mask, terms)
+
+    def _read(self, index: "ScopeIndex", query: Query, mask: Mask, terms: list[Sought]) -> "Found":
+        """With how near the terms stand together in the best rows: see `windows`."""
+        if not terms or not query.weights.window:
+            return self
+        base = self.base(index, query, mask)
+        slots = top(base, _READ, mask & (base > 0.0))
+        ids = index.store.columns.ids
+        slots = slots[np.lexsort((ids[slots], -base[slots]))][:_READ]
+        window = np.zeros(index.used, np.float32)
+        window[slots] = windows(index, terms, slots)
+        return self._replace(window=window)
 
     def _again(self, index: "ScopeIndex", query: Query, mask: Mask) -> "Found":
         """With what the best documents say: see `feedback`."""
@@ -156,12 +177,12 @@ def _documents(index: "ScopeIndex", dots: Floats, counted: Mask) -> Floats | Non
         return None
     session = index.store.columns.session[: index.used]
     size = len(index.store.sessions.of)
-    total = np.bincount(session[counted], dots[counted], minlength=size)
-    mean = total / np.maximum(np.bincount(session[counted], minlength=size), 1)
+    total = np.bincount(session, dots * counted, minlength=size)
+    mean = total / np.maximum(np.bincount(session, counted, minlength=size), 1.0)
     mean[0] = 0.0
     np.maximum(mean, 0.0, out=mean)
     peak = float(mean.max(initial=0.0))
-    return (mean / peak).astype(np.float32)[session] if peak > 0.0 else None
+    return (mean / peak).astype(np.float32).take(session) if peak > 0.0 else None
 
 
 def _similar(index: "ScopeIndex", query: Query) -> "tuple[Floats, Floats] | None":

@@ -69,6 +69,9 @@ class Weights(NamedTuple):
     feedback: float = 0.0  # times the cosine with the question and its best documents, likewise
     feedback_documents: int = 0  # how many documents these are; `document` is of them as well
     graph: float = 0.0  # times how strongly the graph ties a row to the best ones
+    exact: float = 0.0  # in bm25, of a term in the form that the question has, beside its stem
+    floor: float = 0.0  # in bm25, what a term adds at least, times its rarity
+    window: float = 0.0  # times the share of the question's words that stand together in a row
 
     @classmethod
     def fused(
@@ -80,6 +83,9 @@ class Weights(NamedTuple):
         feedback: float = 0.2,
         feedback_documents: int = 5,
         graph: float = 0.0,
+        exact: float = 0.5,
+        floor: float = 0.25,
+        window: float = 0.2,
     ) -> "Weights":
         """For documents: `alpha` of the vectors, the rest of the words, each over its best.
 
@@ -97,6 +103,9 @@ class Weights(NamedTuple):
             feedback=feedback,
             feedback_documents=feedback_documents,
             graph=graph,
+            exact=exact,
+            floor=floor,
+            window=window,
             recency_half_life_s=cls._field_defaults["recency_half_life_s"],
             relative=1.0,
         )

@@ -16,6 +16,7 @@ from .columns import Batch, Codes, Postings, batch_of, concat
 from .links import TURNS, Links, Shares, insert, link_all, refresh, unlink
 from .rows import Doubles, Floats, Hits, Ids, Mask, Query, Row, Slots
 from .store import FLOAT_ROWS, Store
+from .vocabulary import Vocabulary
 
 METRICS: Final = ("cosine", "l2", "ip")
 # A batch beyond this share of the rows is cheaper to build in than to link row by row.
@@ -71,7 +72,7 @@ class ScopeIndex:
         """
         if metric not in METRICS:
             raise ValueError(f"expected a metric in cosine, l2, ip, not {metric!r}")
-        codes = Codes(), Codes([""]), Codes([""])
+        codes = Vocabulary(), Codes([""]), Codes([""])
         batch, dimensions = batch_of(rows, dimensions, metric, words, *codes)
         store = Store(
             batch,
@@ -303,12 +304,12 @@ class ScopeIndex:
             theirs = np.concatenate((slots, np.zeros(len(batch.columns.ids), np.intp)))
             vectors = store.vectors, theirs
         fresh = Store(
-            Batch(columns, postings, batch.matrix),
+            Batch(columns, postings, batch.matrix, store.sequences.kept(slots).joined(batch.words)),
             vectors,
             dimensions=dimensions,
             metric=store.metric,
             float_rows=store.float_rows,
-            vocabulary=Codes(store.vocabulary.of),
+            vocabulary=Vocabulary(store.vocabulary.of),
             sessions=Codes(store.sessions.of),
             speakers=Codes(store.speakers.of),
         )

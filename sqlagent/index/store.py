@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from .columns import Batch, Codes, Postings, reranked
 from .rows import Floats, Ids, Slots
+from .sequences import Sequence, Sequences
 from .vectors import CAN_CODE, Vectors
+from .vocabulary import Vocabulary
 
 TAIL_MIN: Final = 1024
 CODE_ROWS: Final = 2_000  # Beyond this many rows of cosine vectors, int8 codes are scanned.
@@ -47,7 +49,7 @@ class Store:
         dimensions: int | None,
         metric: str,
         float_rows: int,
-        vocabulary: Codes,
+        vocabulary: Vocabulary,
         sessions: Codes,
         speakers: Codes,
     ) -> None:
@@ -67,7 +69,7 @@ class Store:
         self.sorted_ids: Ids = columns.ids[by_id]
         self.sorted_slots: Slots = place[by_id]
         self.vectors = self._place(batch, vectors, place)
-        self._post(batch.postings, place, vocabulary)
+        self._post(batch.postings, batch.words.taken(order), place, vocabulary)
         self.tail: dict[int, tuple[array[int], array[float]]] = {}
 
     def _place(
@@ -92,8 +94,10 @@ class Store:
                 vectors.put(place[rows], batch.matrix[start : start + 8192])
         return vectors
 
-    def _post(self, postings: Postings, place: Slots, vocabulary: Codes) -> None:
-        """Terms that no row holds any more are forgotten, in the vocabulary too."""
+    def _post(
+        self, postings: Postings, words: Sequence, place: Slots, vocabulary: Vocabulary
+    ) -> None:
+        """Words that no row holds any more are forgotten, in the vocabulary too."""
         names = list(vocabulary.of)
         present = np.zeros(len(names), np.bool_)
         present[postings.term] = True
@@ -101,8 +105,11 @@ class Store:
             self.vocabulary = vocabulary
             term = postings.term
         else:
-            self.vocabulary = Codes(names[i] for i in np.flatnonzero(present))
-            term = (np.cumsum(present) - 1)[postings.term]
+            self.vocabulary = Vocabulary(names[i] for i in np.flatnonzero(present))
+            renamed = np.cumsum(present) - 1
+            term = renamed[postings.term]
+            words = words._replace(codes=renamed[words.codes].astype(np.int32))
+        self.sequences = Sequences(words)
         slot = place[postings.row] if len(postings.row) else postings.row
         order = np.argsort(term * self.base + slot)
         self.slots = slot[order].astype(np.int32)
@@ -131,10 +138,11 @@ class Store:
             # The count goes first: a reader cuts both by the number of slots that it saw.
             held[1].append(c)
             held[0].append(start + r)
+        self.sequences.append(batch.words)
         self.used = start + n
 
     def postings(self, term: int, used: int) -> tuple[NDArray[np.int32], Floats]:
-        """The slots below `used` that hold a term, and how often."""
+        """The slots below `used` that hold a form, and how often."""
         if term < len(self.starts) - 1:
             lo, hi = self.starts[term], self.starts[term + 1]
             slots, counts = self.slots[lo:hi], self.counts[lo:hi]
@@ -185,6 +193,7 @@ class Store:
         vectors = 0 if self.vectors is None else self.vectors.row_bytes()
         tail = sum(len(slots) for slots, _ in list(self.tail.values()))
         words = self.slots.nbytes + self.counts.nbytes + self.starts.nbytes
+        words += self.sequences.nbytes
         vocabulary = 150 * len(self.vocabulary.of)  # a short str and its dict entry
         ids = self.sorted_ids.nbytes + self.sorted_slots.nbytes
         return self.used * (each + vectors) + words + vocabulary + ids + 8 * tail

@@ -79,10 +79,16 @@ class Day(NamedTuple):
 
 def tells_time(terms: Iterable[str], text: str) -> bool:
     """Whether a text with these terms says when something was: "last week", "in 2021", 去年."""
-    if not _TOLD.isdisjoint(terms):
-        return True
-    if any(len(t) == 4 and t.isdigit() and t[:2] in ("19", "20") for t in terms):
-        return True
+    return any(map(is_timely, terms)) or is_numbered(text)
+
+
+def is_timely(term: str) -> bool:
+    """Whether a term alone says when something was: a day, a month, a year."""
+    return term in _TOLD or (len(term) == 4 and term.isdigit() and term[:2] in ("19", "20"))
+
+
+def is_numbered(text: str) -> bool:
+    """Whether a text has a numbered day, month or year of the East Asian kind."""
     return not text.isascii() and _NUMBERED.search(text) is not None
 
 

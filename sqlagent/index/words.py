@@ -92,6 +92,27 @@ def terms(text: str) -> list[str]:
     return out
 
 
+def forms(text: str) -> list[str]:
+    """The words of a text as they are written, in their order and repeats kept; `stem_of` them are
+    its terms. Each CJK character stands before the pair that it begins."""
+    if text.isascii():
+        return _ASCII.findall(text.lower())
+    out: list[str] = []
+    for word in _tokens(text):
+        if word[0] < _CJK:
+            out.append(word)
+        else:
+            for pair in pairwise(word):
+                out += (pair[0], pair[0] + pair[1])
+            out.append(word[-1])
+    return out
+
+
+def stem_of(form: str) -> str:
+    """The term that a form is indexed under."""
+    return stem(form) if form[0] < _CJK else form
+
+
 def query_terms(text: str) -> list[str]:
     """The terms to look for, each once: stop words are left out unless nothing else is there."""
     found = dict.fromkeys(terms(text))
@@ -99,6 +120,16 @@ def query_terms(text: str) -> list[str]:
     stop.update(stem(w) for w in _tokens(text) if w in _ENGLISH)
     kept = [t for t in found if t not in stop]
     return kept or list(found)
+
+
+def query_forms(text: str) -> dict[str, list[str]]:
+    """The terms to look for, each with the forms that the question itself has of it."""
+    found: dict[str, list[str]] = {term: [] for term in query_terms(text)}
+    for form in dict.fromkeys(forms(text)):
+        asked = found.get(stem_of(form))
+        if asked is not None:
+            asked.append(form)
+    return found
 
 
 def content_words(text: str) -> list[str]:

@@ -10,6 +10,7 @@ when it came, and a `superseded_by`, which is known from when the newer memory w
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from sqlagent.errors import DataError, IntegrityError, ProgrammingError
@@ -94,10 +95,28 @@ ORDER BY o.operation_id DESC LIMIT 1
 LONG_CJK = 4000  # above this many characters the trigger leaves the spacing of CJK text to us
 
 
-def true_ids(handle: Handle, agent_id: str, valid_at: str, known_at: str) -> frozenset[int]:
-    """The memories of an agent that were true at a time as known at another."""
+# The same for some memories only. The planner does not know that they are few.
+_OF_AGENT = "WHERE m.agent_id = :agent AND"
+TRUE_OF = TRUE.replace(
+    _OF_AGENT,
+    "WHERE m.memory_id IN (SELECT value FROM json_each(:among)) AND +m.agent_id = :agent AND",
+)
+
+
+def true_ids(
+    handle: Handle,
+    agent_id: str,
+    valid_at: str,
+    known_at: str,
+    among: Iterable[int] | None = None,
+) -> frozenset[int]:
+    """The memories of an agent, or of some of them, that were true at a time as known at
+    another."""
     named = {"agent": agent_id, "valid": valid_at, "known": known_at}
-    return frozenset(r[0] for r in handle.execute(f"SELECT memory_id FROM ({TRUE})", named))
+    text = TRUE
+    if among is not None:
+        text, named["among"] = TRUE_OF, "[" + ",".join(map(str, among)) + "]"
+    return frozenset(r[0] for r in handle.execute(f"SELECT memory_id FROM ({text})", named))
 
 
 def missing(memory_id: int) -> ProgrammingError:

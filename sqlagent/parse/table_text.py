@@ -58,17 +58,21 @@ class TableText:
         """The place of a column's element; -1 where there is none."""
         for place, text in enumerate(self.elements):
             first = lex(text)[0]
-            column = is_name(first) and first.upper not in _CONSTRAINTS
-            if (column or first.kind == "quoted") and first.name.lower() == name.lower():
+            if _is_column(first) and first.name.lower() == name.lower():
                 return place
         return -1
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns."""
+        return [lex(e)[0].name for e in self.elements if _is_column(lex(e)[0])]
 
     def clauses(self, place: int) -> list[Clause]:
         """The clauses of an element, in their order."""
         text = self.elements[place]
         tokens = lex(text)
         first = tokens[0]
-        if first.kind != "quoted" and first.upper in _CONSTRAINTS:
+        if not _is_column(first):
             return [_constraint(text, tokens)]
         starts = _starts(tokens)
         found = []
@@ -113,6 +117,11 @@ class TableText:
         end = tokens[starts[0]].start if starts else len(text)
         name = text[: tokens[0].start + len(tokens[0].text)]
         self.elements[place] = f"{name} {kind} {text[end:]}".strip()
+
+
+def _is_column(first: Token) -> bool:
+    """Whether an element that begins so is a column."""
+    return is_name(first) and (first.kind == "quoted" or first.upper not in _CONSTRAINTS)
 
 
 def declared(text: str) -> str:
@@ -187,10 +196,7 @@ def known_as(table: str, text: TableText) -> list[tuple[str, int, Clause]]:
     of their own, with the places of their elements."""
     found: list[tuple[str, int, Clause]] = []
     used: set[str] = set()
-    columns = [
-        lex(e)[0].name for e in text.elements
-        if lex(e)[0].kind == "quoted" or lex(e)[0].upper not in _CONSTRAINTS
-    ]  # fmt: skip
+    columns = text.columns
     for place, clause in text.constraints():
         if clause.kind not in ("PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "FOREIGN"):
             continue

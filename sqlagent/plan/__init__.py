@@ -160,6 +160,10 @@ def planned(
 
         call = vector_index(sql, tokens)
         found = call and planned(call, lex(call), catalog, settings, protected)
+    if found is None and word in DEFINING and any(t.upper == "SEQUENCE" for t in tokens[1:3]):
+        from sqlagent.plan.postgres.numbering import statement as of_sequence
+
+        found = of_sequence(sql, tokens, catalog)
     if found is None and word == "ALTER":
         from sqlagent.plan.redefine import redefine
 

@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from sqlagent.parse.lexer import quote_name
 from sqlagent.plan.plans import Duck, Fill
+from sqlagent.plan.returning import returned
 
 if TYPE_CHECKING:
     from sqlagent.plan.route import Router
@@ -30,13 +31,13 @@ def using(tree: exp.Delete) -> None:
 
 def by_key(router: Router, tree: exp.Expr) -> Fill | None:
     """The change of `tree` as a read of keys and values, and a write for each; None where the
-    table has no key that DuckDB sees, or rows are returned."""
+    table has no key that DuckDB sees."""
     target = tree.this
     table = router.catalog.table(target.name) if isinstance(target, exp.Table) else None
     names = [c.name.lower() for c in table.columns] if table is not None else []
     if table is None or table.key is None or table.key.lower() not in names:
         return None
-    if tree.args.get("returning") is not None or tree.args.get("order") or tree.args.get("limit"):
+    if tree.args.get("order") or tree.args.get("limit"):
         return None
     alias = target.alias_or_name
     key = exp.column(exp.to_identifier(table.key, quoted=True), table=exp.to_identifier(alias))
@@ -68,4 +69,5 @@ def by_key(router: Router, tree: exp.Expr) -> Fill | None:
     else:
         parts = (f"{quote_name(e.this.name)} = ?{n}" for n, e in enumerate(set_, 1))
         text = f"UPDATE {mine} SET {', '.join(parts)} {where}"
-    return Fill(found, text, table=table.name, atomic=True)
+    returning = returned(router, tree, target, text)
+    return Fill(found, text, table=table.name, atomic=True, returning=returning)

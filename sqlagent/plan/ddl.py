@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 _NOW = "(strftime('%Y-%m-%d %H:%M:%f', 'now'))"
 _WHY = "definitions are kept in the file, by SQLite"
 _REFUSED = {
-    "SEQUENCE": "INTEGER PRIMARY KEY numbers its rows",
     "SCHEMA": "the tables of a file are all in schema main",
     "TYPE": "declare the column with the base type and a CHECK",
     "SECRET": None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlagent.parse.lexer import Token, is_name
 
 _ENDS = frozenset(("FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "UNION",
-                   "INTERSECT", "EXCEPT", "WINDOW", "QUALIFY", "USING", "FETCH"))  # fmt: skip
+                   "INTERSECT", "EXCEPT", "WINDOW", "QUALIFY", "USING", "FETCH", "FOR"))  # fmt: skip
 _WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE")
 _NOT_ALIASES = frozenset(("END", "NULL", "TRUE", "FALSE", "CURRENT_DATE", "CURRENT_TIMESTAMP",
                           "CURRENT_TIME"))  # fmt: skip
@@ -44,7 +44,9 @@ def output_tokens(tokens: list[Token]) -> list[list[Token]] | None:
         token = tokens[place] if place < len(tokens) else None
         if token is not None and token.kind == "op":
             depth += (token.text in "([{") - (token.text in ")]}")
-        ended = token is None or depth < 0 or (not depth and token.upper in _ENDS)
+        ended = token is None or depth < 0 or (
+            not depth and token.upper in _ENDS and tokens[place - 1].upper != "WITHIN"
+        )  # fmt: skip
         ended = ended or (token is not None and token.text == ";")
         if ended or (not depth and token is not None and token.text == ","):
             if place > first:
@@ -148,7 +150,7 @@ def _alias(output: list[Token]) -> bool:
 _OPERATORS = frozenset((
     "AND", "OR", "NOT", "IS", "IN", "LIKE", "ILIKE", "GLOB", "BETWEEN", "FROM", "CASE", "WHEN",
     "THEN", "ELSE", "INTERVAL", "DATE", "TIMESTAMP", "TIME", "COLLATE", "ESCAPE", "SIMILAR", "TO",
-    "REGEXP", "MATCH", "DISTINCT", "EXISTS", "UNIQUE", "ZONE",
+    "REGEXP", "MATCH", "DISTINCT", "EXISTS", "UNIQUE", "ZONE", "OVER",
 ))  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from sqlagent.catalog import Catalog, Table
+from sqlagent.catalog import Catalog, Column, Table
 from sqlagent.errors import Error
 from sqlagent.functions import functions
 from sqlagent.parse.lexer import lex, statements
@@ -20,8 +20,8 @@ from sqlagent.parse.parameters import Numbering
 from sqlagent.parse.tree import parse
 from sqlagent.rewrite.context import Context
 from sqlagent.rewrite.expand import own_names
-from sqlagent.rewrite.infer import kind
-from sqlagent.types import logical
+from sqlagent.rewrite.infer import kind as inferred
+from sqlagent.types import is_zoned, logical
 
 _BESIDE = (
     exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Add,
@@ -31,6 +31,15 @@ _TEXTS = (
     exp.Like, exp.ILike, exp.SimilarTo, exp.RegexpLike, exp.RegexpILike, exp.DPipe, exp.Lower,
     exp.Upper, exp.Trim, exp.Concat, exp.Length, exp.Replace, exp.Glob, exp.Match,
 )  # fmt: skip
+# What functions of the engine take, where an argument may be no text.
+_ENGINE: dict[str, tuple[str | None, ...]] = {
+    "generate_series": ("BIGINT", "BIGINT", "BIGINT"), "left": ("VARCHAR", "BIGINT"),
+    "sq_generate_series": ("BIGINT", "BIGINT", "BIGINT"), "right": ("VARCHAR", "BIGINT"),
+    "repeat": ("VARCHAR", "BIGINT"), "lpad": ("VARCHAR", "BIGINT", "VARCHAR"),
+    "rpad": ("VARCHAR", "BIGINT", "VARCHAR"), "split_part": ("VARCHAR", "VARCHAR", "BIGINT"),
+    "pg_to_timestamp": ("DOUBLE",), "to_timestamp": ("DOUBLE",),
+}  # fmt: skip
+_NUMBERED = {"start": "BIGINT", "length": "BIGINT", "times": "BIGINT", "decimals": "BIGINT"}
 _BOOLEANS = (exp.And, exp.Or, exp.Not, exp.Where, exp.Having)
 
 
@@ -112,9 +121,47 @@ def _met(node: exp.Expr, tree: exp.Expr, context: Context) -> str | None:
         if child is parent.this:
             return _first([i.this for i in ifs], child, context)
         return _first([i.args["true"] for i in ifs], child, context)
+    if isinstance(parent, exp.Substring | exp.Repeat | exp.Round) and child.arg_key in _NUMBERED:
+        return _NUMBERED[child.arg_key]
+    if isinstance(parent, exp.Left | exp.Right):
+        return "BIGINT" if child.arg_key == "expression" else "VARCHAR"
+    if isinstance(parent, exp.GenerateSeries):
+        found = _first([parent.args.get(k) for k in ("start", "end")], child, context)
+        return "INTERVAL" if child.arg_key == "step" and found != "BIGINT" else found or "BIGINT"
     if isinstance(parent, _TEXTS):
         return "VARCHAR"
     return "BOOLEAN" if isinstance(parent, _BOOLEANS) else None
+
+
+def _declared(column: Column, context: Context) -> str | None:
+    """A column's type: PostgreSQL's own where what the column declares is one."""
+    if context.dialect == "postgres" and column.type == "TIMESTAMP" and is_zoned(column.declared):
+        return "timestamptz"
+    declared = (column.declared or "").strip().lower()
+    if context.dialect == "postgres" and column.type == "JSON" and declared.startswith("jsonb"):
+        return "jsonb"
+    return column.type
+
+
+def kind(node: exp.Expr | None, context: Context) -> str | None:
+    """The type of what a parameter stands beside: PostgreSQL's where a declaration says more."""
+    if context.dialect != "postgres":
+        return inferred(node, context)
+    if isinstance(node, exp.Column):
+        column = context.names.column(node)
+        if column is not None:
+            return _declared(column, context)
+        if node.name.lower() == "ctid":
+            return "tid"
+    found = inferred(node, context)
+    if found in ("TIMESTAMP", "JSON"):
+        from sqlagent.plan.pg_types import type_of
+
+        exact = type_of(node, context)
+        if isinstance(exact, Column):
+            return _declared(exact, context)
+        return exact if exact in ("timestamptz", "jsonb") else found
+    return found
 
 
 def _other(parent: exp.Expr, child: exp.Expr) -> exp.Expr | None:
@@ -126,7 +173,11 @@ def _beside(parent: exp.Expr, child: exp.Expr, context: Context) -> str | None:
     """The type of the other side; what a time is added to or taken from may be an interval."""
     other = _other(parent, child)
     found = kind(other, context) if other is not None else None
-    if isinstance(parent, exp.Add | exp.Sub) and found in ("TIMESTAMP", "DATE", "TIME"):
+    if isinstance(parent, exp.Mul | exp.Div) and found == "INTERVAL":
+        return "DOUBLE"
+    if isinstance(parent, exp.Add | exp.Sub) and found in (
+        "TIMESTAMP", "timestamptz", "DATE", "TIME"
+    ):  # fmt: skip
         return "INTERVAL" if child is parent.args.get("expression") else None
     if found is not None and found.startswith("DECIMAL("):
         return "DECIMAL"  # any scale may be compared with it
@@ -164,7 +215,7 @@ def _assigned(parent: exp.EQ, child: exp.Expr, context: Context) -> str | None:
         return None
     table = _target(above.this, context)
     column = table.column(parent.this.name) if table is not None else None
-    return column.type if column is not None else None
+    return _declared(column, context) if column is not None else None
 
 
 def _inserted(
@@ -185,7 +236,7 @@ def _inserted(
         column = table.column(names[place]) if place < len(names) else None
     else:
         column = table.columns[place] if place < len(table.columns) else None
-    return column.type if column is not None else None
+    return _declared(column, context) if column is not None else None
 
 
 def _holds(value: exp.Expr, child: exp.Expr) -> bool:
@@ -200,7 +251,8 @@ def _argument(call: exp.Anonymous, name: str | None, place: int | None) -> str |
     """The type of an argument of a function of ours."""
     function = functions().get(call.name.lower())
     if function is None:
-        return None
+        kinds = _ENGINE.get(call.name.lower(), ()) if place is not None else ()
+        return kinds[place] if place is not None and place < len(kinds) else None
     if name is not None:
         return next((p.type for p in function.parameters if p.name == name.lower()), None)
     if place is not None and place < len(function.parameters):

@@ -19,7 +19,7 @@ _VALUES = frozenset((
     "CURRENT_USER", "SESSION_USER", "CURRENT_ROLE", "CURRENT_CATALOG", "CURRENT_SCHEMA", "USER",
 ))  # fmt: skip
 _OPENING, _CLOSING = ("(", "[", "{"), (")", "]", "}")
-_WORDS = frozenset(("AND", "OR", "NOT", "IS", "IN", "LIKE", "ILIKE", "BETWEEN", "COLLATE", "AT",
+_WORDS = frozenset(("AND", "OR", "NOT", "IS", "IN", "LIKE", "ILIKE", "BETWEEN", "COLLATE",
                     "SIMILAR", "ISNULL", "NOTNULL"))  # fmt: skip
 
 
@@ -37,8 +37,15 @@ def pg_names(tokens: list[Token]) -> Names | None:
     names: list[str | None] = []
     for output in outputs:
         given = alias_of(output)
+        if given == STAR and output[0].upper == "UNNEST":
+            given = None if _aliased(output) else ""
         names.append(given if given in (None, STAR) else _own(_figured(output)[0]) or "?column?")
     return tuple(names) if any(n is not None and n != STAR for n in names) else None
+
+
+def _aliased(output: list[Token]) -> bool:
+    """Whether a name follows what is in parentheses."""
+    return output[-1].text != ")" and is_name(output[-1])
 
 
 def _own(name: str) -> str:
@@ -60,6 +67,8 @@ def _figured(part: list[Token]) -> tuple[str, int]:
         token = part[place]
         if depth or place == 0:
             continue
+        if token.upper == "AT":
+            return "timezone", 2
         if token.upper in _WORDS or (token.kind == "op" and token.text not in (
             ".", "::", *_OPENING, *_CLOSING
         )):  # fmt: skip
@@ -132,6 +141,9 @@ def _primary(part: list[Token]) -> tuple[str, int]:
         return "", 0
     if word == "EXISTS":
         return "exists", 2
+    if word == "TRIM" and len(part) > 2:
+        side = {"LEADING": "ltrim", "TRAILING": "rtrim"}
+        return side.get(part[2].upper, "btrim"), 2
     if len(part) == 1 and word in _VALUES:
         return word.lower(), 2
     if len(part) == 1 and word in ("TRUE", "FALSE"):

@@ -17,15 +17,17 @@ from sqlagent.errors import Error
 from sqlagent.parse.lexer import lex, statements
 from sqlagent.parse.parameters import Numbering
 from sqlagent.parse.tree import parse
+from sqlagent.plan.view_types import typed
 from sqlagent.rewrite.context import Context
 from sqlagent.rewrite.expand import own_names
+from sqlagent.types import is_zoned
 
 Found = str | Column | None
 _CASTS = {
     "INT": "int4", "INTEGER": "int4", "SMALLINT": "int2", "TINYINT": "int2", "BIGINT": "int8",
     "REAL": "float4", "FLOAT": "float8", "DOUBLE": "float8", "TIMESTAMPTZ": "timestamptz",
     "JSONB": "jsonb", "VARCHAR": "varchar", "CHAR": "bpchar", "BPCHAR": "bpchar", "NAME": "name",
-    "OID": "oid",
+    "OID": "oid", "TID": "tid",
 }  # fmt: skip
 _NOW = (exp.CurrentTimestamp,)
 _SAME = (exp.Paren, exp.Alias, exp.Min, exp.Max, exp.Nullif, exp.FirstValue, exp.LastValue,
@@ -41,7 +43,7 @@ def output_types(sql: str, catalog: Catalog, settings: Mapping[str, Any]) -> lis
         numbering = Numbering(sql, tokens)
         dialect = str(settings.get("dialect", "postgres"))
         tree, _ = parse(sql, tokens, numbering, dialect, own_names(catalog.definitions))
-        context = Context(catalog, dialect, sql, tokens)
+        context = Context(_with_views(tree, catalog), dialect, sql, tokens)
         context.names.read(tree)
         returning = tree.args.get("returning")
         if returning is not None:
@@ -57,6 +59,16 @@ def output_types(sql: str, catalog: Catalog, settings: Mapping[str, Any]) -> lis
         return None
 
 
+def _with_views(tree: exp.Expr, catalog: Catalog) -> Catalog:
+    """The catalog with the types of the views that the statement reads."""
+    tables = dict(catalog.tables)
+    for node in tree.find_all(exp.Table):
+        found = tables.get(node.name.lower())
+        if found is not None and found.kind in ("view", "query"):
+            tables[node.name.lower()] = typed(found, catalog)
+    return catalog._replace(tables=tables)
+
+
 def _of(outputs: list[exp.Expr], tree: exp.Expr, context: Context) -> list[Found] | None:
     found: list[Found] = []
     for output in outputs:
@@ -66,7 +78,7 @@ def _of(outputs: list[exp.Expr], tree: exp.Expr, context: Context) -> list[Found
                 return None
             found += columns
         else:
-            found.append(_type(output, context))
+            found.append(type_of(output, context))
     return found
 
 
@@ -90,14 +102,18 @@ def _star(tree: exp.Expr, output: exp.Expr, context: Context) -> list[Found] | N
         columns = context.names.source(alias)
         if columns is None:
             return None
-        found += columns
+        found += (c if c.type is not None else None for c in columns)
     return found
 
 
-def _type(node: exp.Expr | None, context: Context) -> Found:
+def type_of(node: exp.Expr | None, context: Context) -> Found:
     """PostgreSQL's type of an expression; None where it is as the engine has it."""
     if isinstance(node, exp.Column):
-        return context.names.column(node)
+        column = context.names.column(node)
+        if node.name.lower() == "ctid" and (column is None or column.declared is None):
+            return "tid"
+        # A view's may have no type: the engine says it then.
+        return column if column is not None and column.type is not None else None
     if isinstance(node, exp.Cast):
         return cast_type(node.to)
     if isinstance(node, exp.Literal) and not node.is_string and node.name.isdigit():
@@ -112,14 +128,14 @@ def _type(node: exp.Expr | None, context: Context) -> Found:
     if isinstance(node, _SAME):
         inner = node.this
         if isinstance(node, exp.Lag | exp.Lead | exp.Window | exp.Filter | exp.Alias | exp.Paren):
-            return _type(inner, context)
-        found = _type(inner, context)
+            return type_of(inner, context)
+        found = type_of(inner, context)
         return found
     if isinstance(node, exp.Coalesce):
-        both = {_name(_type(n, context)) for n in (node.this, *node.expressions)}
+        both = {_name(type_of(n, context)) for n in (node.this, *node.expressions)}
         return both.pop() if len(both) == 1 else None
     if isinstance(node, _SUMS):
-        both = {_name(_type(n, context)) for n in (node.this, node.args.get("expression"))}
+        both = {_name(type_of(n, context)) for n in (node.this, node.args.get("expression"))}
         if both == {"int4"}:
             return "int4"
         if "timestamptz" in both and isinstance(node, exp.Add | exp.Sub) and len(both) > 1:
@@ -130,10 +146,7 @@ def _type(node: exp.Expr | None, context: Context) -> Found:
 def _name(found: Found) -> str | None:
     """The name of a type; of a column as far as it matters here."""
     if isinstance(found, Column):
-        declared = (found.declared or "").strip().lower()
-        zoned = found.type == "TIMESTAMP" and declared in (
-            "timestamptz", "timestamp with time zone"
-        )  # fmt: skip
+        zoned = found.type == "TIMESTAMP" and is_zoned(found.declared)
         return "timestamptz" if zoned else found.type
     return found
 

@@ -218,6 +218,7 @@ class Fill(NamedTuple):
     table: str = ""
     target: str = ""
     atomic: bool = False  # what is read decides what is written: both in one transaction
+    returning: Lite | None = None  # `insert` with a RETURNING, whose rows are the result
 
 
 class Native(NamedTuple):
@@ -426,6 +427,19 @@ class Redefine(NamedTuple):
     why: str = ""
 
 
+class SequenceChange(NamedTuple):
+    """CREATE, ALTER or DROP SEQUENCE (`verb`) of `names`, with `options` by the names of columns of
+    sqlagent_sequences; or 'fill': a column ('table', 'column') from a sequence. `exists`: it may be
+    there, or not be there; `cascade`: what it fills is filled no more."""
+
+    verb: str
+    names: tuple[str, ...]
+    options: tuple[tuple[str, int | str | None], ...] = ()
+    exists: bool = False
+    cascade: bool = False
+    why: str = "sequences are kept in the file"
+
+
 class WritingWith(NamedTuple):
     """A WITH that writes: `parts` are run in turn, in one transaction, and the last is the
     statement itself; all see what was there before it began, and each what those before it return.
@@ -448,4 +462,5 @@ class Plan(NamedTuple):
         Lite | Duck | Calls | Fill | Import | Native | Remote | Attach | Detach | Databases
         | Transaction | Setting | Call | Explain | Script | Typed | Define | ColumnsWrite | Merge
         | Materialize | CopyText | WritingWith | Redefine
+        | SequenceChange
     )  # fmt: skip

@@ -1,10 +1,10 @@
 """ALTER TABLE beyond what SQLite has: types, defaults, keys and the names of constraints.
 
-    ALTER TABLE t ALTER [COLUMN] c [SET DATA] TYPE type [COLLATE …] [USING expression]
-    ALTER TABLE t ALTER [COLUMN] c SET DEFAULT expression | DROP DEFAULT
-    ALTER TABLE t ADD [CONSTRAINT name] PRIMARY KEY (…) | FOREIGN KEY (…) … | CHECK (…)
-    ALTER TABLE t DROP CONSTRAINT [IF EXISTS] name [CASCADE | RESTRICT]
-    ALTER TABLE t RENAME CONSTRAINT name TO name
+ALTER TABLE t ALTER [COLUMN] c [SET DATA] TYPE type [COLLATE …] [USING expression]
+ALTER TABLE t ALTER [COLUMN] c SET DEFAULT expression | DROP DEFAULT
+ALTER TABLE t ADD [CONSTRAINT name] PRIMARY KEY (…) | FOREIGN KEY (…) … | CHECK (…)
+ALTER TABLE t DROP CONSTRAINT [IF EXISTS] name [CASCADE | RESTRICT]
+ALTER TABLE t RENAME CONSTRAINT name TO name
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from sqlagent.errors import NotSupportedError, ProgrammingError
 from sqlagent.parse.lexer import Token, is_name, lex
 from sqlagent.parse.parameters import edited
 from sqlagent.parse.table_text import TableText, declared
-from sqlagent.plan.plans import Redefine
+from sqlagent.plan.plans import Redefine, SequenceChange
+from sqlagent.plan.postgres.numbering import default_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +29,7 @@ WHY = "SQLite has no such ALTER TABLE: its definition is changed, and what that 
 
 def redefine(
     sql: str, tokens: list[Token], catalog: Catalog, settings: Mapping[str, Any]
-) -> Redefine | None:
+) -> Redefine | SequenceChange | None:
     """The plan of such a statement; None for any other, of a view, or of a table of columns."""
     words = [t.upper for t in tokens]
     if words[:2] != ["ALTER", "TABLE"] or len(words) < 5 or settings.get("dialect") == "sqlite":
@@ -62,7 +63,9 @@ def redefine(
     return None
 
 
-def _column(sql: str, tokens: list[Token], at: int, plan: Redefine) -> Redefine | None:
+def _column(
+    sql: str, tokens: list[Token], at: int, plan: Redefine
+) -> Redefine | SequenceChange | None:
     words = [t.upper for t in tokens]
     if at + 2 >= len(tokens) or not is_name(tokens[at]):
         return None
@@ -71,11 +74,17 @@ def _column(sql: str, tokens: list[Token], at: int, plan: Redefine) -> Redefine 
     if then[:2] == ["DROP", "DEFAULT"]:
         return plan._replace(verb="default")
     if then[:2] == ["SET", "DEFAULT"] and len(then) > 2:
+        sequence = default_of(tokens[at + 3 :])
+        if sequence is not None:
+            goal = (("table", plan.table), ("column", plan.column))
+            return SequenceChange("fill", (sequence,), goal)
         return plan._replace(verb="default", text=_said(sql, "DEFAULT", tokens[at + 3 :]))
     place = at + 2 if then[:1] == ["TYPE"] else at + 4 if then[:3] == ["SET", "DATA", "TYPE"] else 0
     if not place or place >= len(tokens):
         return None
-    end = next((i for i in range(place, len(words)) if words[i] in ("USING", "COLLATE")), len(words))
+    end = next(
+        (i for i in range(place, len(words)) if words[i] in ("USING", "COLLATE")), len(words)
+    )
     using = next((i for i in range(place, len(words)) if words[i] == "USING"), len(words))
     if end == place:
         raise ProgrammingError("expected a type", sql=sql, position=tokens[place].start)

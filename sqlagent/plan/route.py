@@ -93,6 +93,7 @@ class Router:
         self.protected = protected
         self.numbering = Numbering(sql, tokens)
         self.own = True
+        self.within_writes = False  # functions that write stand among values
         self.tree: exp.Expr | None = None  # of the whole statement
         self.columnar = bool(settings.get(COLUMNAR))  # CREATE TABLE makes one of columns
         self.unsaid = ["it has what only SQLite says"]  # why DuckDB could not say the last read
@@ -127,8 +128,13 @@ class Router:
         found: Calls | Call | None = write_calls(self, tree, context)
         if found is not None:
             return found
+        if self.within_writes:
+            self.wanted = "sqlite"  # whose writer they are run by
         if isinstance(tree, _READS):
-            return self.read(tree, context)
+            read = self.read(tree, context)
+            if self.within_writes and isinstance(read, Lite):
+                read = read._replace(writes=True)
+            return read
         return written(self, tree, context)
 
     def context(self) -> Context:

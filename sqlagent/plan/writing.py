@@ -30,6 +30,11 @@ def write_calls(router: Router, tree: exp.Expr, context: Context) -> Calls | Non
     if not nodes:
         return None
     tops = {id(_bare(e)) for e in tree.expressions} if isinstance(tree, exp.Select) else set()
+    if all(known[n.name.lower()].within_writes for n in nodes) and (
+        any(id(n) not in tops for n in nodes)
+    ):  # fmt: skip
+        router.within_writes = True
+        return None
     for node in nodes:
         if id(node) not in tops:
             raise NotSupportedError(

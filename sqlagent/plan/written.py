@@ -13,6 +13,7 @@ from sqlagent.plan.changes import by_key, using
 from sqlagent.plan.create import created
 from sqlagent.plan.plans import ColumnsWrite, Define, Duck, Fill, Lite, Merge
 from sqlagent.plan.refusals import WRITES, refused
+from sqlagent.plan.returning import returned
 from sqlagent.plan.say import say
 from sqlagent.plan.sources import Sources
 from sqlagent.plan.storing import stores
@@ -139,9 +140,8 @@ def _insert_select(
         return None
     if isinstance(read, Duck) and read.lite is not None and not read.files and not by_name:
         return None
-    if tree.args.get("returning") is not None or not isinstance(read, Duck):
-        raise refused(router, "RETURNING of rows that DuckDB reads" if isinstance(read, Duck)
-                       else "INSERT … BY NAME of what SQLite reads")  # fmt: skip
+    if not isinstance(read, Duck):
+        raise refused(router, "INSERT … BY NAME of what SQLite reads")
     target = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
     columns = [c.name for c in tree.this.expressions] if isinstance(tree.this, exp.Schema) else None
     if by_name:
@@ -164,4 +164,5 @@ def _insert_select(
         if conflict.find(exp.Placeholder) is not None:
             raise refused(router, "ON CONFLICT with parameters over rows that DuckDB reads")
         text += " " + conflict.sql("sqlite")
-    return Fill(read, text, table=target.name)
+    returning = returned(router, tree, target, text)
+    return Fill(read, text, table=target.name, returning=returning)

@@ -23,7 +23,7 @@ OURS = names(
     "sqlagent_users sqlagent_grants "
     "langgraph_checkpoints langgraph_values langgraph_writes langgraph_states "
     "langgraph_state_versions langgraph_items langgraph_item_vectors session_items "
-    "sqlagent_comments sqlagent_graphs"
+    "sqlagent_comments sqlagent_graphs sqlagent_sequences sqlagent_sequence_columns"
 )
 
 

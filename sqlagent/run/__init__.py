@@ -35,6 +35,7 @@ from sqlagent.plan.plans import (
     Rehearsal,
     Remote,
     Script,
+    SequenceChange,
     Setting,
     Transaction,
     Typed,
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
     from sqlagent.cursor import Cursor
 
 
-NOT_KEPT = (Setting, Define, Attach, Detach, Databases, Script, Redefine)
+NOT_KEPT = (Setting, Define, Attach, Detach, Databases, Script, Redefine, SequenceChange)
 
 
 def runner_for(connection: Connection, sql: str) -> tuple[Runner, bool]:
@@ -198,6 +199,10 @@ def _make(database: Database, planned: Plan) -> Runner:
         from sqlagent.run.typed import RunTyped
 
         return RunTyped(database, run, planned.sql)
+    if isinstance(run, SequenceChange):
+        from sqlagent.run.sequences import RunSequenceChange
+
+        return RunSequenceChange(run, planned.sql)
     if isinstance(run, Redefine):
         from sqlagent.run.redefine import RunRedefine
 

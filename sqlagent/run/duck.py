@@ -18,6 +18,7 @@ from sqlagent.plan.plans import Duck, Fill
 from sqlagent.run.across import Across, Stale
 from sqlagent.run.attached import source_of, writing_to
 from sqlagent.run.lite import LiteRead
+from sqlagent.run.returning import Returning
 from sqlagent.run.writing import fail, open_handle, outdated
 from sqlagent.types import widened
 from sqlagent.values import pick, stored
@@ -246,6 +247,7 @@ class RunFill:
         self.plan = plan
         self.text = text
         self.source = RunDuck(database, plan.source, text)
+        self.returning = None if plan.returning is None else Returning(database, plan.returning)
 
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
         if outdated(connection):
@@ -289,6 +291,16 @@ class RunFill:
                     sqlstate="42601",
                 )
             keeps = [nested if made and is_nested(kind) else stored for _, kind in columns]
+            given: list[tuple[Any, ...]] = []
+
+            def one_by_one(handle: Handle) -> int:
+                assert self.returning is not None  # it is what this is for
+                rows = (
+                    tuple(keep(v) for keep, v in zip(keeps, row, strict=True))
+                    for row in result.rows()
+                )
+                given[:], changed = self.returning.write(connection, handle, rows, len(columns))
+                return changed
 
             def work(handle: Handle) -> int:
                 if plan.create is not None:
@@ -308,12 +320,14 @@ class RunFill:
                     handle.executemany(insert, batch)
                 return done + len(batch)
 
-            bulk = None
-            if target is None and not made:
+            bulk = one_by_one if self.returning is not None else None
+            if bulk is None and target is None and not made:
                 from sqlagent.run.fill_vectors import vectors_work
 
                 bulk = vectors_work(insert, result, connection)
             cursor.rowcount = writing_to(connection, target, bulk or work, self.text, several=True)
+            if self.returning is not None:
+                self.returning.give(connection, cursor, given)
         finally:
             result.close()
         if plan.create is not None:

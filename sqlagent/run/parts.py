@@ -72,8 +72,10 @@ def said(
         if not schema and name in ctes:
             continue
         real = reads.temporary.get(name, name).lower()
-        if not schema and name in reads.names or real in reads.names and schema != "":
-            kept = reads.names.get(name) or reads.names.get(real, "")
+        kept = reads.names.get(name if not schema else real)
+        if named.node is target or (schema and kept and not kept.startswith(reads.old)):
+            kept = None  # what is written, or named with its schema, is the table itself
+        if kept is not None:
             if not kept:
                 raise NotSupportedError(
                     f'WITH query "{named.node.name}" does not have a RETURNING clause'
@@ -89,7 +91,7 @@ def said(
     return Said(edited(sql, edits), slots, inline)
 
 
-# The text before its tables are replaced -----------------------------------------------------------
+# The text before its tables are replaced -------------------------------------------------------
 
 
 def _needed(plan: WritingWith, part: Part) -> list[Part]:
@@ -113,9 +115,7 @@ def _needed(plan: WritingWith, part: Part) -> list[Part]:
     return [query for query in before if query in found]
 
 
-def _composed(
-    text: str, plan: WritingWith, part: Part
-) -> tuple[str, tuple[int | str, ...] | None]:
+def _composed(text: str, plan: WritingWith, part: Part) -> tuple[str, tuple[int | str, ...] | None]:
     """A part after the queries that it is over, with parameters of its own numbers."""
     whole = Numbering(text, statements(lex(text))[0])
     slots: list[int | str] = []
@@ -150,7 +150,7 @@ def _composed(
     return head + shown(own), None if named else tuple(slots)
 
 
-# What stands in the place of tables ----------------------------------------------------------------
+# What stands in the place of tables ------------------------------------------------------------
 
 
 def _instead(named: Named, relation: str) -> Edit:

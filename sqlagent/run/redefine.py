@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import apsw
 
-from sqlagent.engines import schema
+from sqlagent.engines import schema, sequences
 from sqlagent.engines.sqlite import translate
 from sqlagent.errors import DataError, Error, IntegrityError, NotSupportedError, ProgrammingError
 from sqlagent.migrate import refuse_own
@@ -114,6 +114,8 @@ class Change:
                 self.text.remove(place, clause)
         if self.plan.text:
             self.text.add(place, self.plan.text)
+        if (self.table.lower(), self.plan.column.lower()) in sequences.columns(self.handle):
+            sequences.fill(self.handle, self.table, self.plan.column, None)
         self._rewrite()
 
     def _type(self) -> None:
@@ -173,15 +175,13 @@ class Change:
 
     def _convert(self, value: str) -> None:
         """Keep the new value of each row, made while the column is still what it was."""
-        from sqlagent.cursor import Cursor
-        from sqlagent.run import make, plan_of
-
         keys = self._keys()
-        names = ", ".join(map(quote_name, keys))
-        sql = f"SELECT {names}, ({value}) FROM {quote_name(self.table)}"
-        planned = plan_of(self.connection, sql, spelled=False)
-        cursor = Cursor(self.connection)
-        make(self.connection.database, planned)(self.connection, cursor, ())
+        try:
+            found = self._read(self.table, keys, value)
+        except NotSupportedError:
+            if self.text.without_rowid:
+                raise
+            found = self._read_copy(keys[0], value)
         ids = ", ".join(f"k{n}" for n in range(len(keys)))
         self.handle.execute(f"DROP TABLE IF EXISTS temp.{quote_name(_MADE)}")
         self.handle.execute(
@@ -190,8 +190,40 @@ class Change:
         marks = ", ".join("?" * (len(keys) + 1))
         self.handle.executemany(
             f"INSERT INTO temp.{quote_name(_MADE)} VALUES ({marks})",
-            [tuple(map(stored, row)) for row in cursor],
+            [tuple(map(stored, row)) for row in found],
         )
+
+    def _read(self, table: str, keys: list[str], value: str) -> list[tuple[Any, ...]]:
+        """The keys and the new value of each row, by whichever engine can say it."""
+        from sqlagent.cursor import Cursor
+        from sqlagent.run import make, plan_of
+
+        names = ", ".join(map(quote_name, keys))
+        alias = quote_name(self.table)
+        sql = f"SELECT {names}, ({value}) FROM {quote_name(table)} AS {alias}"
+        planned = plan_of(self.connection, sql)
+        cursor = Cursor(self.connection)
+        make(self.connection.database, planned)(self.connection, cursor, ())
+        return cursor.fetchall()
+
+    def _read_copy(self, key: str, value: str) -> list[tuple[Any, ...]]:
+        """The same for DuckDB, which has no rowids: of a copy with a column of them."""
+        table, copy = quote_name(self.table), f"{self.table} (converted)"
+        columns = self.text.columns
+        names = [quote_name(name) for name in columns]
+        kinds = [
+            f"{quote_name(name)} {declared(self.text.elements[self.text.column(name)])}"
+            for name in columns
+        ]
+        handle = self.handle
+        handle.execute(f"CREATE TABLE {quote_name(copy)} (sqlagent_key INTEGER, {', '.join(kinds)})")
+        listed = ", ".join(names)
+        handle.execute(f"INSERT INTO {quote_name(copy)} SELECT {key}, {listed} FROM {table}")
+        try:
+            return self._read(copy, ["sqlagent_key"], value)
+        finally:
+            if handle.in_transaction:
+                handle.execute(f"DROP TABLE {quote_name(copy)}")
 
     def _fill(self) -> None:
         """Put the new values into the rows: no trigger fires, as none does in PostgreSQL."""
@@ -199,9 +231,12 @@ class Change:
         same = " AND ".join(f"k{n} = {table}.{quote_name(k)}" for n, k in enumerate(keys))
         column, handle = quote_name(self.plan.column), self.handle
         not_null = any(c.kind == "NOT NULL" for c in self.text.clauses(self._element()))
-        if not_null and handle.execute(
-            f"SELECT 1 FROM temp.{quote_name(_MADE)} WHERE v IS NULL LIMIT 1"
-        ).fetchall():
+        if (
+            not_null
+            and handle.execute(
+                f"SELECT 1 FROM temp.{quote_name(_MADE)} WHERE v IS NULL LIMIT 1"
+            ).fetchall()
+        ):
             raise self._nulls(self.plan.column)
         handle.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
         try:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 def drop_own(connection: Connection) -> None:
     """Drop the connection's own; what cannot be dropped now is left over, see `drop_left`."""
+    connection.autocommit = True  # each is a transaction: one left open would keep the writer
     for real in connection.temporary_tables.values():
         _drop(connection, real)
     connection.temporary_tables.clear()

@@ -148,7 +148,8 @@ class Once:
             if watchable(self.handle, table):
                 watched[name] = table
             elif self._reads(catalog, table) & goals and (
-                table.kind in ("view", "query") or sum(name in named_in(plan, p) for p in plan.parts) > 1
+                table.kind in ("view", "query")
+                or sum(name in named_in(plan, p) for p in plan.parts) > 1
             ):
                 columns, rows = self._read(f"SELECT * FROM {quote_name(table.name)}")
                 self._keep(f"{OLD}{name}", columns, rows, "before")
@@ -163,7 +164,9 @@ class Once:
         found, todo = set[str](), [table]
         while todo:
             view = todo.pop()
-            text = view.sql or "".join(d.sql for d in catalog.definitions.get(view.name.lower(), ()))
+            text = view.sql or "".join(
+                d.sql for d in catalog.definitions.get(view.name.lower(), ())
+            )
             for token in lex(text):
                 other = catalog.tables.get(token.name.lower())
                 if other is not None and other.name.lower() not in found:
@@ -259,8 +262,11 @@ class Once:
                 return rows
 
             rows = writing(connection, work, None)
-            columns = inner.columns_of(connection, rows) or []
-            return (columns() if callable(columns) else columns), rows
+            # Not by the first row: a column without a type holds any.
+            columns = inner.columns or []
+            if any(kind is None for _, kind in columns):
+                columns = inner.inferred(connection, columns)
+            return columns, rows
         cursor = Cursor(connection)
         made(connection, cursor, values)
         columns = list(cursor._described() or ()) if cursor._iter is not None else []
@@ -319,7 +325,7 @@ def _declared(column: Column) -> str:
     """How a column is declared, so that it has the affinity and the type of what it is of."""
     if column.declared is not None:
         return column.declared
-    kind = column.type or ""
+    kind = column.type or ""  # without one, it leaves every value as it is
     return _DECLARED.get(kind, kind)
 
 

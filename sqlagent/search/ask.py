@@ -17,13 +17,17 @@ from sqlagent.index import (
 )
 from sqlagent.models import model_of
 from sqlagent.search.kinds import Key, listed
+from sqlagent.search.questions import marked
 from sqlagent.search.scopes import Scopes, scopes
 
 if TYPE_CHECKING:
     from sqlagent.context import Context
     from sqlagent.embedding import Model
 
-_OF_DOCUMENTS = ("relative", "coverage", "document", "feedback", "feedback_documents")
+_OF_DOCUMENTS = (
+    "relative", "coverage", "document", "exact", "feedback", "feedback_documents", "floor",
+    "window",
+)  # fmt: skip
 _OTHERS = ("recency_half_life_s", *_OF_DOCUMENTS)
 SET = tuple(f for f in Weights._fields if f not in _OTHERS)
 EMBED_NOW = 64  # so many missing vectors are made while the question waits; more in the background
@@ -77,7 +81,7 @@ def ask(
         index = with_vectors(context, found, key, index, model, query)
     vector = embedding
     if vector is None and model is not None and len(index):
-        vector = model.encode_one(strip_names(query, index.speakers))
+        vector = model.encode_one(marked(strip_names(query, index.speakers)))
     return Asked(index, key, vector)
 
 
@@ -126,7 +130,7 @@ def memory_weights(context: Context) -> Weights:
 
 def document_weights(context: Context, alpha: float) -> Weights:
     """The weights of `search`, from the settings, with this share of meaning."""
-    parts = ("context", "coverage", "document", "feedback", "graph")
+    parts = ("context", "coverage", "document", "exact", "feedback", "graph", "window")
     known = {part: context.settings.get(f"search_{part}_weight") for part in parts}
     most = context.settings.get("search_feedback_documents", DOCUMENTS.feedback_documents)
     shares = {part: float(weight) for part, weight in known.items() if weight is not None}

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlagent.index import Hits
 from sqlagent.memory.truth import true_ids
-from sqlagent.search.filters import allowed as passing
+from sqlagent.search.held import passing
 from sqlagent.search.kinds import LIVE, listed
 from sqlagent.search.linking import Linking
-from sqlagent.search.recalling import OWN, Answer, Asking, answer, picked
+from sqlagent.search.recalling import Answer, Asking, answer, picked
 from sqlagent.search.sentences import Turn, sentence
 from sqlagent.search.shares import shares
 
@@ -140,7 +140,7 @@ def excluded(context: Context, asking: Asking, memory_id: int) -> list[tuple[str
         reasons = list(untrue(asking, memory, valid_at, known_at, when))
         found = (reasons or [("truth", f"not true {when}, as it was known at {known_at}")]) + found
     if asking.filter is not None:
-        passed = passing(context, OWN, "memory_id", asking.filter, (asking.agent_id,))
+        passed = passing(context, asking.agent_id, asking.filter)
         if memory_id not in passed:
             found.append(("filter", f"excluded by filter => {asking.filter!r}"))
     return [(part, f"not returned: {reason}") for part, reason in found]
@@ -150,7 +150,7 @@ def holds(context: Context, asking: Asking, memory_id: int, valid_at: str, known
     """Whether recall() takes a memory for true."""
     with context.reading() as handle:
         if asking.timed:
-            return memory_id in true_ids(handle, asking.agent_id, valid_at, known_at)
+            return memory_id in true_ids(handle, asking.agent_id, valid_at, known_at, [memory_id])
         found = handle.execute(LIVING, {"id": memory_id, "now": valid_at}).fetchone()
         return found is not None
 

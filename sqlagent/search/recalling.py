@@ -10,7 +10,6 @@ from sqlagent.index import Hits, ScopeIndex, Weights
 from sqlagent.index.rows import Ids
 from sqlagent.search.ask import Asked, ask, limit, search, vectors_of
 from sqlagent.search.budget import best_set
-from sqlagent.search.filters import allowed as passing
 from sqlagent.search.kinds import listed
 from sqlagent.search.learned import weights_for
 from sqlagent.search.linking import Linking, linking
@@ -39,7 +38,6 @@ SELECT m.memory_id, m.kind, m.content, s.strength, m.created_at
 FROM memories m JOIN memory_strength s ON s.memory_id = m.memory_id
 WHERE m.memory_id IN (SELECT value FROM json_each(?1)) AND +m.agent_id = ?2
 """
-OWN = "SELECT * FROM memories WHERE agent_id = ?"
 
 
 class Asking(NamedTuple):
@@ -117,11 +115,9 @@ def allowed(context: Context, asking: Asking, index: ScopeIndex) -> Ids | None:
     if asking.filters():
         ids = passed(context, asking, index)
     if asking.timed:
-        from sqlagent.memory.truth import true_ids
+        from sqlagent.search.held import holding
 
-        with context.reading() as handle:
-            true = true_ids(handle, asking.agent_id, *asking.times(context))
-        ids = both(ids, true)
+        ids = both(ids, holding(context, asking.agent_id, *asking.times(context)))
     return ids
 
 
@@ -152,12 +148,11 @@ def passed(context: Context, asking: Asking, index: ScopeIndex) -> Ids:
     return index.kept(("filters", *filters.items()), newest)
 
 
-def both(ids: Ids | None, others: frozenset[int]) -> Ids:
-    """The ids that are in both, where there are any of the first."""
+def both(ids: Ids | None, others: Ids) -> Ids:
+    """The ids that are in both, where there are any of the first; each has an id once."""
     import numpy as np
 
-    found = np.fromiter(others, np.int64, len(others))
-    return found if ids is None else np.intersect1d(ids, found)
+    return others if ids is None else np.intersect1d(ids, others, assume_unique=True)
 
 
 def answer(context: Context, asking: Asking, every: bool = False) -> Answer | None:
@@ -166,9 +161,11 @@ def answer(context: Context, asking: Asking, every: bool = False) -> Answer | No
     None where the agent has nothing, or none is wanted. The filters are checked in any case. Of
     `every` part the value is reckoned, the graph's too where it has no weight.
     """
-    chosen: frozenset[int] | None = None
+    chosen: Ids | None = None
     if asking.filter is not None:
-        chosen = passing(context, OWN, "memory_id", asking.filter, (asking.agent_id,))
+        from sqlagent.search.held import passing
+
+        chosen = passing(context, asking.agent_id, asking.filter)
     if asking.k == 0:
         return None
     which = "all memories" if asking.timed else "memories"

@@ -123,7 +123,7 @@ SETTABLE = names(
     "recall_length_weight recall_time_weight recall_date_weight recall_answer_weight "
     "recall_opening_weight recall_decay_weight recall_activation_weight recall_retention_weight "
     "recall_recency_weight search_alpha search_context_weight search_coverage_weight "
-    "search_document_weight min_recall"
+    "search_document_weight search_exact_weight search_window_weight min_recall"
 )
 # The first words of statements: of every user, of who writes, and of who changes the schema.
 READS = names(

@@ -31,6 +31,7 @@ from sqlagent.plan.plans import (
     Redefine,
     Rehearsal,
     Script,
+    SequenceChange,
     Setting,
     Transaction,
     Typed,
@@ -323,14 +324,15 @@ class Gate:
             if run.create is not None:
                 self._define()
             else:
-                self._text(connection, whole, run.insert, native=False)
+                text = run.insert if run.returning is None else run.returning.sql
+                self._text(connection, whole, text, native=False)
         elif isinstance(run, Merge):
             self._write(run.table)
             for text, _ in run.stage:
                 self._staged(connection, whole, text)
         elif isinstance(run, ColumnsWrite):
             self._columns(run)
-        elif isinstance(run, Define | Materialize | Redefine):
+        elif isinstance(run, Define | Materialize | Redefine | SequenceChange):
             self._define()
             if isinstance(run, Define) and run.probe is not None:
                 self.check(connection, whole, run.probe)

@@ -37,7 +37,8 @@ _KNOWLEDGE = {
     "documents chunks": "search context cite chunk_at chunk_context parent_of index_document",
     "vectors collections": "knn within nearest_vectors measure_recall put_vector create_collection "
     "create_vector_index",
-    "entities relations": "neighbors paths shortest_path subgraph pagerank communities relate "
+    "entities relations": "neighbors paths shortest_path subgraph draw_graph pagerank communities "
+    "relate "
     "unrelate extract_graph",
 }
 # They compute with their arguments alone, or say how the engine is.
@@ -48,9 +49,11 @@ PURE = names(
 _STATES = names(
     "save_state snapshot restore fork merge_states state_at state_diff state_history watch"
 )
-# Rows that the parts of the user's own WITH have returned, and those that they have changed, for its
-# other parts (see sqlagent.run.writing_with).
+# Rows that the parts of the user's own WITH have returned, and those that they have changed, for
+# its other parts (see sqlagent.run.writing_with).
 RETURNED = ("returned", "before")
+# A writer's: which of them is by the table that a sequence goes with (see engines.sequences).
+SEQUENCES = names("nextval currval lastval setval")
 # What an admin alone may call: who may log in, and what everybody has asked.
 ADMIN_FUNCTIONS = names(
     "create_user drop_user grant_table revoke_table grant_agent revoke_agent advise"
@@ -212,7 +215,7 @@ class Rights:
             return True  # one's own password: see calling.check_call
         if function.writes and not principal.writes:
             return False
-        if function.name in PURE or principal.grants is None:
+        if function.name in PURE or function.name in SEQUENCES or principal.grants is None:
             return True
         needed = tables_of(function)
         if not all(principal.may("select", t) for t in needed):

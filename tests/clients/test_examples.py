@@ -87,12 +87,23 @@ def test_java(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_go(run: Run, tmp_path: Path) -> None:
+def test_r(run: Run) -> None:
+    needs("Rscript")
+    if not succeeds("Rscript", "-e", "library(RPostgreSQL)"):
+        pytest.skip("RPostgreSQL is not installed")
+    remembered(run("Rscript", str(EXAMPLES / "agent.R")))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("package", "name"), [("lib/pq", "agent.go"), ("jackc/pgx/v4", "agent_pgx.go")]
+)
+def test_go(run: Run, tmp_path: Path, package: str, name: str) -> None:
     needs("go")
     place = os.environ.get("GOPATH", "/usr/share/gocode")
-    if not (Path(place) / "src/github.com/lib/pq").exists():
-        pytest.skip("lib/pq is not installed (GOPATH names where)")
+    if not (Path(place) / "src/github.com" / package).exists():
+        pytest.skip(f"{package} is not installed (GOPATH names where)")
     settings = {"GO111MODULE": "off", "GOPATH": place, "GOCACHE": str(tmp_path / "cache")}
     built = str(tmp_path / "agent")
-    run("go", "build", "-o", built, str(EXAMPLES / "agent.go"), **settings)
+    run("go", "build", "-o", built, str(EXAMPLES / name), **settings)
     remembered(run(built))

@@ -40,8 +40,19 @@ class Edits(NamedTuple):
 
 def statement(sql: str, tokens: list[Token], catalog: Catalog) -> Script | Edits | None:
     """What a statement of PostgreSQL's becomes; None where it is one of ours as it is."""
-    from sqlagent.plan.postgres import assigning, definitions, inserting, names, returning, tables
+    from sqlagent.plan.postgres import (
+        assigning,
+        definitions,
+        inserting,
+        names,
+        numbering,
+        returning,
+        tables,
+    )
 
+    called = numbering.calls(tokens, catalog)
+    if called:
+        return Edits(tuple(called), True)
     qualified = names.edits(tokens, catalog)
     if qualified:
         return Edits(tuple(qualified), True)
@@ -54,7 +65,13 @@ def statement(sql: str, tokens: list[Token], catalog: Catalog) -> Script | Edits
         bare = inserting.bare(tokens)
         if bare:
             return Edits(tuple(bare), True)
-        named = inserting.columns(tokens, catalog) + assigning.edits(sql, tokens, catalog)
+        numbered = numbering.filled(tokens, catalog) if catalog.sequences else []
+        if numbered:
+            return Edits(tuple(numbered), True)
+        columns = inserting.columns(tokens, catalog)
+        if columns and catalog.sequences:
+            return Edits(tuple(columns), True)
+        named = columns + assigning.edits(sql, tokens, catalog)
         return Edits(tuple(named)) if named else None
     if word in ("WITH", "UPDATE"):
         said = assigning.edits(sql, tokens, catalog)

@@ -42,16 +42,13 @@ def edits(sql: str, tokens: list[Token], catalog: Catalog) -> list[Edit]:
     if table is None or table.kind not in ("table", "virtual"):
         return []
     given = _inserted(own, at, table) if insert else _set(own, at)
-    defaults: dict[str, str] | None = None
     found: list[Edit] = []
     for name, part in given:
         column = table.column(name)
         if column is None or not part:
             continue
         if part[0].upper == "DEFAULT" and len(part) == 1:
-            if defaults is None:
-                defaults = _defaults(table)
-            said = defaults.get(column.name.lower(), "NULL")
+            said: str | None = _default(column)
         else:
             said = _read(sql, part, column)
         if said is not None:
@@ -130,21 +127,16 @@ def _assigned(tokens: list[Token], at: int) -> Iterator[Assigned]:
                 yield from zip(names, arguments(values, 0), strict=False)
 
 
-def _defaults(table: Table) -> dict[str, str]:
-    """What the columns of a table are where nothing is given, by lower-case name."""
-    from sqlagent.plan.postgres.tables import default_end
+def _default(column: Column) -> str:
+    """The expression that a column is where nothing is given; NULL numbers a key."""
+    from sqlagent.plan.postgres.tables import UUID
 
-    tokens = lex(table.sql or "")
-    opened = next((i for i, t in enumerate(tokens) if t.text == "("), None)
-    found: dict[str, str] = {}
-    for part in arguments(tokens, opened) if opened is not None else []:
-        for place, token in enumerate(part):
-            if token.upper == "DEFAULT" and place and is_name(part[0]) and place + 1 < len(part):
-                last = part[default_end(part, place + 1, len(part) - 1)]
-                said = (table.sql or "")[part[place + 1].start : last.start + len(last.text)]
-                found[part[0].name.lower()] = said
-                break
-    return found
+    if column.default and "randomblob" in column.default:
+        return UUID  # as older files have it, it is more than a write here can say
+    if column.default is None:
+        return "NULL"
+    constant = len(lex(column.default)) == 1
+    return column.default if constant else f"({column.default})"
 
 
 # Reading -----------------------------------------------------------------------------------------
@@ -169,6 +161,17 @@ def _read(sql: str, part: list[Token], column: Column) -> str | None:
         error.sql, error.position = sql, part[0].start
         raise
     return None if value is None else _said(value)
+
+
+def literal(sql: str, token: Token, declared: str) -> str | None:
+    """What a string is as a value of a column of a declared type; None where it stays as it is.
+
+    Raises DataError for one that is no such value.
+    """
+    from sqlagent.catalog import Column
+    from sqlagent.types import logical
+
+    return _read(sql, [token], Column("", logical(declared), declared=declared))
 
 
 def _cast(part: list[Token]) -> str:

@@ -106,6 +106,7 @@ def dropped(sql: str, tokens: list[Token], catalog: Catalog) -> Script | Edits |
             tuple(f"DROP INDEX {'IF EXISTS ' if exists else ''}{quote_name(t.name)}" for t in names)
         )  # fmt: skip
     parts: list[str] = []
+    own: list[str] = []  # sequences of columns
     for token in names:
         found = catalog.table(token.name)
         if found is None and exists:
@@ -129,12 +130,21 @@ def dropped(sql: str, tokens: list[Token], catalog: Catalog) -> Script | Edits |
                 )  # fmt: skip
             parts.append(f"DROP VIEW {quote_name(view.name)}")
         parts.append(f"DROP {kind} {quote_name(found.name)}")
+        for (table, column), sequence in catalog.sequences.items():
+            if table != found.name.lower():
+                continue
+            if sequence.lower() == f"{table}_{column}_seq":
+                own.append(f"DROP SEQUENCE IF EXISTS {quote_name(sequence)} CASCADE")
+            else:
+                place = f"{quote_name(found.name)} ALTER COLUMN {quote_name(column)}"
+                own.append(f"ALTER TABLE {place} DROP DEFAULT")
     dropped = tuple(
         name for name, real in catalog.temporary.items() if real in {t.name for t in names}
     )
-    if simple and len(parts) == 1 and not dropped:
+    if simple and len(parts) == 1 and not dropped and not own:
         return None
-    return Script(tuple(dict.fromkeys(parts)), tuple((name, None) for name in dropped))
+    parts = list(dict.fromkeys([*own, *parts]))
+    return Script(tuple(parts), tuple((name, None) for name in dropped))
 
 
 # ALTER -------------------------------------------------------------------------------------------
@@ -214,7 +224,7 @@ def _action(sql: str, tokens: list[Token], table: Table, catalog: Catalog) -> li
             return []
         return [f"{head} DROP COLUMN {quote_name(name.name)}"]
     if words[:1] == ["RENAME"]:
-        return [f"{head} {_text(sql, tokens)}"]
+        return [f"{head} {_text(sql, tokens)}", *_followed(tokens, table, catalog)]
     if words[:1] == ["ALTER"]:
         at = 2 if words[1] == "COLUMN" else 1
         rest = words[at + 1 :]
@@ -229,6 +239,25 @@ def _action(sql: str, tokens: list[Token], table: Table, catalog: Catalog) -> li
     if words[:1] in (["SET"], ["RESET"], ["ENABLE"], ["DISABLE"], ["VALIDATE"], ["OWNER"]):
         return []
     raise wrong(sql, tokens, 0, "ADD, DROP, RENAME or ALTER COLUMN")
+
+
+def _followed(tokens: list[Token], table: Table, catalog: Catalog) -> list[str]:
+    """What keeps the sequences of a table with it, and with its columns, under another name."""
+    if not any(name == table.name.lower() for name, _ in catalog.sequences):
+        return []
+    old, new = quote(table.name), quote(tokens[-1].name)
+    if len(tokens) == 3:
+        return [
+            f"UPDATE sqlagent_sequence_columns SET table_name = {new} WHERE table_name = {old}",
+            f"UPDATE sqlagent_sequences SET owner_table = {new} WHERE owner_table = {old}",
+        ]
+    column = quote(tokens[-3].name)
+    return [
+        f"UPDATE sqlagent_sequence_columns SET column_name = {new} "
+        f"WHERE table_name = {old} AND column_name = {column}",
+        f"UPDATE sqlagent_sequences SET owner_column = {new} "
+        f"WHERE owner_table = {old} AND owner_column = {column}",
+    ]
 
 
 def _defined(sql: str, tokens: list[Token]) -> str:

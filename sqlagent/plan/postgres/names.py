@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from sqlagent.parse.lexer import Token, is_name, quote_name
+from sqlagent.intervals import parts_of
+from sqlagent.parse.lexer import Token, is_name, quote, quote_name, unquote
 
 if TYPE_CHECKING:
     from sqlagent.catalog import Catalog
@@ -32,6 +34,10 @@ def edits(tokens: list[Token], catalog: Catalog) -> list[tuple[int, int, str]]:
             found.append((word.start, word.start + len(word.text), quote_name(word.text.lower())))
             place += 1
             continue
+        said = _interval(tokens, place)
+        if said is not None:
+            text = tokens[place + 1]
+            found.append((text.start, text.start + len(text.text), quote(said)))
         took = _qualified(tokens, place, catalog)
         if took:
             found.append((tokens[place].start, tokens[place + took].start, ""))
@@ -46,6 +52,29 @@ def edits(tokens: list[Token], catalog: Catalog) -> list[tuple[int, int, str]]:
             found.append((token.start, token.start + len(token.text), real))
         place += 1
     return found
+
+
+_UNITS = frozenset(("YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND", "WEEK", "QUARTER"))
+
+
+def _interval(tokens: list[Token], place: int) -> str | None:
+    """The text of INTERVAL '…' in parts that each engine reads: a clock, ISO 8601 and `ago` are
+    PostgreSQL's alone. None where it is so already."""
+    if tokens[place].upper != "INTERVAL" or place + 1 >= len(tokens):
+        return None
+    text = tokens[place + 1]
+    if text.kind != "string" or (place + 2 < len(tokens) and tokens[place + 2].upper in _UNITS):
+        return None
+    said = unquote(text)
+    if _SIMPLE.fullmatch(said):
+        return None
+    months, days, micros = parts_of(said)
+    parts = [(months, "months"), (days, "days"), (micros, "microseconds")]
+    made = " ".join(f"{n} {unit}" for n, unit in parts if n) or "0 days"
+    return None if made == said else made
+
+
+_SIMPLE = re.compile(r"\s*-?\d+\s*[a-z]+\s*", re.I)
 
 
 def _qualified(tokens: list[Token], place: int, catalog: Catalog) -> int:

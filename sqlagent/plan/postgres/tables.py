@@ -7,10 +7,12 @@ import os
 from typing import TYPE_CHECKING
 
 from sqlagent.errors import NotSupportedError, ProgrammingError
-from sqlagent.parse.lexer import Token, is_name, quote_name
+from sqlagent.parse.lexer import Token, is_name, quote, quote_name
 from sqlagent.parse.parameters import edited
 from sqlagent.plan.plans import Script
 from sqlagent.plan.postgres import Edits
+from sqlagent.plan.postgres.assigning import literal
+from sqlagent.plan.postgres.parts import closed
 
 if TYPE_CHECKING:
     from sqlagent.catalog import Catalog
@@ -19,9 +21,9 @@ TEMPORARY = "pg_temp_"  # how the name of a temporary table begins in the file
 _numbers = itertools.count(1)
 _SERIAL = {"SERIAL", "BIGSERIAL", "SMALLSERIAL", "SERIAL4", "SERIAL8", "SERIAL2"}
 _WHOLE = {"INT", "INTEGER", "BIGINT", "SMALLINT", "INT2", "INT4", "INT8"} | _SERIAL
-_UUID = (
+UUID = (
     "(lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || "
-    "substr(hex(randomblob(2)), 2) || '-' || substr('89AB', 1 + (abs(random()) % 4), 1) || "
+    "substr(hex(randomblob(2)), 2) || '-' || substr('89AB', 1 + (abs(random()) & 3), 1) || "
     "substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6))))"
 )
 _NOW = "(strftime('%Y-%m-%d %H:%M:%f', 'now'))"
@@ -167,12 +169,15 @@ def _table(sql: str, tokens: list[Token], words: list[str]) -> Script | Edits | 
         return None
     name = tokens[at]
     filled = next((i for i, t in enumerate(tokens) if t.upper == "AS" and not _depth(tokens, i)), 0)
+    more: list[str] = []
     if not filled:
-        found += _columns(sql, tokens, at)
+        found += _columns(sql, tokens, at, more)
     found += _options(sql, tokens, at, filled)
     if filled:
         found += _bare(tokens, filled)
     if not temporary:
+        if more:
+            return Script((edited(sql, found), *more))
         return Edits(tuple(found)) if found else None
     real = f"{TEMPORARY}{os.getpid()}_{next(_numbers)}_{name.name.lower()}"
     found.append((name.start, name.start + len(name.text), quote_name(real)))
@@ -230,8 +235,9 @@ def _options(sql: str, tokens: list[Token], at: int, filled: int) -> list[Edit]:
     return found
 
 
-def _columns(sql: str, tokens: list[Token], at: int) -> list[Edit]:
-    """The columns of CREATE TABLE: serial and identity, types, defaults."""
+def _columns(sql: str, tokens: list[Token], at: int, more: list[str] | None = None) -> list[Edit]:
+    """The columns of CREATE TABLE: serial and identity, types, defaults. `more` gets the statements
+    that follow it, of sequences."""
     if at + 1 >= len(tokens) or tokens[at + 1].text != "(":
         return []
     found: list[Edit] = []
@@ -248,7 +254,8 @@ def _columns(sql: str, tokens: list[Token], at: int) -> list[Edit]:
             raise NotSupportedError("EXCLUDE is not here", sql=sql, position=tokens[first].start)
         constraint = word in ("PRIMARY", "UNIQUE", "CHECK", "FOREIGN", "CONSTRAINT")
         if not constraint:
-            found += _column(sql, tokens, first, last, keys)
+            own = tokens[at].name if more is not None else ""
+            found += _column(sql, tokens, first, last, keys, own, more)
     return found
 
 
@@ -274,8 +281,17 @@ def _key(tokens: list[Token], part: tuple[int, int]) -> list[str]:
     return names if len(names) == 1 else []
 
 
-def _column(sql: str, tokens: list[Token], first: int, last: int, keys: list[str]) -> list[Edit]:
-    """One column: `id serial primary key` is SQLite's INTEGER PRIMARY KEY, which numbers rows."""
+def _column(
+    sql: str,
+    tokens: list[Token],
+    first: int,
+    last: int,
+    keys: list[str],
+    table: str = "",
+    more: list[str] | None = None,
+) -> list[Edit]:
+    """One column: `id serial primary key` is SQLite's INTEGER PRIMARY KEY, which numbers rows; any
+    other is filled from a sequence, by the statements that `more` gets."""
     found: list[Edit] = []
     words = [t.upper for t in tokens[first : last + 1]]
     kind = first + 1
@@ -285,16 +301,31 @@ def _column(sql: str, tokens: list[Token], first: int, last: int, keys: list[str
     own = any(w == "PRIMARY" for w in words[1:])
     keyed = own or tokens[first].name.lower() in keys
     identity = _identity(tokens, first, last)
-    numbered = tokens[kind].upper in _SERIAL or identity is not None or _nextval(words)
+    drawn = _drawn(tokens, first, last)
+    numbered = tokens[kind].upper in _SERIAL or identity is not None or drawn is not None
     if numbered:
-        if not (keyed and whole):
+        options = _identity_options(sql, tokens, identity)
+        plain = keyed and drawn is None and not options
+        if not whole or (more is None and not plain):
             raise NotSupportedError(
-                f'only a primary key of whole numbers is numbered: "{tokens[first].name}" is none',
+                f'only a column of whole numbers is numbered: "{tokens[first].name}" is none'
+                if not whole else "a column that is numbered is not added to a table here",
                 sql=sql, position=tokens[first].start,
+                hint=None if not whole else "ADD COLUMN, CREATE SEQUENCE, SET DEFAULT nextval(…)",
             )  # fmt: skip
-        found.append((tokens[kind].start, tokens[kind].start + len(tokens[kind].text), "INTEGER"))
+        said = "INTEGER" if keyed else _SIZES.get(tokens[kind].upper, tokens[kind].text)
+        if not plain and not keyed and drawn is None and "NOT" not in words:
+            said += " NOT NULL"
+        found.append((tokens[kind].start, tokens[kind].start + len(tokens[kind].text), said))
         if identity is not None:
             found.append(_gap(tokens, *identity))
+        if not plain and more is not None:
+            more += _sequence(tokens, first, kind, table, drawn, options)
+    elif tokens[kind].upper in ("TIMESTAMP", "TIME"):
+        words = [t.upper or t.text for t in tokens[kind + 1 : kind + 7]]
+        if words[:1] == ["("] and words[2:6] in ([")", "WITH", "TIME", "ZONE"],
+                                                 [")", "WITHOUT", "TIME", "ZONE"]):  # fmt: skip
+            found.append(_gap(tokens, kind + 1, kind + 3))  # SQLite takes a size only at the end
     elif tokens[kind].upper in ("JSONB", "BYTEA", "BPCHAR"):
         said = {"JSONB": "JSONB TEXT", "BYTEA": "BLOB", "BPCHAR": "TEXT"}[tokens[kind].upper]
         array = kind < last and tokens[kind + 1].text == "["
@@ -305,7 +336,16 @@ def _column(sql: str, tokens: list[Token], first: int, last: int, keys: list[str
     while place <= last:
         word = tokens[place].upper
         if word == "DEFAULT":
-            place = _default(tokens, place, last, found, numbered)
+            kind_text = _declared(sql, tokens, kind, last)
+            place = _default(sql, tokens, place, last, found, None if numbered else kind_text)
+        elif word == "ARRAY" and place == _type_end(tokens, kind, last):
+            found.append((tokens[place].start, tokens[place].start + 5, "[]"))
+            if (
+                place + 3 <= last
+                and tokens[place + 1].text == "["
+                and tokens[place + 2].text != "]"
+            ):
+                found.append(_gap(tokens, place + 1, place + 3))  # its size says nothing
         elif word == "COLLATE" and place < last:
             end = place + 3 if place + 2 <= last and tokens[place + 2].text == "." else place + 1
             found.append(_gap(tokens, place, end))
@@ -317,8 +357,66 @@ def _column(sql: str, tokens: list[Token], first: int, last: int, keys: list[str
     return found
 
 
-def _nextval(words: list[str]) -> bool:
-    return any(a == "DEFAULT" and b == "NEXTVAL" for a, b in itertools.pairwise(words))
+_SIZES = {
+    "SERIAL": "INTEGER", "SERIAL4": "INTEGER", "BIGSERIAL": "BIGINT", "SERIAL8": "BIGINT",
+    "SMALLSERIAL": "SMALLINT", "SERIAL2": "SMALLINT",
+}  # fmt: skip
+
+
+def _drawn(tokens: list[Token], first: int, last: int) -> str | None:
+    """The name in `DEFAULT nextval('s')`."""
+    from sqlagent.plan.postgres.numbering import default_of
+
+    for place in range(first, last):
+        if tokens[place].upper == "DEFAULT" and place < last:
+            return default_of(tokens[place + 1 : default_end(tokens, place + 1, last) + 1])
+    return None
+
+
+def _identity_options(sql: str, tokens: list[Token], identity: tuple[int, int] | None) -> str:
+    """What `AS IDENTITY (START WITH 100 …)` says of its sequence."""
+    if identity is None or tokens[identity[1]].text != ")":
+        return ""
+    place = next(i for i in range(identity[0], identity[1]) if tokens[i].text == "(")
+    inner = tokens[place + 1 : identity[1]]
+    return sql[inner[0].start : inner[-1].start + len(inner[-1].text)] if inner else ""
+
+
+def _sequence(
+    tokens: list[Token], first: int, kind: int, table: str, drawn: str | None, options: str
+) -> list[str]:
+    """The statements that fill a column from a sequence: its own, or one that it names."""
+    column = tokens[first].name if tokens[first].kind == "quoted" else tokens[first].name.lower()
+    place = f"ALTER TABLE {quote_name(table)} ALTER COLUMN {quote_name(column)} SET DEFAULT"
+    if drawn is not None:
+        return [f"{place} nextval({quote(drawn)})"]
+    name = quote_name(f"{table}_{column}_seq")
+    size = _SIZES.get(tokens[kind].upper, tokens[kind].upper).lower()
+    size = {"int": "integer", "int4": "integer", "int8": "bigint", "int2": "smallint"}.get(
+        size, size
+    )
+    return [
+        f"CREATE SEQUENCE {name} AS {size} {options} "
+        f"OWNED BY {quote_name(table)}.{quote_name(column)}",
+        f"{place} nextval({quote(name)})",
+    ]
+
+
+def _type_end(tokens: list[Token], kind: int, last: int) -> int:
+    """The last token of a column's type, but for the size of an array."""
+    at = kind
+    while at < last and tokens[at + 1].upper not in _TYPE_ENDS:
+        if tokens[at].upper == "ARRAY":
+            break
+        at += 1
+    return at
+
+
+def _declared(sql: str, tokens: list[Token], kind: int, last: int) -> str:
+    """The text of a column's type."""
+    end = tokens[_type_end(tokens, kind, last)]
+    text = sql[tokens[kind].start : end.start + len(end.text)]
+    return text[:-5].rstrip() + "[]" if end.upper == "ARRAY" else text
 
 
 def _identity(tokens: list[Token], first: int, last: int) -> tuple[int, int] | None:
@@ -336,15 +434,20 @@ def _identity(tokens: list[Token], first: int, last: int) -> tuple[int, int] | N
     return None
 
 
-def _default(tokens: list[Token], place: int, last: int, found: list[Edit], numbered: bool) -> int:
-    """A DEFAULT in SQLite's words; the last token of it."""
+def _default(
+    sql: str, tokens: list[Token], place: int, last: int, found: list[Edit], kind: str | None
+) -> int:
+    """A DEFAULT of a column of type `kind` in SQLite's words; the last token of it. Of a column
+    that is numbered (None) it goes away."""
     end = default_end(tokens, place + 1, last)
-    if numbered:
+    if kind is None:
         found.append(_gap(tokens, place, end))
         return end
     value = tokens[place + 1 : end + 1]
-    words = [t.upper or t.text for t in value]
     start, stop = value[0].start, value[-1].start + len(value[-1].text)
+    while len(value) > 2 and value[0].text == "(" and closed(value, 0) == len(value) - 1:
+        value = value[1:-1]
+    words = [t.upper or t.text for t in value]
     names = {w for w in words if w}
     if names & _MOMENTS or (words[0] == "(" and names & _MOMENTS):
         dated = "DATE" in names
@@ -352,20 +455,22 @@ def _default(tokens: list[Token], place: int, last: int, found: list[Edit], numb
     elif words[0] == "CURRENT_DATE":
         pass
     elif words[0] in ("GEN_RANDOM_UUID", "UUID_GENERATE_V4"):
-        found.append((start, stop, _UUID))
+        found.append((start, stop, UUID))
+    elif words[:1] == ["ARRAY"]:
+        found.append((start, stop, "'[]'"))
+    elif value[0].kind == "string" and (len(value) == 1 or value[1].text == "::"):
+        said = literal(sql, value[0], kind)
+        found.append((start, stop, said if said is not None else value[0].text))
     else:
         depth = 0
         for at, token in enumerate(value):
             depth += (token.text == "(") - (token.text == ")")
             if token.text == "::" and not depth:
-                found.append((token.start, stop, ""))
+                found.append((token.start, value[-1].start + len(value[-1].text), ""))
                 break
             if token.text == "::":
                 name = value[at + 1]
                 found.append((token.start, name.start + len(name.text), ""))
-        if words[:1] == ["ARRAY"]:
-            del found[-1 if found and found[-1][1] == stop else len(found) :]
-            found.append((start, stop, "'[]'"))
     return end
 
 
@@ -373,6 +478,9 @@ _ENDS = {
     "NOT", "NULL", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "CONSTRAINT", "GENERATED", "COLLATE",
     "DEFERRABLE", "INITIALLY",
 }  # fmt: skip
+
+
+_TYPE_ENDS = _ENDS | {"DEFAULT", "STORAGE", "COMPRESSION", "AUTOINCREMENT"}
 
 
 def default_end(tokens: list[Token], place: int, last: int) -> int:

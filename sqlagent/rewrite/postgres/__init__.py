@@ -8,6 +8,9 @@ from sqlagent.errors import NotSupportedError
 from sqlagent.rewrite.context import Context
 from sqlagent.rewrite.postgres.calls import CALLS, KEPT, call
 from sqlagent.rewrite.postgres.classes import CLASSES
+from sqlagent.rewrite.postgres.rows import rows
+from sqlagent.rewrite.postgres.sources import named_sources
+from sqlagent.rewrite.postgres.ctid import ctids
 
 __all__ = ["postgres"]
 
@@ -16,6 +19,7 @@ def postgres(tree: exp.Expr, context: Context) -> exp.Expr:
     """Say what only PostgreSQL says otherwise. The tree is changed in place."""
     if context.dialect != "postgres":
         return tree
+    tree = named_sources(rows(ctids(tree, context), context), context)
     for node in reversed(list(tree.find_all(exp.Anonymous, exp.Table, *CLASSES))):
         new = _new(node)
         if new is None or new is node:
@@ -53,9 +57,9 @@ def _new(node: exp.Expr) -> exp.Expr | None:
 def _rows(node: exp.Table) -> exp.Expr | None:
     """`FROM generate_series(1, 3) AS g`: g is the name of the one column too."""
     inner, alias = node.this, node.args.get("alias")
-    rows = isinstance(inner, exp.GenerateSeries | exp.ExplodingGenerateSeries | exp.Unnest) or (
+    rows = isinstance(inner, exp.GenerateSeries | exp.ExplodingGenerateSeries) or (
         isinstance(inner, exp.Anonymous)
-        and inner.name.lower() in ("sq_generate_series", "generate_series", "unnest")
+        and inner.name.lower() in ("sq_generate_series", "generate_series")
     )
     if rows and isinstance(alias, exp.TableAlias) and alias.this and not alias.args.get("columns"):
         new = node.copy()

@@ -25,7 +25,6 @@ _TEXT_SEARCH = (
     "to_tsvector", "to_tsquery", "plainto_tsquery", "phraseto_tsquery", "websearch_to_tsquery",
     "ts_rank", "ts_rank_cd", "ts_headline", "setweight", "tsvector_to_array",
 )  # fmt: skip
-_SEQUENCES = ("nextval", "currval", "setval", "lastval")
 
 
 def call(name: str, *given: exp.Expr) -> exp.Anonymous:
@@ -59,11 +58,19 @@ def _to_char(node: exp.Anonymous) -> exp.Expr | None:
     return formats.text(value, text)
 
 
+def _of_epoch(node: exp.Expr, seconds: exp.Expr) -> exp.Expr:
+    """to_timestamp() of seconds since 1970; in a write, where SQLite says it, to milliseconds."""
+    if isinstance(node.root(), exp.Insert | exp.Update | exp.Delete):
+        form = exp.Literal.string("%Y-%m-%d %H:%M:%f")
+        return call("sq_strftime", form, seconds.copy(), exp.Literal.string("unixepoch"))
+    return exp.UnixToTime(this=seconds.copy())
+
+
 def _reads(kind: str) -> Make:
     def make(node: exp.Anonymous) -> exp.Expr | None:
         given = _given(node, 1, 2)
         if len(given) == 1:
-            return exp.UnixToTime(this=given[0].copy()) if kind == "TIMESTAMP" else None
+            return _of_epoch(node, given[0]) if kind == "TIMESTAMP" else None
         form = _constant(given[1], f"the format of {node.name.lower().removeprefix('pg_')}()")
         value = given[0]
         if isinstance(value, exp.Literal) and value.is_string:
@@ -287,8 +294,14 @@ def _initcap(node: exp.Anonymous) -> exp.Expr | None:
 
 
 def _series(node: exp.Anonymous) -> exp.Expr | None:
-    """Rows, where it does not stand in FROM."""
+    """Rows, where it does not stand in FROM; a step that is a text is an interval."""
     outer = node.parent
+    given = node.expressions
+    if len(given) == 3 and isinstance(given[2], exp.Literal) and given[2].is_string:
+        first, last = (exp.cast(g.copy(), "TIMESTAMP") for g in given[:2])
+        node = call("sq_generate_series", first, last, exp.cast(given[2].copy(), "INTERVAL"))
+        if isinstance(outer, exp.Table):
+            return node
     if isinstance(outer, exp.Table) or (
         isinstance(outer, exp.Anonymous) and outer.name.lower() == "unnest"
     ):
@@ -308,6 +321,8 @@ CALLS: dict[str, Make] = {
     "json_agg": _aggregate, "jsonb_typeof": _typeof, "json_typeof": _typeof,
     "jsonb_extract_path": _path(False), "json_extract_path": _path(False),
     "jsonb_extract_path_text": _path(True), "json_extract_path_text": _path(True),
+    "jsonb_path_query_first": lambda n: call("json_extract", *(g.copy() for g in _given(n, 2))),
+    "jsonb_path_exists": lambda n: call("json_exists", *(g.copy() for g in _given(n, 2))),
     "quote_ident": lambda n: _ident(_given(n, 1)[0].copy()),
     "quote_literal": lambda n: _literal(_given(n, 1)[0]),
     "quote_nullable": lambda n: _nullable(_given(n, 1)[0]),
@@ -318,8 +333,5 @@ CALLS: dict[str, Make] = {
     **dict.fromkeys(_TEXT_SEARCH, _refused(
         "text is searched by words in other functions",
         "search(…), recall(…), or MATCH on a full-text table",
-    )),
-    **dict.fromkeys(_SEQUENCES, _refused(
-        "there are no sequences, keys number themselves", "INSERT … RETURNING gives the key"
     )),
 }  # fmt: skip

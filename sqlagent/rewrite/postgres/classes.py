@@ -28,6 +28,9 @@ def elements(text: str) -> list[exp.Expr]:
 def _cast(node: exp.Cast) -> exp.Expr | None:
     """'{1,2}'::int[], and the words that PostgreSQL has for moments."""
     inner = node.this
+    size = _size(node.to)
+    if size is not None:
+        return call("left", exp.cast(inner.copy(), "TEXT"), size.copy())
     if not (isinstance(inner, exp.Literal) and inner.is_string):
         return None
     if node.to.this is exp.DataType.Type.ARRAY and inner.name.strip().startswith("{"):
@@ -46,6 +49,17 @@ def _cast(node: exp.Cast) -> exp.Expr | None:
             base = exp.Paren(this=kind(this=base, expression=exp.Literal.number(1)))
         return exp.cast(base, node.to.copy())
     return None
+
+
+def _size(kind: exp.DataType) -> exp.Expr | None:
+    """The most characters of varchar(n) and char(n): a cast cuts what is longer."""
+    name = kind.args.get("kind")
+    own = isinstance(name, exp.Identifier) and name.name.lower() in ("sq_char", "bpchar")
+    if not own and not kind.is_type("varchar", "char", "nchar", "bpchar", "nvarchar"):
+        return None
+    given = kind.expressions[0] if kind.expressions else None
+    found = given.this if isinstance(given, exp.DataTypeParam) else None
+    return found if isinstance(found, exp.Literal) and not found.is_string else None
 
 
 def _overlay(node: exp.Overlay) -> exp.Expr | None:

@@ -151,7 +151,7 @@ def _set(at: _Words) -> tuple[str, Any]:
         scope = "local" if at.word == "LOCAL" else "session"
         at.at += 1
     if at.take("TIME", "ZONE"):
-        zone = None if at.take("LOCAL") or at.take("DEFAULT") else _value(at)
+        zone = None if at.take("LOCAL") or at.take("DEFAULT") else _zone(at)
         at.end()
         return "set", ("timezone", zone, scope)
     if at.take("NAMES"):
@@ -176,6 +176,16 @@ def _set(at: _Words) -> tuple[str, Any]:
     if quoted:
         values = [v if v.isidentifier() and v == v.lower() else f'"{v}"' for v in values]
     return "set", (name, ", ".join(values), scope)
+
+
+def _zone(at: _Words) -> str:
+    """The zone of SET TIME ZONE, which may be INTERVAL '+08:00' HOUR TO MINUTE."""
+    if not at.take("INTERVAL"):
+        return _value(at)
+    said = _value(at)
+    if at.take("HOUR"):
+        at.take("TO", "MINUTE")
+    return said
 
 
 def _value(at: _Words) -> str:

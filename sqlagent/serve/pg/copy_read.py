@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from sqlagent.errors import DataError
 from sqlagent.serve.pg import values_binary, values_text
+from sqlagent.serve.pg.catalog.types import of_column
 from sqlagent.serve.pg.copy_options import Copy
 from sqlagent.serve.pg.types import pg_type
 
@@ -30,7 +31,7 @@ def rows(
     if copy.form == "binary":
         yield from _binary(copy, columns, spool, codec)
         return
-    readers = [values_text.reader(pg_type(c.type)) for c in columns]
+    readers = [values_text.reader(pg_type(of_column(c)[0])) for c in columns]
     split = _csv(copy, spool, codec) if copy.form == "csv" else _text(copy, spool, codec)
     for number, (fields, said) in enumerate(split, 1):
         if number == 1 and copy.header:
@@ -226,7 +227,7 @@ def _binary(
     if flags & 0xFFFF0000:
         raise DataError("unrecognized critical flags in COPY file header", sqlstate="22P04")
     spool.read(extension)
-    readers = [_reader(c.type, codec) for c in columns]
+    readers = [_reader(of_column(c)[0], codec) for c in columns]
     number = 0
     while True:
         raw = spool.read(2)
@@ -261,7 +262,7 @@ def _binary(
         yield tuple(values)
 
 
-def _reader(kind: str | None, codec: str) -> Callable[[bytes], Any]:
+def _reader(kind: str, codec: str) -> Callable[[bytes], Any]:
     found = pg_type(kind)
     if found.codec == "int8":
         return _whole

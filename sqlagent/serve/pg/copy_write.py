@@ -47,6 +47,7 @@ def lines(
     copy: Copy, columns: Sequence[Column], outcome: Outcome, session: Session
 ) -> Iterator[bytes]:
     """The messages, many joined; counts what was sent in `outcome.sent`."""
+    columns = session.said(tuple(columns))
     writers = [values_text.writer(c.type, session.zone) for c in columns]
     if copy.form == "csv":
         forced = copy.force_quote

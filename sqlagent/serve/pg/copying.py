@@ -53,7 +53,9 @@ def copy_out(session: Session, command: Command) -> Outcome:
         binary = copy.form == "binary"
         session.wire.put(messages.copy_response(b"H", binary, len(columns)))
         codec = copy.encoding or session.codec
-        encoder = Rows(columns, [int(binary)] * len(columns), codec, session.zone, b"d")
+        encoder = Rows(
+            session.said(columns), [int(binary)] * len(columns), codec, session.zone, b"d"
+        )
         if binary:
             _binary(session, outcome, encoder)
         else:
@@ -173,7 +175,9 @@ def _targets(session: Session, copy: Copy, command: Command) -> list[Column]:
     """The columns that are written."""
     from sqlagent.serve.pg.describe import catalog_of
 
-    table = catalog_of(session.connection).table(str(copy.table))
+    own = session.connection.temporary_tables.get(str(copy.table).lower())
+    seen = catalog_of(session.connection, own=own is not None)
+    table = seen.table(own or str(copy.table))
     place = next((t.start for t in command.tokens if t.name == copy.table), None)
     if table is None:
         raise ProgrammingError(

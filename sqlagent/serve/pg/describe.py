@@ -15,6 +15,7 @@ from sqlagent.plan.plans import (
     Databases,
     Duck,
     Explain,
+    Fill,
     Lite,
     Plan,
     Rehearsal,
@@ -62,7 +63,7 @@ def describe(connection: Connection, sql: str, declared: tuple[int, ...]) -> Des
 def refined(connection: Connection, sql: str, columns: tuple[Column, ...]) -> tuple[Column, ...]:
     """Columns with the types that PostgreSQL gives them: int4 for `'1'::int`, and those of tables
     as they are declared."""
-    if all(c.table or c.type.codec in _PLAIN for c in columns):
+    if all((c.table and c.name != "ctid") or c.type.codec in _PLAIN for c in columns):
         return columns
     from sqlagent.plan.pg_types import output_types
 
@@ -70,7 +71,7 @@ def refined(connection: Connection, sql: str, columns: tuple[Column, ...]) -> tu
     if found is None or len(found) != len(columns):
         return columns
     return tuple(
-        column if column.table else _refined(column, kind)
+        column if column.table and kind != "tid" else _refined(column, kind)
         for column, kind in zip(columns, found, strict=True)
     )
 
@@ -131,13 +132,15 @@ def parameter_oids(connection: Connection, sql: str, declared: tuple[int, ...]) 
     )
 
 
-def catalog_of(connection: Connection) -> Any:
-    """The file's schema as the connection sees it."""
+def catalog_of(connection: Connection, *, own: bool = False) -> Any:
+    """The file's schema as the connection sees it; `own`: with what is its alone by the names that
+    the file has for that."""
     from sqlagent.engines import schema
 
     within = connection.txn is not None
     whole = schema.read_catalog(connection.txn) if within else schema.catalog(connection.database)
-    return whole if connection.gate is None else connection.gate.rights.catalog(whole)
+    gate = None if own else connection.gate
+    return whole if gate is None else gate.rights.catalog(whole)
 
 
 def columns_of(
@@ -158,6 +161,8 @@ def columns_of(
 
         shadow = plan_of(connection, run.shadow) if run.rows else None
         return shadow and columns_of(connection, shadow, oids)
+    if isinstance(run, Fill) and run.returning is not None:
+        return lite_columns(connection, Plan(run.returning.sql, run.returning), run.returning)
     if isinstance(run, Calls):
         from sqlagent.run.calls import RunCalls
 
@@ -278,6 +283,16 @@ def catalog_of_cached(connection: Connection) -> Any:
 def read_columns(connection: Connection, sql: str, oids: tuple[int, ...]) -> Found | None:
     """The columns of a read as the engine would name them: its first 0 rows."""
     values = [blank(oid) for oid in oids]
+    try:
+        return _read(connection, sql, values)
+    except Error:
+        if "" not in values:
+            raise
+    # An empty text may be no unit of date_trunc(), no format and no pattern; NULL is any.
+    return _read(connection, sql, [None if v == "" else v for v in values])
+
+
+def _read(connection: Connection, sql: str, values: list[Any]) -> Found | None:
     try:
         cursor = connection.execute(f"SELECT * FROM (\n{sql}\n) AS q LIMIT 0", values)
     except Error:

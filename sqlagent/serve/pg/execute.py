@@ -9,6 +9,7 @@ from sqlagent.plan.plans import Plan
 from sqlagent.run.lite import Runnable
 from sqlagent.serve.pg import copying, cursors, prepared, verbs
 from sqlagent.serve.pg import describe as describing
+from sqlagent.serve.pg.catalog.asked import asks
 from sqlagent.serve.pg.commands import Command
 from sqlagent.serve.pg.describe import Description
 from sqlagent.serve.pg.outcome import Outcome, described
@@ -75,7 +76,9 @@ def _refined(session: Session, command: Command, columns: Any) -> Any:
     found = known.get(key)
     if found is None or found[0] != [c.name for c in columns]:
         known_as = _described_by_sqlite(connection, command.sql)
-        if known_as is None or len(known_as) != len(columns):
+        if connection.foreign is not None and asks(command.sql, connection):
+            known_as = columns  # the catalogs say of theirs what they are
+        elif known_as is None or len(known_as) != len(columns):
             known_as = describing.refined(connection, command.sql, columns)
         found = [c.name for c in columns], known_as
         if not connection.redefined:

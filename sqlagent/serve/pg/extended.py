@@ -81,7 +81,7 @@ def _value(session: Session, reader: Reader, statement: Statement, place: int, f
     if size == -1:
         return None
     data = reader.take(size)
-    read = statement.readers.get((form, place))
+    read = statement.readers.get((form, place, session.zone))
     if read is None:
         found = BY_OID.get(statement.description.oids[place], TEXT)
         if form:
@@ -93,7 +93,7 @@ def _value(session: Session, reader: Reader, statement: Statement, place: int, f
             def read(raw: bytes) -> Any:
                 return said(values_binary.decoded(raw, codec))
 
-        statement.readers[form, place] = read
+        statement.readers[form, place, session.zone] = read
     return read(data)
 
 
@@ -150,6 +150,8 @@ def execute_message(session: Session, reader: Reader) -> None:
         raise NotSupportedError(f'"{name}" is a cursor: FETCH reads it')
     begun = None
     described = portal.statement.description
+    if portal.outcome is not None and portal.finished and portal.outcome.columns is None:
+        raise ProgrammingError(f'portal "{name}" cannot be run', sqlstate="55000")
     if portal.outcome is None:
         if session.wire.peek() != ord("S"):  # more is sent together with it
             session.transactions.start_implicit()
@@ -160,7 +162,7 @@ def execute_message(session: Session, reader: Reader) -> None:
             if len(outcome.columns) != len(described.columns or ()):
                 raise NotSupportedError("cached plan must not change result type")
             form = _formats(portal)
-            portal.encoder = Rows(outcome.columns, form, session.codec, session.zone)
+            portal.encoder = Rows(session.said(outcome.columns), form, session.codec, session.zone)
     outcome = portal.outcome
     outcome.sent = 0
     if portal.encoder is not None and not portal.finished:
@@ -171,8 +173,6 @@ def execute_message(session: Session, reader: Reader) -> None:
                 return
         else:
             send(session, outcome, portal.encoder)
-    elif portal.finished and outcome.columns is None:
-        raise ProgrammingError(f'portal "{name}" cannot be run', sqlstate="55000")
     portal.finished = True
     finish(session, outcome)
     _learn(portal, begun, outcome.sent)

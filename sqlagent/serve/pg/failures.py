@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
+from typing import TYPE_CHECKING
 
 from sqlagent.errors import DataError, Error, InternalError
 from sqlagent.serve.pg import messages
 
-# SQLite's words for a constraint, which say the column or the name.
-_UNIQUE = re.compile(r"UNIQUE constraint failed: (?:index '(?P<index>.+)'|(?P<columns>.+))")
-_NOT_NULL = re.compile(r"NOT NULL constraint failed: (?P<table>[^.]+)\.(?P<column>.+)")
-_CHECK = re.compile(r"CHECK constraint failed: (?P<name>.+)")
+if TYPE_CHECKING:
+    from sqlagent.serve.pg.violations import Violation
 
 
 def error_fields(error: BaseException, offset: int = 0) -> dict[str, str | int | None]:
@@ -45,24 +43,12 @@ def _head(severity: str, state: str, message: str) -> dict[str, str | int | None
 
 
 def _constraint(error: Error) -> dict[str, str | int | None]:
-    """Which table, column and constraint an integrity error is about, where it says."""
-    if error.sqlstate[:2] != "23":
+    """Which table, column and constraint an integrity error is about, where it is known."""
+    found: Violation | None = getattr(error, "violation", None)
+    if found is None:
         return {}
-    if (said := _NOT_NULL.search(error.message)) is not None:
-        return {"s": "public", "t": said["table"], "c": said["column"]}
-    if (said := _UNIQUE.search(error.message)) is not None:
-        if said["index"]:
-            return {"s": "public", "n": said["index"]}
-        pairs = [p.strip().rpartition(".") for p in said["columns"].split(",")]
-        table = pairs[0][0]
-        columns = [p[2] for p in pairs]
-        found: dict[str, str | int | None] = {
-            "s": "public", "t": table, "n": f"{table}_{'_'.join(columns)}_key",
-        }  # fmt: skip
-        return found | ({"c": columns[0]} if len(columns) == 1 else {})
-    if (said := _CHECK.search(error.message)) is not None:
-        return {"s": "public", "n": said["name"]}
-    return {}
+    said = {"s": "public", "t": found.table, "c": found.column, "n": found.constraint}
+    return {k: v for k, v in said.items() if v}
 
 
 def error(failure: BaseException, offset: int = 0, codec: str = "utf-8") -> bytes:

@@ -28,19 +28,19 @@ class Statement:
         self.description = description
         self.by_sql = by_sql  # PREPARE made it
         self.made_at = 0.0
-        self.readers: dict[tuple[int, int], Any] = {}
+        self.readers: dict[tuple[int, int, Any], Any] = {}
         self.quick = False  # the loop may run it
         self._encoders: dict[Any, tuple[Rows, bytes]] = {}
 
     def encoder(self, session: Session, formats: list[int]) -> tuple[Rows, bytes]:
         """What makes its rows in these formats, and their RowDescription."""
-        key = (tuple(formats), session.codec, session.zone)
+        key = (tuple(formats), session.codec, session.zone, session.style)
         found = self._encoders.get(key)
         if found is None:
             columns = self.description.columns or ()
             forms = each_format(formats, len(columns), "result")
             found = (
-                Rows(columns, forms, session.codec, session.zone),
+                Rows(session.said(columns), forms, session.codec, session.zone),
                 row_description(columns, forms, session.codec),
             )
             self._encoders[key] = found

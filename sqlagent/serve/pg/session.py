@@ -13,13 +13,16 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from sqlagent.errors import Error, InterruptedError, OperationalError, ProgrammingError
-from sqlagent.serve.pg import catalog, failures, messages
+from sqlagent.serve.pg import catalog, failures, messages, violations
 from sqlagent.serve.pg.messages import READY, ProtocolError
 from sqlagent.serve.pg.settings import REPORTED, Settings, codec_of, milliseconds, zone_of
 from sqlagent.serve.pg.transactions import Transactions
+from sqlagent.serve.pg.types import INTERVAL
 
 if TYPE_CHECKING:
     from sqlagent.connection import Connection
+    from sqlagent.serve.pg.catalog.objects import Objects
+    from sqlagent.serve.pg.messages import Column
     from sqlagent.serve.pg.portals import Portal, Statement
     from sqlagent.serve.pg.wire import Wire
     from sqlagent.serve.server import Server
@@ -45,6 +48,8 @@ class Session:
         self.user = user
         self.codec = "utf-8"
         self.zone: datetime.tzinfo = datetime.UTC
+        self.style = "postgres"  # how intervals are said
+        self.objects: tuple[int, Objects] | None = None  # what there is, by version of the schema
         self.settings = Settings(self._changed)
         self.transactions = Transactions(self)
         self.statements: dict[str, Statement] = {}
@@ -138,6 +143,7 @@ class Session:
             self.shared.log(f"error in session {self.pid}: {traceback.format_exc()}")
         if isinstance(error, InterruptedError) and self.cancelled:
             error.message = "canceling statement due to user request"
+        violations.spoken(error, self)
         self.transactions.fail()
         self.wire.put(failures.error(error, offset, self.codec))
 
@@ -230,11 +236,20 @@ class Session:
 
     # Settings ---------------------------------------------------------------------------------
 
+    def said(self, columns: tuple[Column, ...]) -> tuple[Column, ...]:
+        """Columns whose intervals are said as IntervalStyle has it."""
+        if self.style == "postgres" or all(c.type.codec != "interval" for c in columns):
+            return columns
+        kind = INTERVAL._replace(codec=self.style)
+        return tuple(c._replace(type=kind) if c.type is INTERVAL else c for c in columns)
+
     def _changed(self, name: str, value: str) -> None:
         if name == "client_encoding":
             self.codec = codec_of(value)
         elif name == "TimeZone":
             self.zone = zone_of(value)
+        elif name == "IntervalStyle":
+            self.style = value
         elif name == "statement_timeout":
             self.connection.execute(
                 f"SET statement_timeout_ms = {milliseconds(name, value)}"

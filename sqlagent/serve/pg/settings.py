@@ -112,8 +112,10 @@ def zone_of(value: str) -> datetime.tzinfo:
     if said.upper() in ("UTC", "GMT", "Z", "ETC/UTC", "DEFAULT", "LOCAL"):
         return datetime.UTC
     try:
-        return datetime.timezone(datetime.timedelta(hours=float(said)))
-    except (ValueError, OverflowError):
+        hours, _, minutes = said.partition(":")  # +08, -3.5, +05:30
+        size = abs(float(hours)) + float(minutes or 0) / 60
+        return datetime.timezone(datetime.timedelta(hours=-size if said[0] == "-" else size))
+    except (ValueError, OverflowError, IndexError):
         pass
     try:
         return zoneinfo.ZoneInfo(said)
@@ -156,6 +158,7 @@ _LEVEL = _one_of("serializable", "repeatable read", "read committed", "read unco
 _MESSAGES = _one_of("debug5", "debug4", "debug3", "debug2", "debug1", "debug", "log", "info",
                     "notice", "warning", "error", "fatal", "panic")  # fmt: skip
 
+_STYLES = _one_of("postgres", "iso_8601", "postgres_verbose", "sql_standard")
 KNOWN: dict[str, Known] = {
     "server_version": Known(SERVER_VERSION, None, True, True),
     "server_version_num": Known("150000", None, False, True),
@@ -163,7 +166,7 @@ KNOWN: dict[str, Known] = {
     "client_encoding": Known("UTF8", _encoding, True),
     "application_name": Known("", None, True),
     "DateStyle": Known("ISO, MDY", _datestyle, True),
-    "IntervalStyle": Known("postgres", _one_of("postgres"), True),
+    "IntervalStyle": Known("postgres", _STYLES, True),
     "TimeZone": Known("UTC", _zone, True),
     "integer_datetimes": Known("on", None, True, True),
     "is_superuser": Known("off", None, True, True),

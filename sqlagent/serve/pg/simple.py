@@ -54,6 +54,6 @@ def answer(session: Session, outcome: Outcome) -> None:
     if columns is not None:
         binary = [int(outcome.binary)] * len(columns)
         session.wire.put(messages.row_description(columns, binary, session.codec))
-        encoder = Rows(columns, binary, session.codec, session.zone)
+        encoder = Rows(session.said(columns), binary, session.codec, session.zone)
         send(session, outcome, encoder)
     finish(session, outcome)

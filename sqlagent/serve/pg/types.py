@@ -37,7 +37,7 @@ INT4 = _base(23, "int4", 4)
 REGPROC = _base(24, "regproc", 4, "oid")
 TEXT = _base(25, "text", -1)
 OID = _base(26, "oid", 4)
-TID = _base(27, "tid", 6, "text")
+TID = _base(27, "tid", 6)
 XID = _base(28, "xid", 4, "oid")
 CID = _base(29, "cid", 4, "oid")
 OIDVECTOR = PgType(30, "oidvector", -1, "vector", OID)
@@ -114,7 +114,7 @@ _LOGICAL = {
 }  # fmt: skip
 # What a parameter of a type is to the engine, by which a text that meets it is read.
 _ENGINE = {
-    INT8: "BIGINT", INT4: "BIGINT", INT2: "BIGINT", FLOAT8: "DOUBLE", FLOAT4: "DOUBLE",
+    INT8: "BIGINT", INT4: "BIGINT", INT2: "BIGINT", TID: "BIGINT", FLOAT8: "DOUBLE", FLOAT4: "DOUBLE",
     NUMERIC: "DECIMAL", BOOL: "BOOLEAN", BYTEA: "BLOB", TIMESTAMP: "TIMESTAMP",
     TIMESTAMPTZ: "TIMESTAMP", DATE: "DATE", TIME: "TIME", INTERVAL: "INTERVAL", JSON: "JSON",
     JSONB: "JSON", UUID: "UUID",

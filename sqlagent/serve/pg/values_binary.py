@@ -15,7 +15,7 @@ from typing import Any
 from sqlagent import texts
 from sqlagent.errors import DataError
 from sqlagent.serve.pg import values_text
-from sqlagent.serve.pg.intervals import interval_parts
+from sqlagent.intervals import interval_parts
 from sqlagent.serve.pg.types import BY_OID, PgType
 
 EPOCH = datetime.datetime(2000, 1, 1)
@@ -23,6 +23,7 @@ EPOCH_DATE = datetime.date(2000, 1, 1)
 UTC = datetime.UTC
 _INT2, _INT4, _INT8 = struct.Struct("!h"), struct.Struct("!i"), struct.Struct("!q")
 _UINT4 = struct.Struct("!I")
+_TID = struct.Struct("!IH")  # block and offset
 _FLOAT4, _FLOAT8 = struct.Struct("!f"), struct.Struct("!d")
 _INTERVAL = struct.Struct("!qii")
 _ARRAY, _BOUND = struct.Struct("!iiI"), struct.Struct("!ii")
@@ -159,6 +160,8 @@ WRITERS: dict[str, Callable[[Any], bytes]] = {
     "numeric": numeric,
     "numeric_plain": numeric_plain, "timestamp": timestamp, "timestamptz": timestamp, "date": date,
     "time": time, "timetz": lambda v: time(v) + b"\0\0\0\0", "interval": interval, "uuid": _uuid,
+    "tid": lambda value: _TID.pack(*values_text.tid_parts(value)),
+    "iso_8601": interval, "postgres_verbose": interval, "sql_standard": interval,
 }  # fmt: skip
 
 
@@ -305,6 +308,14 @@ def read_uuid(data: bytes) -> str:
     return str(uuid.UUID(bytes=data))
 
 
+def read_tid(data: bytes) -> int:
+    """A block of four bytes and an offset of two."""
+    if len(data) != _TID.size:
+        raise malformed("tid")
+    block, offset = _TID.unpack(data)
+    return int(block) << 16 | int(offset)
+
+
 READERS: dict[str, Callable[[bytes], Any]] = {
     "bool": read_bool, "bytea": bytes, "int2": _read(_INT2, "smallint"),
     "int4": _read(_INT4, "integer"), "int8": _read(_INT8, "bigint"), "oid": _read(_UINT4, "oid"),
@@ -312,7 +323,7 @@ READERS: dict[str, Callable[[bytes], Any]] = {
     "numeric": read_numeric,
     "numeric_plain": read_numeric, "timestamp": read_timestamp, "timestamptz": read_timestamp,
     "date": read_date, "time": read_time, "timetz": read_time, "interval": read_interval,
-    "uuid": read_uuid,
+    "uuid": read_uuid, "tid": read_tid,
 }  # fmt: skip
 
 

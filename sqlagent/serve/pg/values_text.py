@@ -15,7 +15,15 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from sqlagent.serve.pg.intervals import interval_parts, parse_interval, spoken
+from sqlagent.errors import DataError
+from sqlagent.intervals import (
+    interval_parts,
+    parse_interval,
+    spoken,
+    spoken_iso,
+    spoken_standard,
+    spoken_verbose,
+)
 from sqlagent.serve.pg.types import PgType
 from sqlagent.texts import (
     read_array,
@@ -30,6 +38,7 @@ from sqlagent.texts import (
     read_time,
     read_timestamp,
     read_uuid,
+    wrong,
 )
 
 UTC = datetime.UTC
@@ -167,6 +176,15 @@ def time(value: Any) -> str:
     return text.rstrip("0") if value.microsecond else text
 
 
+def styled(say: Callable[[int, int, int], str]) -> Callable[[Any], str]:
+    """What prints intervals in another IntervalStyle."""
+
+    def write(value: Any) -> str:
+        return say(*interval_parts(value))
+
+    return write
+
+
 def interval(value: Any) -> str:
     """IntervalStyle postgres: `1 day 02:00:00`."""
     return spoken(*interval_parts(value)) if not isinstance(value, str) else value
@@ -239,13 +257,36 @@ def array(element: PgType, zone: datetime.tzinfo = UTC) -> Callable[[Any], str]:
     return write
 
 
+def tid_parts(value: Any) -> tuple[int, int]:
+    """The block and the offset by which a row's number goes over the wire."""
+    block, offset = divmod(value, 1 << 16)
+    if not 0 <= block < 1 << 32:
+        raise DataError(f"row {value} has no ctid: its number takes more than 48 bits",
+                        sqlstate="22003")  # fmt: skip
+    return block, offset
+
+
+def tid(value: Any) -> str:
+    """A row's number as PostgreSQL says where a row is."""
+    return "({},{})".format(*tid_parts(value))
+
+
+def read_tid(text: str) -> int:
+    """`(block,offset)` as a row's number."""
+    found = re.fullmatch(r"\s*\(\s*(\d{1,10})\s*,\s*(\d{1,5})\s*\)\s*", text)
+    if found is None or int(found[1]) >= 1 << 32 or int(found[2]) >= 1 << 16:
+        raise wrong("tid", text)
+    return int(found[1]) << 16 | int(found[2])
+
+
 WRITERS: dict[str, Callable[[Any], str]] = {
     "bool": boolean, "int2": whole, "int4": whole, "int8": whole, "oid": whole, "float4": float4,
     "float8": float8, "numeric": numeric,
     "numeric_plain": numeric_plain, "bytea": bytea, "timestamp": timestamp,
     "timestamptz": timestamptz, "date": date, "time": time, "timetz": time, "interval": interval,
     "json": json_text, "jsonb": json_text, "uuid": str, "text": text, "char": text,
-    "vector": vector,
+    "vector": vector, "tid": tid, "iso_8601": styled(spoken_iso),
+    "postgres_verbose": styled(spoken_verbose), "sql_standard": styled(spoken_standard),
 }  # fmt: skip
 
 
@@ -269,6 +310,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "timestamp": read_local, "date": read_date, "time": read_time, "timetz": read_time,
     "interval": parse_interval, "json": read_json, "jsonb": read_json, "uuid": read_uuid,
     "text": str, "char": str, "timestamptz": read_timestamp,
+    "tid": read_tid,
 }  # fmt: skip
 
 

@@ -105,7 +105,7 @@ class Answer:
         tree = filled(self.tree.copy(), connection, values, dry=False)
         for node in list(tree.find_all(exp.Parameter)):
             node.replace(_value(values[int(node.name) - 1]))
-        text = self._said(tree)
+        text = _zoneless(self._said(tree), [kind for _, kind in columns])
         with store(connection).cursor(connection, self.live) as duck:
             made = self._give(connection, duck)
             connection.running[id(duck)] = duck
@@ -138,6 +138,8 @@ class Answer:
             inner = node.this if isinstance(node, exp.Alias) else node
             if not isinstance(inner, exp.Cast):
                 new = exp.Anonymous(this=f"pg_{name}_out", expressions=[inner.copy()])
+                if not isinstance(node, exp.Alias):
+                    new = exp.alias_(new, inner.alias_or_name or name, quoted=True)
                 inner.replace(new)
             else:
                 inner.replace(exp.cast(inner.copy(), "TEXT"))
@@ -158,6 +160,19 @@ class Answer:
             duck.register(name, table)
             made.append(name)
         return made
+
+
+def _zoneless(text: str, kinds: list[str]) -> str:
+    """The text with its times in UTC: DuckDB's Python imports pytz for one that has a zone."""
+    zoned = "TIMESTAMP WITH TIME ZONE"
+    if not any(kind.startswith(zoned) for kind in kinds):
+        return text
+    names = [f"c{n}" for n in range(len(kinds))]
+    said = (
+        f"{name}::{kind.replace(zoned, 'TIMESTAMP')}" if kind.startswith(zoned) else name
+        for name, kind in zip(names, kinds, strict=True)
+    )
+    return f"SELECT {', '.join(said)} FROM (\n{text}\n) AS q({', '.join(names)})"
 
 
 def _value(value: Any) -> exp.Expr:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlagent.errors import ProgrammingError
 from sqlagent.parse.lexer import Token, is_name, lex, statements
+from sqlagent.parse.sequence_calls import without
 from sqlagent.serve.pg.catalog import shells
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ def asks(sql: str, connection: Connection) -> bool:
     tokens = parts[0]
     if (tokens[0].upper or tokens[0].text) not in _READS:
         return False
-    return any(_sign(t, following, connection) for t, following in _pairs(tokens)) or (
+    left = without(tokens)
+    return any(_sign(t, following, connection) for t, following in _pairs(left)) or (
         [t.upper for t in tokens] == ["SELECT", "USER"]
     )
 

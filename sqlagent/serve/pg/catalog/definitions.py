@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
-from sqlagent.catalog import Table
-from sqlagent.parse.lexer import lex
+from sqlagent.catalog import Column, Table
+from sqlagent.parse.lexer import lex, quote, unquote
+from sqlagent.plan.view_types import select_of
+from sqlagent.serve.pg import values_text
 from sqlagent.serve.pg.catalog.objects import Index, Key, quoted
+from sqlagent.serve.pg.catalog.types import FORMATTED, of_column
+from sqlagent.serve.pg.types import TEXT
 
 
 def index(found: Index) -> str:
@@ -48,14 +50,47 @@ def foreign(key: Key) -> str:
 
 def view(table: Table) -> str:
     """The SELECT of a view, ended by a semicolon, as PostgreSQL gives it."""
-    sql = (table.sql or "").strip()
-    for token, after in pairwise(lex(sql)):
-        if token.upper == "AS" and after.upper in ("SELECT", "WITH", "VALUES", "FROM", "("):
-            return " " + sql[after.start :].rstrip("; \n") + ";"
-    return sql
+    return f" {select_of(table)};"
 
 
-def default(text: str) -> str:
-    """A column's default as pg_get_expr() gives it."""
+def default(text: str, column: Column) -> str:
+    """A column's default as pg_get_expr() gives it: constants with their type, as clients read
+    them back.
+
+    >>> default("'x'", Column("c", "VARCHAR", declared="text")), default("1", Column("c", "BOOLEAN"))
+    ("'x'::text", 'true')
+    >>> default("'[\"a b\"]'", Column("c", "VARCHAR[]", declared="text[]"))
+    '\'{"a b"}\'::text[]'
+    """
     word = text.strip()
-    return "CURRENT_TIMESTAMP" if "strftime" in word and "'now'" in word else word
+    if "strftime" in word and "'now'" in word:
+        return "CURRENT_TIMESTAMP"
+    if "randomblob" in word:
+        return "gen_random_uuid()"
+    if word == "date('now')":
+        return "CURRENT_DATE"
+    tokens = lex(word)
+    if len(tokens) != 1:
+        return word
+    if column.type == "BOOLEAN" and word.upper() in ("0", "1", "TRUE", "FALSE"):
+        return "true" if word.upper() in ("1", "TRUE") else "false"
+    if tokens[0].kind != "string":
+        return word
+    kind = of_column(column)[0]  # PostgreSQL casts to the type, without its size
+    said = FORMATTED.get(kind.removesuffix("[]"), kind.removesuffix("[]"))
+    value = unquote(tokens[0])
+    if kind.endswith("[]"):
+        said += "[]"
+        value = _array(value)
+    return f"{quote(value)}::{said}"
+
+
+def _array(text: str) -> str:
+    """A list's JSON as PostgreSQL prints an array."""
+    import json
+
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return text
+    return values_text.array(TEXT)(found) if isinstance(found, list) else text

@@ -6,6 +6,8 @@ columns of the catalogs that the expression is.
 
 from __future__ import annotations
 
+import re
+
 from sqlglot import exp
 
 from sqlagent.serve.pg.catalog import shells, types
@@ -164,4 +166,5 @@ def _met(other: exp.Expr, kinds: Kinds) -> str:
 
 
 def _logical(kind: exp.Expr) -> str:
-    return kind.sql("duckdb").upper().replace("TEXT", "VARCHAR").replace("INT[", "INTEGER[")
+    said = re.sub(r"\bINT\b", "INTEGER", kind.sql("duckdb").upper())
+    return said.replace("TEXT", "VARCHAR")

@@ -10,7 +10,7 @@ CREATE MACRO pg_bare(x) AS replace(regexp_replace(CAST(x AS VARCHAR), '^"?(publi
 -- oid → text and text → oid of the reg… types
 CREATE MACRO pg_regclass(x) AS coalesce(TRY_CAST(x AS UINTEGER), getvariable('class_oids')[lower(pg_bare(x))]);
 CREATE MACRO pg_regclass_out(x) AS CASE WHEN TRY_CAST(x AS UINTEGER) = 0 THEN '-' ELSE coalesce(pg_class_name(x), CAST(x AS VARCHAR)) END;
-CREATE MACRO pg_regtype(x) AS coalesce(TRY_CAST(x AS UINTEGER), getvariable('type_oids')[lower(pg_bare(x))]);
+CREATE MACRO pg_regtype(x) AS coalesce(TRY_CAST(x AS UINTEGER), getvariable('type_oids')[lower(regexp_replace(pg_bare(x), '\s*\([\d, ]*\)', ''))]);
 CREATE MACRO pg_regtype_out(x) AS CASE WHEN TRY_CAST(x AS UINTEGER) = 0 THEN '-' ELSE coalesce(pg_type_name(x), CAST(x AS VARCHAR)) END;
 CREATE MACRO pg_regproc(x) AS coalesce(TRY_CAST(x AS UINTEGER), getvariable('proc_oids')[lower(regexp_replace(pg_bare(x), '\(.*\)$', ''))]);
 CREATE MACRO pg_regproc_out(x) AS CASE WHEN TRY_CAST(x AS UINTEGER) = 0 THEN '-' ELSE coalesce(getvariable('proc_names')[TRY_CAST(x AS UINTEGER)], CAST(x AS VARCHAR)) END;

@@ -57,7 +57,8 @@ def name_of(node: exp.Expr) -> str:
             name_of(node.expression)
         )  # fmt: skip
     if isinstance(node, exp.Cast):
-        inner = name_of(node.this)
+        weak = isinstance(node.this, exp.Cast | exp.Boolean | exp.Case)  # no name of their own
+        inner = "?column?" if weak else name_of(node.this)
         return inner if inner != "?column?" else _type(node.to)
     if isinstance(node, exp.Bracket):
         return name_of(node.this)

@@ -17,6 +17,7 @@ from sqlagent.errors import Error, ProgrammingError
 from sqlagent.parse.lexer import Token, lex, quote_name
 from sqlagent.parse.table_text import TableText
 from sqlagent.plan.postgres.tables import TEMPORARY
+from sqlagent.plan.view_types import typed
 from sqlagent.serve.pg.catalog import types
 from sqlagent.serve.pg.catalog.oids import OWNER, PUBLIC, oid, table_oid
 
@@ -94,7 +95,7 @@ def _gather(handle: Any, catalog: Catalog, connection: Connection) -> Objects:
         catalog = connection.gate.rights.catalog(catalog)
     shadows = {str(name) for (name,) in handle.execute(_SHADOWS).fetchall()}
     tables = {
-        t.name: _typed(t, catalog)
+        t.name: typed(t, catalog)
         for t in sorted(catalog.tables.values(), key=lambda t: t.name)
         if t.name not in shadows
     }
@@ -119,24 +120,6 @@ def _gather(handle: Any, catalog: Catalog, connection: Connection) -> Objects:
         {t: tuple(c for _, c in sorted(cs)) for t, cs in primary.items() if t in tables},
         tuple(indexes), tuple(keys), tuple(checks), tuple(triggers), _comments(handle, tables),
     )  # fmt: skip
-
-
-def _typed(table: Table, catalog: Catalog) -> Table:
-    """A view with the types that its text says: SQLite declares none for an expression."""
-    if relkind(table) != "v" or all(c.type is not None for c in table.columns):
-        return table
-    from sqlagent.plan.route import described
-    from sqlagent.serve.pg.catalog.definitions import view
-
-    try:
-        text = view(table).strip().rstrip(";")
-        found = described(text, catalog, {"dialect": "duckdb"})
-    except Error:
-        return table  # over what is gone, or what only SQLite says
-    if found is None or len(found) != len(table.columns):
-        return table
-    pairs = zip(table.columns, found, strict=True)
-    return table._replace(columns=tuple(c._replace(type=c.type or kind) for c, kind in pairs))
 
 
 def _whole(key: Key, tables: dict[str, Table]) -> bool:

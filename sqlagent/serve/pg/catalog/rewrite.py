@@ -81,6 +81,10 @@ def _casts(node: exp.Cast) -> exp.Expr | None:
     inner = node.this
     if not name:
         reg = _REG.get(pg_name(inner.to)) if isinstance(inner, exp.Cast) else None
+        if isinstance(inner, exp.Column) and node.to.is_type(*exp.DataType.TEXT_TYPES):
+            kinds = shells.attributes().get(inner.name.lower(), ())
+            if len(kinds) == 1 and kinds[0] in _REG:  # typinput::text is the function's name
+                return call(f"pg_{_REG[kinds[0]]}_out", inner)
         if reg and node.to.is_type(*exp.DataType.TEXT_TYPES):
             return call(f"pg_{reg}_out", _reg(reg, inner.this))
         if isinstance(inner, exp.Column) and inner.name in ZERO_BASED and node.to.is_type(
@@ -207,8 +211,12 @@ def _calls(node: exp.Func) -> exp.Expr | None:
     name = node.name.lower() if isinstance(node, exp.Anonymous) else ""
     given = node.expressions if isinstance(node, exp.Anonymous) else []
     column = given[0] if given and isinstance(given[0], exp.Column) else None
-    if name == "generate_subscripts" and column is not None and column.name in ZERO_BASED:
-        return call("pg_subscripts0", column)
+    if name == "generate_subscripts" and given:
+        zero = "0" if column is not None and column.name.lower() in ZERO_BASED else ""
+        if isinstance(node.parent, exp.Table | exp.Lateral):
+            return call(f"pg_rows_of_subscripts{zero}", given[0])
+        if zero:
+            return call("pg_subscripts0", given[0])
     if name in ("json_build_object", "jsonb_build_object"):
         return call("json_object", *given)
     if name in ("json_build_array", "jsonb_build_array"):
@@ -263,11 +271,6 @@ def _only(node: exp.Table) -> exp.Expr | None:
     elif isinstance(inner, exp.Anonymous) and inner.name.lower() == "pg_partition_ancestors":
         inner.set("this", "pg_rows_of_ancestors")
         node.set("ordinality", None)
-    elif isinstance(inner, exp.Anonymous) and inner.name.lower() == "generate_subscripts":
-        first = inner.expressions[0]
-        zero = isinstance(first, exp.Column) and first.name.lower() in ZERO_BASED
-        inner.set("this", f"pg_rows_of_subscripts{'0' if zero else ''}")
-        inner.set("expressions", [first])
     return _one_row(node) or _scalar_rows(node)
 
 
@@ -329,7 +332,10 @@ _SCALAR_ROWS = frozenset((
 def _unnests(node: exp.Unnest | exp.Lateral) -> exp.Expr | None:
     if isinstance(node, exp.Unnest) and len(node.expressions) > 1:
         return _together(node)
-    return _scalar_rows(node)
+    _scalar_rows(node)
+    if isinstance(node, exp.Lateral) and isinstance(node.this, exp.Anonymous):
+        return exp.Table(this=node.this, alias=node.args.get("alias"))  # lateral as it is
+    return None
 
 
 @_on(exp.Column)

@@ -169,7 +169,7 @@ def _table(
             attribute["atthasdef"] = True
             made["pg_attrdef"].append({
                 "oid": oid("pg_attrdef", f"{table.name}.{column.name}"), "adrelid": number,
-                "adnum": place, "adbin": definitions.default(default),
+                "adnum": place, "adbin": definitions.default(default, column),
             })  # fmt: skip
         if kind == "r" and table.key == column.name and column.type == "BIGINT":
             attribute["attidentity"] = "d"  # SQLite numbers the rows of a key that is the rowid

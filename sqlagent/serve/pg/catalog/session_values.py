@@ -47,6 +47,14 @@ def filled(tree: exp.Expr, connection: Connection, values: list[Any], *, dry: bo
             new = answer(asked, given)
         if node is tree:
             return new
+        if isinstance(node.parent, exp.Table):  # a row of it, in FROM
+            alias = node.parent.args.get("alias")
+            called = alias.name if isinstance(alias, exp.TableAlias) else name
+            query = exp.select(exp.alias_(new, called, quoted=True))
+            node.parent.replace(exp.Subquery(this=query, alias=exp.TableAlias(
+                this=exp.to_identifier(called, quoted=True)
+            )))  # fmt: skip
+            continue
         node.replace(new)
     return tree
 

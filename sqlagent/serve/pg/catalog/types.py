@@ -10,6 +10,7 @@ import re
 
 from sqlagent.catalog import Column
 from sqlagent.serve.pg.types import ARRAYS, BY_NAME, modifier, pg_type
+from sqlagent.types import is_zoned
 
 # SQL's names of the same.
 ALIASES = {
@@ -58,7 +59,7 @@ def of_column(column: Column) -> tuple[str, int]:
             return "varchar", -1
     if column.type == "JSON" and declared.startswith("jsonb"):
         return "jsonb", -1
-    if column.type == "TIMESTAMP" and declared in ("timestamptz", "timestamp with time zone"):
+    if column.type == "TIMESTAMP" and is_zoned(declared):
         return "timestamptz", -1
     return of_logical(column.type)
 

@@ -28,6 +28,8 @@ _ISO = re.compile(
     r"(?:T(?:(-?[\d.]+)H)?(?:(-?[\d.]+)M)?(?:(-?[\d.]+)S)?)?",
     re.I,
 )
+_YEARS = re.compile(r"\s*(?P<sign>[+-]?)(?P<y>\d+)-(?P<m>\d+)(?=\s|$)\s*")
+_DAYS = re.compile(r"^\s*([+-]?\d+)\s+([+-]?\d+:\d\d)")
 
 
 def interval_parts(value: Any) -> tuple[int, int, int]:
@@ -47,6 +49,8 @@ def parts_of(text: str) -> tuple[int, int, int]:
 
     >>> parts_of("1 year 2 mons -3 days 04:05:06.5"), parts_of("P1DT2H")
     ((14, -3, 14706500000), (0, 1, 7200000000))
+    >>> parts_of("1-2"), parts_of("3 4:05:06")
+    ((14, 0, 0), (0, 3, 14706000000))
     """
     said = text.strip()
     iso = _ISO.fullmatch(said)
@@ -57,6 +61,14 @@ def parts_of(text: str) -> tuple[int, int, int]:
             round(3.6e9 * hours + 6e7 * minutes + 1e6 * seconds),
         )  # fmt: skip
     total = {"m": 0, "d": 0, "u": 0}
+    standard = _YEARS.match(said)  # SQL's own: years-months, then days before a clock
+    if standard is not None:
+        size = 12 * int(standard["y"]) + int(standard["m"])
+        total["m"] = -size if standard["sign"] == "-" else size
+        said = said[standard.end() :]
+    said = _DAYS.sub(r"\1 days \2", said)
+    if standard is not None and not said.strip():
+        return total["m"], 0, 0
     ago = said.lower().endswith(" ago")
     said = said[:-4] if ago else said
     at = 1 if said.startswith("@") else 0
@@ -87,6 +99,75 @@ def parts_of(text: str) -> tuple[int, int, int]:
             total["d"] += round((part - int(part)) * 30)
     sign = -1 if ago else 1
     return sign * total["m"], sign * total["d"], sign * total["u"]
+
+
+def spoken_iso(months: int, days: int, micros: int) -> str:
+    """IntervalStyle iso_8601.
+
+    >>> spoken_iso(14, 3, 14706500000), spoken_iso(0, -1, 0), spoken_iso(0, 0, 0)
+    ('P1Y2M3DT4H5M6.5S', 'P-1D', 'PT0S')
+    """
+    years, left, hours, minutes, seconds = _fields(months, micros)
+    text = "".join(f"{n}{u}" for n, u in ((years, "Y"), (left, "M"), (days, "D")) if n)
+    clock = "".join(f"{n}{u}" for n, u in ((hours, "H"), (minutes, "M")) if n)
+    clock += f"{_short(seconds)}S" if seconds else ""
+    return "P" + text + (f"T{clock}" if clock else "") if text or clock else "PT0S"
+
+
+def spoken_verbose(months: int, days: int, micros: int) -> str:
+    """IntervalStyle postgres_verbose: the sign of the first part is that of the whole.
+
+    >>> spoken_verbose(14, 3, 14706500000), spoken_verbose(0, -1, 3600000000)
+    ('@ 1 year 2 mons 3 days 4 hours 5 mins 6.5 secs', '@ 1 day -1 hours ago')
+    """
+    years, left, hours, minutes, seconds = _fields(months, micros)
+    units = ("year", "mon", "day", "hour", "min", "sec")
+    parts = [
+        p for p in zip((years, left, days, hours, minutes, seconds), units, strict=True) if p[0]
+    ]
+    ago = bool(parts) and parts[0][0] < 0
+    said = []
+    for number, unit in parts:
+        number = -number if ago else number
+        said.append(f"{_short(number)} {unit}{'' if number == 1 else 's'}")
+    return f"@ {' '.join(said) or '0'}{' ago' if ago else ''}"
+
+
+def spoken_standard(months: int, days: int, micros: int) -> str:
+    """IntervalStyle sql_standard.
+
+    >>> spoken_standard(14, 0, 0), spoken_standard(0, 3, 14706500000), spoken_standard(14, 3, -1000000)
+    ('1-2', '3 4:05:06.5', '+1-2 +3 -0:00:01')
+    """
+    values = (months, days, micros)
+    if not any(values):
+        return "0"
+    mixed = min(values) < 0 < max(values) or bool(months and (days or micros))
+    years, left, hours, minutes, seconds = (abs(n) for n in _fields(months, micros))
+    point = f"{seconds:09.6f}".rstrip("0").rstrip(".") if seconds % 1 else f"{int(seconds):02}"
+    clock = f"{hours}:{minutes:02}:{point}"
+    if mixed:
+        one, two, three = ("-" if v < 0 else "+" for v in values)
+        return f"{one}{years}-{left} {two}{abs(days)} {three}{clock}"
+    sign = "-" if min(values) < 0 else ""
+    if months:
+        return f"{sign}{years}-{left}"
+    return f"{sign}{abs(days)} {clock}" if days else sign + clock
+
+
+def _fields(months: int, micros: int) -> tuple[int, int, int, int, float]:
+    """Years, months, hours, minutes and seconds, each with the sign of what it is of."""
+    sign = -1 if micros < 0 else 1
+    seconds, fraction = divmod(abs(micros), 1_000_000)
+    years = int(months / 12)
+    return (
+        years, months - 12 * years, sign * (seconds // 3600), sign * (seconds // 60 % 60),
+        sign * (seconds % 60 + fraction / 1e6),
+    )  # fmt: skip
+
+
+def _short(number: float) -> str:
+    return f"{number:.6f}".rstrip("0").rstrip(".") if number % 1 else str(int(number))
 
 
 def _wrong(text: str) -> DataError:
