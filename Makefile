@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: help demo test slow check format bench reference clean
+.PHONY: help demo test slow clients check format bench reference clean
 
 help:
 	@echo "make demo       show the whole loop: capture, recall, analyse, explain (about a minute)"
 	@echo "make test       the fast tests"
 	@echo "make slow       the slow tests: hundreds of kills, large files"
+	@echo "make clients    other languages' clients of PostgreSQL, installed as far as they can be (ALL=1: all)"
 	@echo "make check      format, lint, types, import contracts"
 	@echo "make bench      every figure of the README, measured here (QUICK=1 for a short run)"
 	@echo "make reference  write the README's function reference anew from the code"
@@ -34,6 +35,10 @@ test: $(VENV)/dev
 
 slow: $(VENV)/dev
 	@$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
+
+clients: $(VENV)/dev
+	@PATH="$(CURDIR)/$(BIN):$$PATH" tests/clients/install.sh $(VENV)/clients $(if $(ALL),--all)
+	@. $(VENV)/clients/variables && $(BIN)/python -m pytest tests/clients -rs
 
 check: $(VENV)/dev
 	@$(BIN)/ruff format --check .

@@ -237,7 +237,7 @@ class Connection:
                 self.txn = handle
                 self.snapshot = True
             else:
-                self.txn = self.database.hold(self.timeout)
+                self.txn = self.database.hold(self.timeout, self)
             for quoted in self.savepoints:
                 self.txn.execute(f"SAVEPOINT {quoted}")
             self.txn_failed = False

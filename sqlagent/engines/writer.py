@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from sqlagent.engines.sqlite_errors import translate
-from sqlagent.errors import BusyError, Error, OperationalError
+from sqlagent.errors import BusyError, Error, InterruptedError, OperationalError
 
 if TYPE_CHECKING:
     from sqlagent.connection import Connection
 
 BATCH_MAX = 256
+STEP_S = 0.05  # how long a wait for a transaction goes on before it looks whether it is to end
 
 
 class Handle(apsw.Connection):
@@ -67,22 +68,81 @@ class Ticket:
         self.error: BaseException | None = None
 
 
+class Wait:
+    """A wait for the writer: `Connection.interrupt` ends it, and the statement's time limit.
+
+    `owner` is the connection that waits, None where nobody could end it.
+    """
+
+    def __init__(self, timeout: float, owner: Any) -> None:
+        limit = owner.settings["statement_timeout_ms"] / 1000 if owner is not None else 0
+        self.limited = bool(limit) and limit < timeout
+        self.timeout = limit if self.limited else timeout
+        self.stopped = False
+        self.wake: Callable[[], None] | None = None
+        self._owner = owner
+        if owner is not None:
+            owner.running[id(self)] = self
+
+    def interrupt(self) -> None:
+        """End it; called by another thread."""
+        self.stopped = True
+        if self.wake is not None:
+            try:
+                self.wake()
+            except RuntimeError:  # it is awake
+                pass
+
+    def end(self) -> None:
+        """It is over."""
+        if self._owner is not None:
+            self._owner.running.pop(id(self), None)
+
+    def error(self) -> Error:
+        """Why it was in vain."""
+        if self.stopped:
+            return InterruptedError("interrupted")
+        if self.limited:
+            return InterruptedError("canceling statement due to statement timeout")
+        return BusyError(
+            f"the writer was busy for {self.timeout:g} s",
+            hint="Another connection of this process holds a transaction open.",
+        )
+
+
 class BusyWait:
-    """A busy handler that waits in short, growing, uneven steps until the timeout."""
+    """A busy handler that waits in short, growing, uneven steps until the timeout.
+
+    `owner` is the connection that is to write, None for several at once.
+    """
 
     def __init__(self, timeout: float) -> None:
         self.timeout = timeout
         self.since = 0.0
+        self.owner: Any = None
+        self.wait: Wait | None = None
 
     def __call__(self, tries: int) -> bool:
         now = time.monotonic()
         if tries == 0:
             self.since = now
-        if now - self.since > self.timeout:
+            self.over()
+            self.wait = Wait(self.timeout, self.owner)
+        wait = self.wait
+        if wait is None or wait.stopped or now - self.since > wait.timeout:
             return False
         step = min(0.02, 0.0002 * 2 ** min(tries, 7))
         time.sleep(step * (0.5 + (hash((now, tries)) & 1023) / 1024))
         return True
+
+    def over(self, error: BaseException | None = None) -> BaseException | None:
+        """What waited goes on, or failed with `error`; the error to be raised."""
+        wait, self.wait = self.wait, None
+        if wait is None:
+            return error
+        wait.end()
+        busy = isinstance(error, apsw.BusyError)
+        return wait.error() if busy and (wait.stopped or wait.limited) else error
 
 
 class Writer:
@@ -103,22 +163,33 @@ class Writer:
         self._writing = threading.Lock()
         self._queue: deque[Ticket] = deque()
 
-    def write(self, work: Callable[[Handle], Any], timeout: float | None = None) -> Any:
+    def write(
+        self, work: Callable[[Handle], Any], timeout: float | None = None, owner: Any = None
+    ) -> Any:
         """Run `work(connection)` in a durable transaction, alone or with others; its result.
 
         An error in it undoes what it did and is raised here; the others of its batch are not
-        touched.
+        touched. `owner` is the connection whose interrupt() and time limit end the wait.
         """
         timeout = self.timeout if timeout is None else timeout
         if not self._queue and self._writing.acquire(blocking=False):  # nobody shares the commit
             try:
-                return self._alone(work, timeout)
+                return self._alone(work, timeout, owner)
             finally:
                 self._writing.release()
                 self._wake_next()
         ticket = Ticket(work, timeout)
+        wait = Wait(timeout, owner)
+        wait.wake = ticket.done.release
         self._queue.append(ticket)
-        deadline = time.monotonic() + ticket.timeout
+        try:
+            return self._wait(ticket, wait)
+        finally:
+            wait.end()
+
+    def _wait(self, ticket: Ticket, wait: Wait) -> Any:
+        """Wait until somebody has run a ticket, or lead; its result."""
+        deadline = time.monotonic() + wait.timeout
         while not ticket.finished:
             if self._writing.acquire(blocking=False):
                 try:
@@ -133,14 +204,12 @@ class Writer:
             except BaseException:  # Ctrl-C: what no leader has taken yet is not run
                 self._withdraw(ticket)
                 raise
-            if not woken:
+            if not woken or (wait.stopped and not ticket.finished):
                 if not self._withdraw(ticket):
-                    ticket.done.acquire()  # a leader has it: its outcome is near
+                    if not ticket.finished:
+                        ticket.done.acquire()  # a leader has it: its outcome is near
                     continue
-                raise BusyError(
-                    f"the writer was busy for {ticket.timeout:g} s",
-                    hint="Another connection of this process holds a transaction open.",
-                )
+                raise wait.error()
         if ticket.error is not None:
             raise ticket.error
         return ticket.result
@@ -189,12 +258,11 @@ class Writer:
         except (IndexError, RuntimeError):  # it is gone, or awake already
             pass
 
-    def _alone(self, work: Callable[[Handle], Any], timeout: float) -> Any:
+    def _alone(self, work: Callable[[Handle], Any], timeout: float, owner: Any) -> Any:
         """Run one piece of work as a transaction."""
         try:
             writer = self._writer or self.writer()
-            self._busy.timeout = timeout
-            writer.execute("BEGIN IMMEDIATE")
+            self._begin(writer, timeout, owner)
             result = work(writer)
             writer.execute("COMMIT")
         except BaseException as error:
@@ -203,6 +271,17 @@ class Writer:
             raise translate(error) from None
         self.tell()
         return result
+
+    def _begin(self, writer: Handle, timeout: float, owner: Any) -> None:
+        """Begin the writer's transaction, once no other process is in one."""
+        busy = self._busy
+        busy.timeout, busy.owner = timeout, owner
+        try:
+            writer.execute("BEGIN IMMEDIATE")
+        except BaseException as error:
+            raise busy.over(error) or error from None
+        if busy.wait is not None:
+            busy.over()
 
     def _lead(self) -> None:
         """Run what waits as one transaction."""
@@ -218,8 +297,7 @@ class Writer:
         ran: list[Ticket] = []
         try:
             writer = self.writer()
-            self._busy.timeout = max(ticket.timeout for ticket in batch)
-            writer.execute("BEGIN IMMEDIATE")
+            self._begin(writer, max(ticket.timeout for ticket in batch), None)
             alone = len(batch) == 1
             for ticket in batch:
                 if not alone:
@@ -281,18 +359,16 @@ class Writer:
             )
         return error
 
-    def hold(self, timeout: float | None = None) -> Handle:
-        """Take the writer for a transaction of several statements, and begin it."""
+    def hold(self, timeout: float | None = None, owner: Any = None) -> Handle:
+        """Take the writer for a transaction of several statements, and begin it.
+
+        `owner` is the connection whose interrupt() and time limit end the wait.
+        """
         wait = self.timeout if timeout is None else timeout
-        if not self._writing.acquire(timeout=wait):
-            raise BusyError(
-                f"the writer was busy for {wait:g} s",
-                hint="Another connection of this process holds a transaction open.",
-            )
+        self._take(wait, owner)
         try:
             writer = self.writer()
-            self._busy.timeout = wait
-            writer.execute("BEGIN IMMEDIATE")
+            self._begin(writer, wait, owner)
             self.held = True
             return writer
         except BaseException as error:
@@ -300,13 +376,28 @@ class Writer:
             self._wake_next()
             raise translate(error) from None
 
-    def hold_bare(self, timeout: float | None = None) -> Handle:
+    def _take(self, timeout: float, owner: Any) -> None:
+        """Wait until the writer is free, in steps, since the owner may be interrupted meanwhile."""
+        if self._writing.acquire(blocking=False):
+            return
+        wait = Wait(timeout, owner)
+        end = time.monotonic() + wait.timeout
+        try:
+            while True:
+                left = max(0.0, end - time.monotonic())
+                if self._writing.acquire(timeout=min(left, STEP_S)):
+                    return
+                if wait.stopped or left <= STEP_S:
+                    raise wait.error()
+        finally:
+            wait.end()
+
+    def hold_bare(self, timeout: float | None = None, owner: Any = None) -> Handle:
         """Take the writer without beginning a transaction; `let_go` gives it back."""
         wait = self.timeout if timeout is None else timeout
-        if not self._writing.acquire(timeout=wait):
-            raise BusyError(f"the writer was busy for {wait:g} s")
+        self._take(wait, owner)
         try:
-            self._busy.timeout = wait
+            self._busy.timeout, self._busy.owner = wait, owner
             return self.writer()
         except BaseException:
             self.let_go()

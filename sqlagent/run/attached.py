@@ -36,7 +36,7 @@ class HeldFile:
     def __init__(self, connection: Connection, source: SqliteSource) -> None:
         self.name = source.name.lower()
         self.database = source.database
-        self.handle = self.database.hold(connection.timeout)
+        self.handle = self.database.hold(connection.timeout, connection)
         try:
             for name in connection.savepoints:
                 self.handle.execute(f"SAVEPOINT {name}")
@@ -103,7 +103,7 @@ def writing_to(
                     with limited(connection, handle):
                         return work(handle)
 
-                return source.database.write(bounded, connection.timeout)
+                return source.database.write(bounded, connection.timeout, connection)
             connection.begin()
         with connection.txn_lock:
             open_handle(connection)

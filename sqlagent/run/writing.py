@@ -31,7 +31,7 @@ def writing(
                     with limited(connection, handle):
                         return work(handle)
 
-                return connection.database.write(bounded, connection.timeout)
+                return connection.database.write(bounded, connection.timeout, connection)
             connection.begin()
         with connection.txn_lock:
             handle = open_handle(connection)
@@ -86,7 +86,7 @@ def writing_bare(connection: Connection, work: Callable[[Handle], Any], text: st
     if connection.txn is not None:
         return writing(connection, work, text)  # SQLite says why not
     try:
-        handle = connection.database.hold_bare()
+        handle = connection.database.hold_bare(connection.timeout, connection)
         try:
             with limited(connection, handle):
                 return work(handle)
