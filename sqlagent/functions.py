@@ -300,7 +300,7 @@ def _json(value: Any, name: str) -> str:
         import json
 
         decoder = json.JSONDecoder(parse_constant=_no_constant)
-        _decode, _scan = decoder.decode, decoder.scan_once
+        _decode, _scan = decoder.decode, vars(decoder)["scan_once"]
     try:
         # Without the decoder's look for blanks at the ends, which takes as long as a small state.
         if _scan(text, 0)[1] == len(text):

@@ -18,7 +18,7 @@ def _statement(
     """The save as one statement; with `if_version` it is a look and a save."""
     if if_version is not None:
         return None
-    return store.one(Key(agent_id, state_type, session_id), data, metadata)
+    return store.one(agent_id, state_type, session_id, data, metadata)
 
 
 @scalar("BIGINT", writes=True, statement=_statement)

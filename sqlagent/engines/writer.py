@@ -223,22 +223,25 @@ class Writer:
         """
         if self._queue or not self._writing.acquire(blocking=False):
             return None  # who waits shares a commit
-        running, number = connection.running, 0
+        running, number, busy = connection.running, 0, self._busy
         try:
             writer = self._writer or self.writer()
             if not writer.functions_ready:
                 return None  # the body's own way makes them known to it
-            self._busy.timeout = connection.timeout
+            busy.timeout, busy.owner = connection.timeout, connection
             writer.owner, number = connection, id(writer)
             running[number] = writer
             value = writer.execute(sql, values).get
+            if busy.wait is not None:
+                busy.over()
         except BaseException as error:
-            raise translate(error) from None
+            raise translate(busy.over(error) or error) from None
         finally:
             running.pop(number, None)
             self._writing.release()
-            self._wake_next()
-        if value is not None:
+            if self._queue:
+                self._wake_next()
+        if value is not None and self.waiting:
             self.tell()
         return value
 

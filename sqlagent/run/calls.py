@@ -104,11 +104,15 @@ class RunCalls:
         body = self.bodies[0]
         if values is None or body is None or body.call is None:
             return None
-        call, running = body.call, connection.running
         if body.statement is not None and (lone := body.statement(*values)) is not None:
-            value = self.database.write_one(*lone, connection)
+            value = self.database.write_one(lone[0], lone[1], connection)
             if value is not None:
                 return value
+        return self.called(connection, body.call, values)
+
+    def called(self, connection: Connection, call: Callable[..., Any], values: list[Any]) -> Any:
+        """The value of a body in a transaction of its own."""
+        running = connection.running
 
         def work(handle: Handle) -> Any:
             number = id(handle)
@@ -118,7 +122,7 @@ class RunCalls:
             finally:
                 running.pop(number, None)
 
-        return self.database.write(work, connection.timeout)
+        return self.database.write(work, connection.timeout, connection)
 
     def finished(self, connection: Connection, row: tuple[Any, ...]) -> tuple[Any, ...]:
         """The values of a row after the commit."""

@@ -101,13 +101,15 @@ def save(
     return number
 
 
-def one(key: Key, data: str, metadata: str | None) -> tuple[str, tuple[Any, ...]] | None:
+def one(
+    agent_id: str, state_type: str, session_id: str | None, data: str, metadata: str | None
+) -> tuple[str, tuple[Any, ...]] | None:
     """`save` as one statement, where the state is there already and is kept whole; None where it
     would not be. It gives no row where there is no such state yet."""
     encoded = data.encode()
     if len(encoded) > WHOLE_MAX:
         return None
-    return NEXT, (*key, data, metadata, read.digest(encoded))
+    return NEXT, (agent_id, state_type, session_id, data, metadata, read.digest(encoded))
 
 
 def save_whole(handle: Handle, key: Key, data: str, metadata: str | None, checksum: str) -> int:
