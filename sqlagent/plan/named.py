@@ -99,6 +99,11 @@ def _first_select(tokens: list[Token]) -> int | None:
                 distinct = tokens[place].upper == "DISTINCT"
                 place += 1
                 if distinct and place < len(tokens) and tokens[place].upper == "ON":
+                    inner = 0
+                    for at in range(place + 1, len(tokens)):
+                        inner += (tokens[at].text == "(") - (tokens[at].text == ")")
+                        if not inner:
+                            return at + 1
                     return None
             return place
     return None
