@@ -34,12 +34,12 @@ def edits(tokens: list[Token], catalog: Catalog) -> list[tuple[int, int, str]]:
             found.append((word.start, word.start + len(word.text), quote_name(word.text.lower())))
             place += 1
             continue
-        if _only(tokens, place):
-            found.append((tokens[place].start, tokens[place + 1].start, ""))
-            place += 1
         if [t.upper for t in tokens[place : place + 3]] == ["FOR", "READ", "ONLY"]:
             last = tokens[place + 2]  # what every query is that locks nothing
             found.append((tokens[place].start, last.start + len(last.text), ""))
+        if _only(tokens, place):
+            found.append((tokens[place].start, tokens[place + 1].start, ""))
+            place += 1
         said = _interval(tokens, place)
         if said is not None:
             text = tokens[place + 1]
