@@ -216,7 +216,9 @@ class Change:
             for name in columns
         ]
         handle = self.handle
-        handle.execute(f"CREATE TABLE {quote_name(copy)} (sqlagent_key INTEGER, {', '.join(kinds)})")
+        handle.execute(
+            f"CREATE TABLE {quote_name(copy)} (sqlagent_key INTEGER, {', '.join(kinds)})"
+        )
         listed = ", ".join(names)
         handle.execute(f"INSERT INTO {quote_name(copy)} SELECT {key}, {listed} FROM {table}")
         try:

@@ -27,9 +27,11 @@ path = "{examples}/agent.rs"
 [[bin]]
 name = "daily"
 path = "{here}/daily.rs"
+[dependencies.tokio-postgres]
+version = "0.7"
+features = ["with-chrono-0_4", "with-uuid-1", "with-serde_json-1"]
 [dependencies]
 tokio = {{ version = "1", features = ["rt", "macros", "net", "time", "sync"] }}
-tokio-postgres = {{ version = "0.7", features = ["with-chrono-0_4", "with-uuid-1", "with-serde_json-1"] }}
 bytes = "1"
 chrono = "0.4"
 uuid = "1"

@@ -13,10 +13,10 @@ from sqlglot.errors import SqlglotError
 from sqlagent.engines.duck_errors import translate
 from sqlagent.errors import InterfaceError, NotSupportedError, ProgrammingError
 from sqlagent.parse.lexer import quote_name
-from sqlagent.serve.pg.catalog import kinds, shells, types
+from sqlagent.serve.pg.catalog import kinds, shells, sizes, types
 from sqlagent.serve.pg.catalog.names import named
 from sqlagent.serve.pg.catalog.rewrite import rewritten
-from sqlagent.serve.pg.catalog.session_values import filled
+from sqlagent.serve.pg.catalog.session_values import filled, set_later
 from sqlagent.serve.pg.catalog.spell import read
 from sqlagent.serve.pg.catalog.store import LIVE, database_name, store
 
@@ -52,6 +52,7 @@ class Answer:
         self.outer = _outer_regs(tree, self.kinds)
         self.theirs = _foreign(tree)
         self.live = {t.name.lower() for t in tree.find_all(exp.Table)} & set(LIVE)
+        self.counted = sizes.asked(sql)
         self._described: list[tuple[str, str]] | None = None
 
     def _parameters(self, tree: exp.Expr) -> list[str]:
@@ -106,11 +107,13 @@ class Answer:
         for node in list(tree.find_all(exp.Parameter)):
             node.replace(_value(values[int(node.name) - 1]))
         text = _zoneless(self._said(tree), [kind for _, kind in columns])
-        with store(connection).cursor(connection, self.live) as duck:
+        with store(connection).cursor(connection, self.live, self.counted) as duck:
             made = self._give(connection, duck)
             connection.running[id(duck)] = duck
             try:
                 rows = duck.execute(text).fetchall()
+                for place in _places(tree, "pg_set_config"):
+                    rows = set_later(connection, rows, place)
             except duckdb.Error as error:
                 raise self._error(error) from None
             finally:
@@ -137,7 +140,7 @@ class Answer:
             node = query.expressions[place]
             inner = node.this if isinstance(node, exp.Alias) else node
             if not isinstance(inner, exp.Cast):
-                new = exp.Anonymous(this=f"pg_{name}_out", expressions=[inner.copy()])
+                new: exp.Expr = exp.Anonymous(this=f"pg_{name}_out", expressions=[inner.copy()])
                 if not isinstance(node, exp.Alias):
                     new = exp.alias_(new, inner.alias_or_name or name, quoted=True)
                 inner.replace(new)
@@ -160,6 +163,16 @@ class Answer:
             duck.register(name, table)
             made.append(name)
         return made
+
+
+def _places(tree: exp.Expr, name: str) -> list[int]:
+    """The outputs that are a call of a function."""
+    found = []
+    for place, output in enumerate(tree.expressions if isinstance(tree, exp.Select) else ()):
+        inner = output.this if isinstance(output, exp.Alias) else output
+        if isinstance(inner, exp.Anonymous) and inner.name.lower() == name:
+            found.append(place)
+    return found
 
 
 def _zoneless(text: str, kinds: list[str]) -> str:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import apsw
 
 from sqlagent.catalog import Catalog, Column, Table
-from sqlagent.engines import schema
-from sqlagent.errors import Error, ProgrammingError
-from sqlagent.parse.lexer import Token, lex, quote_name
+from sqlagent.engines import schema, sequences
+from sqlagent.engines.sequences import Sequence
+from sqlagent.errors import ProgrammingError
+from sqlagent.parse.lexer import Token, lex, quote, quote_name
 from sqlagent.parse.table_text import TableText
 from sqlagent.plan.postgres.tables import TEMPORARY
 from sqlagent.plan.view_types import typed
-from sqlagent.serve.pg.catalog import types
+from sqlagent.serve.pg.catalog import said, types
 from sqlagent.serve.pg.catalog.oids import OWNER, PUBLIC, oid, table_oid
 
 if TYPE_CHECKING:
@@ -72,9 +73,10 @@ class Objects(NamedTuple):
     primary: dict[str, tuple[str, ...]]
     indexes: tuple[Index, ...]
     keys: tuple[Key, ...]
-    checks: tuple[tuple[str, str, str], ...]  # (table, name, text)
+    checks: tuple[tuple[str, str, str], ...]  # (table, name, text), of those PostgreSQL can say
     triggers: tuple[tuple[str, str, str], ...]
     comments: dict[tuple[str, str], str]  # (table, column or '') → text
+    sequences: tuple[Sequence, ...] = ()
 
 
 def gather(connection: Connection) -> Objects:
@@ -100,8 +102,12 @@ def _gather(handle: Any, catalog: Catalog, connection: Connection) -> Objects:
         if t.name not in shadows
     }
     defaults, primary = {}, defaultdict(list)
+    filled = sequences.columns(handle)
     for table, column, default, _, pk in _rows(handle, _COLUMNS):
-        if default is not None:
+        sequence = filled.get((str(table).lower(), str(column).lower()))
+        if sequence is not None:
+            default = f"nextval({quote(quoted(sequence))}::regclass)"
+        if default is not None and str(default).upper() != "NULL":
             defaults[(table, column)] = str(default)
         if pk:
             primary[table].append((int(pk), str(column)))
@@ -112,14 +118,25 @@ def _gather(handle: Any, catalog: Catalog, connection: Connection) -> Objects:
     checks = []
     for name, sql in sources:
         if name in tables:
-            columns = [c.name for c in tables[name].columns]
-            checks += [(name, n, text) for n, text in _checks(name, sql, columns)]
+            columns = tables[name].columns
+            found = _checks(name, sql, [c.name for c in columns])
+            said_ = ((n, said.condition(text, columns)) for n, text in found)
+            checks += [(name, n, text) for n, text in said_ if text is not None]
     triggers = [t for t in _rows(handle, _TRIGGERS) if t[1] in tables]
     return Objects(
         tuple(tables.values()), defaults,
         {t: tuple(c for _, c in sorted(cs)) for t, cs in primary.items() if t in tables},
         tuple(indexes), tuple(keys), tuple(checks), tuple(triggers), _comments(handle, tables),
+        _sequences(handle, tables),
     )  # fmt: skip
+
+
+def _sequences(handle: Any, tables: dict[str, Table]) -> tuple[Sequence, ...]:
+    """The sequences, but for those that go with a table which is not there for the user."""
+    seen = {name.lower() for name in tables}
+    return tuple(
+        s for s in sequences.kept(handle) if s.owner_table is None or s.owner_table.lower() in seen
+    )
 
 
 def _whole(key: Key, tables: dict[str, Table]) -> bool:
@@ -181,6 +198,8 @@ def _indexes(
         for place, row in enumerate(rows):
             number = names.index(row[5]) + 1 if row[5] in names else 0
             text = quoted(row[5]) if row[5] else (texts[0] + [""] * len(rows))[place]
+            if not row[5] and known is not None:
+                text = said.indexed(text, known.columns)
             columns.append((number, text, bool(row[6])))
         if rows[0][3] == "pk":
             name = f"{table}_pkey"
@@ -188,7 +207,10 @@ def _indexes(
             name = "_".join([table, *(str(r[5]) for r in rows), "key"])
         own = tuple(str(r[5]).lower() for r in rows)
         name = given.get((table, str(rows[0][3]), own), name)
-        made.append(Index(name, table, bool(rows[0][2]), str(rows[0][3]), tuple(columns), texts[1]))
+        where = texts[1]
+        if where is not None and known is not None:
+            where = said.condition(where, known.columns) or where
+        made.append(Index(name, table, bool(rows[0][2]), str(rows[0][3]), tuple(columns), where))
     return made
 
 
