@@ -238,6 +238,7 @@ class Writer:
             raise translate(busy.over(error) or error) from None
         finally:
             running.pop(number, None)
+            busy.owner = None
             self._writing.release()
             if self._queue:
                 self._wake_next()
@@ -283,6 +284,8 @@ class Writer:
             writer.execute("BEGIN IMMEDIATE")
         except BaseException as error:
             raise busy.over(error) or error from None
+        finally:
+            busy.owner = None  # which may be dropped while its transaction is open
         if busy.wait is not None:
             busy.over()
 
@@ -409,6 +412,7 @@ class Writer:
     def let_go(self) -> None:
         """Give the writer back after COMMIT or ROLLBACK."""
         self.held = False
+        self._busy.owner = None
         self._writing.release()
         self._wake_next()
         self.tell()
