@@ -288,3 +288,14 @@ def test_sizes_and_row_counts(path: Path) -> None:
             "SELECT relname, n_live_tup FROM pg_stat_user_tables WHERE relname IN ('o', 'secret')"
         )
         assert sorted(client.execute(live).fetchall()) == [("o", 100), ("secret", 1)]
+
+
+@pytest.mark.parametrize("dialect", ["duckdb", "sqlite"])
+def test_every_dialect_fills(db: sqlagent.Connection, dialect: str) -> None:
+    db.execute("CREATE TABLE o (id serial PRIMARY KEY, n serial, b text)")
+    db.execute(f"SET dialect = '{dialect}'")
+    assert db.execute("INSERT INTO o (b) VALUES ('x') RETURNING n").fetchall() == [(1,)]
+    assert db.execute("INSERT INTO o DEFAULT VALUES RETURNING n").fetchall() == [(2,)]
+    with pytest.raises(sqlagent.Error) as caught:
+        db.execute("INSERT INTO o (b) VALUES (nosuch)")
+    assert caught.value.position == 26

@@ -127,6 +127,17 @@ def test_a_plan_is_used_again(db: sqlagent.Connection) -> None:
         db.execute(sql, ("a", "b"))
 
 
+def test_many_sets_of_parameters_are_one_transaction(db: sqlagent.Connection) -> None:
+    sql = (
+        "WITH i AS (INSERT INTO tags (name) VALUES (?) RETURNING name) "
+        "INSERT INTO done (body) SELECT name FROM i"
+    )
+    db.executemany(sql, [("a",), ("b",)])
+    with pytest.raises(sqlagent.IntegrityError):
+        db.executemany(sql, [("c",), ("a",)])
+    assert rows(db, "SELECT body FROM done ORDER BY id") == [("a",), ("b",)]
+
+
 def test_all_or_none(db: sqlagent.Connection) -> None:
     failing = (
         "WITH d AS (DELETE FROM queue RETURNING id, body) "
@@ -165,7 +176,7 @@ def test_what_it_is_over_is_gone_afterwards(db: sqlagent.Connection) -> None:
         ("WITH a (x, y) AS (DELETE FROM queue RETURNING id) SELECT * FROM a", "2 columns"),
         (
             "WITH a AS (WITH b AS (DELETE FROM queue RETURNING 1) SELECT * FROM b) "
-            "DELETE FROM done RETURNING (SELECT 1 FROM a)", "",
+            "DELETE FROM done RETURNING (SELECT 1 FROM a)", ".",
         ),
         ("WITH a AS (DELETE FROM queue RETURNING id) INSERT INTO done (nosuch) SELECT 1", "nosuch"),
     ],

@@ -13,7 +13,7 @@ import numpy as np
 from sqlagent.index.rows import Ids, Mask
 from sqlagent.memory.truth import true_ids
 from sqlagent.plan.steady import unsteady
-from sqlagent.search.filters import allowed
+from sqlagent.search import filters
 from sqlagent.search.followed import followed
 from sqlagent.search.kinds import listed
 
@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Handle
 
 OWN = "SELECT * FROM memories WHERE agent_id = ?"
+# An index gives the rows in the order of the agents, a page of the file for each; where they are a
+# good part of the table, a scan of it is several times as fast.
+SCANNED = "SELECT * FROM memories WHERE coalesce(agent_id, '') = ?"
+SHARE = 8  # of each so many rows of the table, one at least is the agent's
+NEWEST = "SELECT max(memory_id) FROM memories"
+MANY = "SELECT 1 FROM memories WHERE agent_id = ? LIMIT 1 OFFSET ?"
 # The planner does not know that they are few: no index of the agent's is to be used.
 SOME = "SELECT * FROM memories WHERE coalesce(agent_id, '') = ? AND memory_id IN ({})"
 SOME_MAX = 64  # changed memories from which all are asked
@@ -51,11 +57,14 @@ def passing(context: Context, agent_id: str, condition: str) -> Ids:
     from sqlagent.engines import schema
 
     def make(handle: Handle) -> Ids:
-        return _sorted(allowed(context, OWN, "memory_id", condition, (agent_id,)))
+        newest = int(handle.execute(NEWEST).fetchone()[0] or 0)
+        many = handle.execute(MANY, (agent_id, newest // SHARE)).fetchone() is not None
+        source = SCANNED if many else OWN
+        return _ids(filters.passing(context, source, "memory_id", condition, (agent_id,)))
 
     def renew(handle: Handle, ids: Ids, dirty: list[int]) -> Ids:
         whole = len(dirty) > SOME_MAX
-        now: frozenset[int] = frozenset()
+        now: Any = ()
 
         def elsewhere() -> list[Any]:
             nonlocal whole  # DuckDB reads whole columns anyway
@@ -67,10 +76,12 @@ def passing(context: Context, agent_id: str, condition: str) -> Ids:
             same = dirty + dirty[-1:] * ((1 << (len(dirty) - 1).bit_length()) - len(dirty))
             some = SOME.format(", ".join("?" * len(same)))
             values = agent_id, *same
-            now = allowed(context, some, "memory_id", condition, values, on_duckdb=elsewhere)
+            now = filters.passing(
+                context, some, "memory_id", condition, values, on_duckdb=elsewhere
+            )
         if whole:
             return make(handle)
-        return _with(ids[_others(ids, dirty)], _sorted(now))
+        return _with(ids[_others(ids, dirty)], _ids(now))
 
     if unsteady(f"SELECT {condition}") is not None:
         with context.reading() as handle:
@@ -181,6 +192,13 @@ def _others(ids: Ids, dirty: list[int]) -> Mask:
 def _with(ids: Ids, more: Ids) -> Ids:
     """Sorted ids with some others, which are few."""
     return np.insert(ids, np.searchsorted(ids, more), more)
+
+
+def _ids(rows: Any) -> Ids:
+    """Rows of one id, sorted."""
+    ids = np.array(rows, np.int64).reshape(-1)
+    ids.sort()
+    return ids
 
 
 def _sorted(ids: frozenset[int]) -> Ids:

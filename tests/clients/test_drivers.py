@@ -4,6 +4,7 @@ each `daily` program says `ok` or `FAIL` of each thing. Each runs where its clie
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -84,11 +85,107 @@ def test_go_pgx(run: Run, tmp_path: Path) -> None:
     passed(run(built), 36)
 
 
-def test_r(run: Run) -> None:
-    needs("Rscript")
-    if not succeeds("Rscript", "-e", "library(RPostgreSQL)"):
-        pytest.skip("RPostgreSQL is not installed")
-    passed(run("Rscript", str(HERE / "daily.R")), 12)
+@pytest.mark.parametrize(
+    ("command", "asked", "name", "least"),
+    [
+        (["Rscript"], ["-e", "library(RPostgreSQL)"], "daily.R", 12),
+        (["tclsh"], [], "daily.tcl", 4),
+        (["lua5.4"], ["-e", "require 'luasql.postgres'"], "daily.lua", 4),
+    ],
+)
+def test_scripts(run: Run, command: list[str], asked: list[str], name: str, least: int) -> None:
+    needs(*command)
+    if asked and not succeeds(*command, *asked):
+        pytest.skip(f"{asked[-1]} is not installed")
+    if name == "daily.tcl" and "tdbc" not in _tcl():
+        pytest.skip("tdbc::postgres is not installed")
+    passed(run(*command, str(HERE / name)), least)
+
+
+def _tcl() -> str:
+    """What Tcl has of TDBC's drivers."""
+    text = "puts [catch {package require tdbc::postgres}]; puts tdbc"
+    done = subprocess.run(["tclsh"], input=text, capture_output=True, text=True, check=False)
+    return "tdbc" if done.stdout.startswith("0") else ""
+
+
+@pytest.mark.parametrize(
+    ("client", "asked", "least"),
+    [
+        ("class", "DBIx::Class::Schema::Loader", 3), ("rose", "Rose::DB::Object::Loader", 1),
+        ("mojo", "Mojo::Pg", 3),
+    ],
+)  # fmt: skip
+def test_perl(run: Run, client: str, asked: str, least: int) -> None:
+    needs("perl")
+    if not succeeds("perl", "-MDBD::Pg", f"-M{asked}", "-e", "1"):
+        pytest.skip(f"{asked} is not installed")
+    passed(run("perl", str(HERE / "daily.pl"), client), least)
+
+
+@pytest.mark.parametrize(
+    ("client", "asked", "least"),
+    [
+        ("pdo", "in_array('pgsql', PDO::getAvailableDrivers())", 2),
+        ("pgsql", "function_exists('pg_connect')", 1),
+        ("doctrine", "(bool) stream_resolve_include_path('Doctrine/DBAL/autoload.php')", 5),
+    ],
+)  # fmt: skip
+def test_php(run: Run, client: str, asked: str, least: int) -> None:
+    needs("php")
+    if not succeeds("php", "-r", f"exit({asked} ? 0 : 1);"):
+        pytest.skip(f"the client {client} is not installed")
+    passed(run("php", str(HERE / "daily.php"), client), least)
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "least"),
+    [
+        (["g++", "-std=c++17", "-o", "daily", "{}", "-lpqxx", "-lpq"], "daily.cpp", 6),
+        (["ocamlfind", "ocamlopt", "-thread", "-package", "postgresql", "-linkpkg", "{}", "-o",
+          "daily"], "daily.ml", 5),
+        (["ghc", "-v0", "-outputdir", ".", "-o", "daily", "{}"], "daily.hs", 5),
+    ],
+)  # fmt: skip
+def test_compiled(run: Run, tmp_path: Path, command: list[str], name: str, least: int) -> None:
+    needs(command[0])
+    shutil.copy(HERE / name, tmp_path)
+    built = [x.format(str(tmp_path / name)) for x in command]
+    done = subprocess.run(built, cwd=tmp_path, capture_output=True, text=True, check=False)
+    if done.returncode and not _library(command[0]):
+        pytest.skip(f"the client of {name} is not installed")
+    assert done.returncode == 0, done.stderr
+    passed(run(str(tmp_path / "daily")), least)
+
+
+def _library(compiler: str) -> bool:
+    """Whether the compiler has the library of its program."""
+    asked = {
+        "g++": ["pkg-config", "--exists", "libpqxx"],
+        "ocamlfind": ["ocamlfind", "query", "postgresql"],
+        "ghc": ["ghc-pkg", "field", "postgresql-simple", "version"],
+    }[compiler]
+    return shutil.which(asked[0]) is not None and succeeds(*asked)
+
+
+def test_erlang(run: Run, tmp_path: Path) -> None:
+    needs("erl", "erlc")
+    found = "erl -noshell -eval 'halt(case code:which(pgsql) of non_existing -> 1; _ -> 0 end)'"
+    if not succeeds("sh", "-c", found):
+        pytest.skip("p1_pgsql is not installed")
+    run("erlc", str(HERE / "daily.erl"), cwd=tmp_path)
+    passed(run("erl", "-noshell", "-s", "daily", "main", cwd=tmp_path), 4)
+
+
+def test_gdal(run: Run, tmp_path: Path) -> None:
+    """A table of points comes in and goes out again."""
+    needs("ogr2ogr", "ogrinfo")
+    text = tmp_path / "points.csv"
+    text.write_text("name,n\n茶,5\nb,\n", "utf-8")
+    place = "PG:dbname=agent"
+    run("ogr2ogr", "-f", "PostgreSQL", place, str(text), "-nln", "ogr_points", "-overwrite")
+    said = run("ogrinfo", "-q", place, "-sql", "SELECT name, n FROM ogr_points ORDER BY ogc_fid")
+    assert "name (String) = 茶" in said and "n (String) = 5" in said
 
 
 @pytest.fixture(scope="module")

@@ -109,7 +109,9 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
                 )
                 break
             except (OSError, AssertionError):
-                assert process.poll() is None and time.monotonic() < end, (folder / "log").read_text()
+                assert process.poll() is None and time.monotonic() < end, (
+                    folder / "log"
+                ).read_text()
                 time.sleep(0.5)
         found.token = said["access_token"]
         yield found

@@ -323,11 +323,6 @@ def _column(
             found.append(_gap(tokens, *identity))
         if not plain and more is not None:
             more += _sequence(tokens, first, kind, table, drawn, options)
-    elif tokens[kind].upper in ("TIMESTAMP", "TIME"):
-        words = [t.upper or t.text for t in tokens[kind + 1 : kind + 7]]
-        if words[:1] == ["("] and words[2:6] in ([")", "WITH", "TIME", "ZONE"],
-                                                 [")", "WITHOUT", "TIME", "ZONE"]):  # fmt: skip
-            found.append(_gap(tokens, kind + 1, kind + 3))  # SQLite takes a size only at the end
     elif tokens[kind].upper in ("JSONB", "BYTEA", "BPCHAR"):
         said = {"JSONB": "JSONB TEXT", "BYTEA": "BLOB", "BPCHAR": "TEXT"}[tokens[kind].upper]
         array = kind < last and tokens[kind + 1].text == "["

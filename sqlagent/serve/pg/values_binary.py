@@ -162,7 +162,7 @@ WRITERS: dict[str, Callable[[Any], bytes]] = {
     "numeric_plain": numeric_plain, "timestamp": timestamp, "timestamptz": timestamp, "date": date,
     "time": time, "timetz": lambda v: time(v) + b"\0\0\0\0", "interval": interval, "uuid": _uuid,
     "tid": lambda value: _TID.pack(*values_text.tid_parts(value)),
-    "iso_8601": interval, "postgres_verbose": interval, "sql_standard": interval,
+    "escape": _bytea, "iso_8601": interval, "postgres_verbose": interval, "sql_standard": interval,
 }  # fmt: skip
 
 

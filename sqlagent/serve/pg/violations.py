@@ -85,7 +85,8 @@ def _unique(index: str | None, columns: str | None, objects: Objects) -> Violati
     if index:
         return _duplicate("", [], index)
     own = [c.lower() for c in objects.primary.get(table, ())] == [n.lower() for n in names]
-    return _duplicate(table, names, f"{table}_pkey" if own else "_".join([table, *names, "key"]))
+    key = objects.primary_names.get(table, f"{table}_pkey")
+    return _duplicate(table, names, key if own else "_".join([table, *names, "key"]))
 
 
 def _covers(index: Index, table: str, names: list[str]) -> bool:

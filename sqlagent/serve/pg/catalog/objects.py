@@ -77,6 +77,7 @@ class Objects(NamedTuple):
     triggers: tuple[tuple[str, str, str], ...]
     comments: dict[tuple[str, str], str]  # (table, column or '') → text
     sequences: tuple[Sequence, ...] = ()
+    primary_names: dict[str, str] = {}  # of the primary keys that were given one
 
 
 def gather(connection: Connection) -> Objects:
@@ -128,6 +129,7 @@ def _gather(handle: Any, catalog: Catalog, connection: Connection) -> Objects:
         {t: tuple(c for _, c in sorted(cs)) for t, cs in primary.items() if t in tables},
         tuple(indexes), tuple(keys), tuple(checks), tuple(triggers), _comments(handle, tables),
         _sequences(handle, tables),
+        {table: name for (table, kind, _), name in given.items() if kind == "pk"},
     )  # fmt: skip
 
 

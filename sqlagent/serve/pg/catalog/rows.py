@@ -63,9 +63,8 @@ def of_objects(found: Objects) -> dict[str, list[Row]]:
             # The rowid itself is the key: SQLite has no index of that, PostgreSQL one for each key.
             names = [c.name for c in table.columns]
             parts = tuple((names.index(c) + 1 if c in names else 0, c, False) for c in columns)
-            indexes[table.name].insert(
-                0, Index(f"{table.name}_pkey", table.name, True, "pk", parts, None)
-            )
+            name = found.primary_names.get(table.name, f"{table.name}_pkey")
+            indexes[table.name].insert(0, Index(name, table.name, True, "pk", parts, None))
     checks = Counter(table for table, _, _ in found.checks)
     for table in found.tables:
         _table(table, found, indexes[table.name], made, checks[table.name])
