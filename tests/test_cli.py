@@ -11,12 +11,14 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sqlagent.cli import main
+from sqlagent.cli.cancel import Cancel
 from sqlagent.cli.check import is_fine
 from sqlagent.cli.options import UsageError, check_file, scalar
 from sqlagent.cli.output import refuse_database
@@ -623,6 +625,23 @@ def test_ctrl_c_ends_a_statement_and_the_process(db):
     out, err = running.communicate(timeout=30)
     assert running.returncode == 130 and "never" not in out
     assert err.strip() == "interrupted"
+
+
+def test_ctrl_c_goes_on_where_what_it_reached_had_just_ended():
+    again, told = threading.Event(), []
+
+    def interrupt():
+        told.append(1)
+        if len(told) == 1:
+            raise RuntimeError("it is closed")
+        again.set()
+
+    cancel = Cancel(interrupt)
+    with pytest.raises(KeyboardInterrupt), cancel:
+        signal.raise_signal(signal.SIGINT)
+        assert again.wait(30), "the thread that interrupts has ended"
+        cancel.check()
+    cancel.close()
 
 
 def test_a_closed_pipe_is_no_error(db):

@@ -9,7 +9,8 @@ from __future__ import annotations
 from sqlagent.parse.lexer import Token, is_name
 
 _ENDS = frozenset(("FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "UNION",
-                   "INTERSECT", "EXCEPT", "WINDOW", "QUALIFY", "USING", "FETCH", "FOR"))  # fmt: skip
+                   "INTERSECT", "EXCEPT", "WINDOW", "QUALIFY", "USING", "FETCH",
+                   "FOR"))  # fmt: skip
 _WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE")
 _NOT_ALIASES = frozenset(("END", "NULL", "TRUE", "FALSE", "CURRENT_DATE", "CURRENT_TIMESTAMP",
                           "CURRENT_TIME"))  # fmt: skip

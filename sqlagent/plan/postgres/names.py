@@ -34,6 +34,12 @@ def edits(tokens: list[Token], catalog: Catalog) -> list[tuple[int, int, str]]:
             found.append((word.start, word.start + len(word.text), quote_name(word.text.lower())))
             place += 1
             continue
+        if [t.upper for t in tokens[place : place + 3]] == ["FOR", "READ", "ONLY"]:
+            last = tokens[place + 2]  # what every query is that locks nothing
+            found.append((tokens[place].start, last.start + len(last.text), ""))
+        if _only(tokens, place):
+            found.append((tokens[place].start, tokens[place + 1].start, ""))
+            place += 1
         said = _interval(tokens, place)
         if said is not None:
             text = tokens[place + 1]
@@ -75,6 +81,19 @@ def _interval(tokens: list[Token], place: int) -> str | None:
 
 
 _SIMPLE = re.compile(r"\s*-?\d+\s*[a-z]+\s*", re.I)
+
+
+def _only(tokens: list[Token], place: int) -> bool:
+    """Whether a token is the ONLY before a table: no table here has descendants."""
+    if tokens[place].upper != "ONLY" or not 0 < place < len(tokens) - 1:
+        return False
+    following = tokens[place + 1]
+    before = tokens[place - 1].upper
+    return (
+        before in ("FROM", "UPDATE", "JOIN", "TABLE", "USING")
+        and (is_name(following) or following.text == "(")
+        and following.upper not in ("WHERE", "SET", "AS", "JOIN", "ORDER", "GROUP", "LIMIT")
+    )
 
 
 def _qualified(tokens: list[Token], place: int, catalog: Catalog) -> int:

@@ -41,6 +41,7 @@ def _oid(kind: str) -> int:
     """The type that a name in PREPARE means; unknown is inferred."""
     if kind.lower() == "unknown":
         return 0
+    kind = kind.strip().removeprefix("pg_catalog.")
     said = " ".join(kind.lower().replace('"', "").split())
     own = {t.name: t.oid for t in BY_OID.values()}.get(said)
     if own is not None:

@@ -16,7 +16,7 @@ from sqlagent.parse.lexer import quote_name
 from sqlagent.serve.pg.catalog import kinds, shells, sizes, types
 from sqlagent.serve.pg.catalog.names import named
 from sqlagent.serve.pg.catalog.rewrite import rewritten
-from sqlagent.serve.pg.catalog.session_values import filled
+from sqlagent.serve.pg.catalog.session_values import filled, set_later
 from sqlagent.serve.pg.catalog.spell import read
 from sqlagent.serve.pg.catalog.store import LIVE, database_name, store
 
@@ -112,6 +112,8 @@ class Answer:
             connection.running[id(duck)] = duck
             try:
                 rows = duck.execute(text).fetchall()
+                for place in _places(tree, "pg_set_config"):
+                    rows = set_later(connection, rows, place)
             except duckdb.Error as error:
                 raise self._error(error) from None
             finally:
@@ -138,7 +140,7 @@ class Answer:
             node = query.expressions[place]
             inner = node.this if isinstance(node, exp.Alias) else node
             if not isinstance(inner, exp.Cast):
-                new = exp.Anonymous(this=f"pg_{name}_out", expressions=[inner.copy()])
+                new: exp.Expr = exp.Anonymous(this=f"pg_{name}_out", expressions=[inner.copy()])
                 if not isinstance(node, exp.Alias):
                     new = exp.alias_(new, inner.alias_or_name or name, quoted=True)
                 inner.replace(new)
@@ -161,6 +163,16 @@ class Answer:
             duck.register(name, table)
             made.append(name)
         return made
+
+
+def _places(tree: exp.Expr, name: str) -> list[int]:
+    """The outputs that are a call of a function."""
+    found = []
+    for place, output in enumerate(tree.expressions if isinstance(tree, exp.Select) else ()):
+        inner = output.this if isinstance(output, exp.Alias) else output
+        if isinstance(inner, exp.Anonymous) and inner.name.lower() == name:
+            found.append(place)
+    return found
 
 
 def _zoneless(text: str, kinds: list[str]) -> str:

@@ -6,6 +6,7 @@ from sqlagent.catalog import Column, Table
 from sqlagent.parse.lexer import lex, quote, unquote
 from sqlagent.plan.view_types import select_of
 from sqlagent.serve.pg import values_text
+from sqlagent.serve.pg.catalog import said as saying
 from sqlagent.serve.pg.catalog.objects import Index, Key, quoted
 from sqlagent.serve.pg.catalog.types import FORMATTED, of_column
 from sqlagent.serve.pg.types import TEXT
@@ -50,28 +51,26 @@ def foreign(key: Key) -> str:
 
 def view(table: Table) -> str:
     """The SELECT of a view, ended by a semicolon, as PostgreSQL gives it."""
-    return f" {select_of(table)};"
+    return f" {saying.query(select_of(table))[0]};"
 
 
-def default(text: str, column: Column) -> str:
+def default(text: str, column: Column) -> str | None:
     """A column's default as pg_get_expr() gives it: constants with their type, as clients read
-    them back.
+    them back; None for what only SQLite can compute.
 
-    >>> default("'x'", Column("c", "VARCHAR", declared="text")), default("1", Column("c", "BOOLEAN"))
-    ("'x'::text", 'true')
+    >>> default("'x'", Column("c", "VARCHAR", declared="text"))
+    "'x'::text"
     >>> default("'[\"a b\"]'", Column("c", "VARCHAR[]", declared="text[]"))
     '\'{"a b"}\'::text[]'
     """
     word = text.strip()
-    if "strftime" in word and "'now'" in word:
-        return "CURRENT_TIMESTAMP"
-    if "randomblob" in word:
-        return "gen_random_uuid()"
-    if word == "date('now')":
-        return "CURRENT_DATE"
+    if "/* now() */" in word:
+        return "now()"
+    if word.startswith("nextval("):
+        return word  # of a sequence, which the catalogs say themselves
     tokens = lex(word)
     if len(tokens) != 1:
-        return word
+        return saying.default(word, column)
     if column.type == "BOOLEAN" and word.upper() in ("0", "1", "TRUE", "FALSE"):
         return "true" if word.upper() in ("1", "TRUE") else "false"
     if tokens[0].kind != "string":

@@ -27,7 +27,7 @@ _RETURNS = {
     "to_regnamespace": "regnamespace", "to_regrole": "regrole", "pg_my_temp_schema": "oid",
     "pg_get_userbyid": "name", "current_schema": "name", "current_database": "name",
     "pg_encoding_to_char": "name", "current_user": "name", "session_user": "name",
-    "json_build_object": "json", "jsonb_build_object": "jsonb", "pg_sleep": "void",
+    "json_build_object": "json", "jsonb_build_object": "jsonb", "pg_sleep": "void", "acldefault": "aclitem[]",
 }  # fmt: skip
 
 
@@ -36,7 +36,7 @@ class Kinds:
 
     def __init__(self, tree: exp.Expr) -> None:
         self.aliased: dict[str, exp.Expr] = {}
-        outermost = {id(node) for node in _projections(tree)}
+        outermost = {id(node) for branch in _branches(tree) for node in _projections(branch)}
         for node in tree.find_all(exp.Alias):
             if id(node) not in outermost and node.find_ancestor(exp.Select) is not None:
                 self.aliased.setdefault(node.alias.lower(), node.this)
@@ -64,6 +64,8 @@ class Kinds:
             return "name"
         if isinstance(node, exp.CurrentCatalog | exp.CurrentDatabase):
             return "name"
+        if isinstance(node, exp.CurrentSchemas):
+            return "name[]"
         if isinstance(node, exp.ArrayAgg):
             inner = self.kind(
                 node.this.this if isinstance(node.this, exp.Order) else node.this, depth + 1
@@ -108,6 +110,13 @@ class Kinds:
 
     def _by_name(self, name: str) -> str:
         return self.column(exp.column(name))
+
+
+def _branches(tree: exp.Expr) -> list[exp.Expr]:
+    """The SELECTs of a UNION and the like, or the one."""
+    if isinstance(tree, exp.SetOperation):
+        return _branches(tree.left) + _branches(tree.right)
+    return _branches(tree.this) if isinstance(tree, exp.Subquery) else [tree]
 
 
 def _projections(tree: exp.Expr) -> list[exp.Expr]:

@@ -159,6 +159,7 @@ CREATE MACRO _pg_expandarray(a) AS unnest(list_transform(range(1, len(a) + 1), l
 
 CREATE MACRO pg_get_keywords() AS TABLE SELECT keyword_name AS word, CASE keyword_category WHEN 'reserved' THEN 'R' WHEN 'unreserved' THEN 'U' WHEN 'column_name' THEN 'C' ELSE 'T' END AS catcode, keyword_category AS catdesc FROM duckdb_keywords();
 CREATE MACRO getdatabaseencoding() AS 'UTF8';
+CREATE MACRO pg_options_to_table(o) AS TABLE SELECT split_part(x, '=', 1) AS option_name, substr(x, strpos(x, '=') + 1) AS option_value FROM (SELECT unnest(CAST(o AS VARCHAR[])) AS x);
 CREATE MACRO pg_rows_of_acl(a) AS TABLE SELECT CAST(NULL AS UINTEGER) AS grantor, CAST(NULL AS UINTEGER) AS grantee, CAST(NULL AS VARCHAR) AS privilege_type, CAST(NULL AS BOOLEAN) AS is_grantable WHERE a IS NULL AND false;
 CREATE MACRO pg_rows_of_subscripts(a) AS TABLE SELECT unnest(range(1, len(a) + 1)::INTEGER[]) AS generate_subscripts;
 CREATE MACRO pg_rows_of_subscripts0(a) AS TABLE SELECT unnest(range(0, len(a))::INTEGER[]) AS generate_subscripts;
@@ -169,6 +170,7 @@ CREATE MACRO quote_literal(x) AS '''' || replace(CAST(x AS VARCHAR), '''', '''''
 CREATE MACRO quote_nullable(x) AS coalesce('''' || replace(CAST(x AS VARCHAR), '''', '''''') || '''', 'NULL');
 CREATE MACRO pg_encode(x, f) AS CASE WHEN f = 'hex' THEN lower(hex(x)) ELSE base64(CAST(x AS BLOB)) END;
 CREATE MACRO regexp_match(s, p) AS CASE WHEN regexp_matches(s, p) THEN [regexp_extract(s, p, CASE WHEN contains(p, '(') THEN 1 ELSE 0 END)] END;
+CREATE MACRO pg_set_config(n, v, l) AS [CAST(n AS VARCHAR), CAST(v AS VARCHAR), CAST(l AS VARCHAR)];
 CREATE MACRO current_setting_of(n) AS getvariable('settings')[lower(n)];
 
 -- information_schema's own

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import apsw
@@ -19,7 +20,7 @@ from sqlagent.parse.lexer import Token, lex, quote, quote_name
 from sqlagent.parse.table_text import TableText
 from sqlagent.plan.postgres.tables import TEMPORARY
 from sqlagent.plan.view_types import typed
-from sqlagent.serve.pg.catalog import types
+from sqlagent.serve.pg.catalog import said, types
 from sqlagent.serve.pg.catalog.oids import OWNER, PUBLIC, oid, table_oid
 
 if TYPE_CHECKING:
@@ -73,10 +74,11 @@ class Objects(NamedTuple):
     primary: dict[str, tuple[str, ...]]
     indexes: tuple[Index, ...]
     keys: tuple[Key, ...]
-    checks: tuple[tuple[str, str, str], ...]  # (table, name, text)
+    checks: tuple[tuple[str, str, str], ...]  # (table, name, text), of those PostgreSQL can say
     triggers: tuple[tuple[str, str, str], ...]
     comments: dict[tuple[str, str], str]  # (table, column or '') → text
     sequences: tuple[Sequence, ...] = ()
+    primary_names: Mapping[str, str] = {}  # of the primary keys that were given one
 
 
 def gather(connection: Connection) -> Objects:
@@ -107,7 +109,7 @@ def _gather(handle: Any, catalog: Catalog, connection: Connection) -> Objects:
         sequence = filled.get((str(table).lower(), str(column).lower()))
         if sequence is not None:
             default = f"nextval({quote(quoted(sequence))}::regclass)"
-        if default is not None:
+        if default is not None and str(default).upper() != "NULL":
             defaults[(table, column)] = str(default)
         if pk:
             primary[table].append((int(pk), str(column)))
@@ -118,14 +120,17 @@ def _gather(handle: Any, catalog: Catalog, connection: Connection) -> Objects:
     checks = []
     for name, sql in sources:
         if name in tables:
-            columns = [c.name for c in tables[name].columns]
-            checks += [(name, n, text) for n, text in _checks(name, sql, columns)]
+            columns = tables[name].columns
+            found = _checks(name, sql, [c.name for c in columns])
+            said_ = ((n, said.condition(text, columns)) for n, text in found)
+            checks += [(name, n, text) for n, text in said_ if text is not None]
     triggers = [t for t in _rows(handle, _TRIGGERS) if t[1] in tables]
     return Objects(
         tuple(tables.values()), defaults,
         {t: tuple(c for _, c in sorted(cs)) for t, cs in primary.items() if t in tables},
         tuple(indexes), tuple(keys), tuple(checks), tuple(triggers), _comments(handle, tables),
         _sequences(handle, tables),
+        {table: name for (table, kind, _), name in given.items() if kind == "pk"},
     )  # fmt: skip
 
 
@@ -196,6 +201,8 @@ def _indexes(
         for place, row in enumerate(rows):
             number = names.index(row[5]) + 1 if row[5] in names else 0
             text = quoted(row[5]) if row[5] else (texts[0] + [""] * len(rows))[place]
+            if not row[5] and known is not None:
+                text = said.indexed(text, known.columns)
             columns.append((number, text, bool(row[6])))
         if rows[0][3] == "pk":
             name = f"{table}_pkey"
@@ -203,7 +210,10 @@ def _indexes(
             name = "_".join([table, *(str(r[5]) for r in rows), "key"])
         own = tuple(str(r[5]).lower() for r in rows)
         name = given.get((table, str(rows[0][3]), own), name)
-        made.append(Index(name, table, bool(rows[0][2]), str(rows[0][3]), tuple(columns), texts[1]))
+        where = texts[1]
+        if where is not None and known is not None:
+            where = said.condition(where, known.columns) or where
+        made.append(Index(name, table, bool(rows[0][2]), str(rows[0][3]), tuple(columns), where))
     return made
 
 

@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from sqlagent.errors import NotSupportedError, ProgrammingError
 from sqlagent.serve.pg.catalog import shells
+from sqlagent.serve.pg.catalog.oids import table_oid
 from sqlagent.serve.pg.catalog.spell import TYPE
 
 # The reg… types that a macro pair reads and writes: pg_NAME and pg_NAME_out.
@@ -23,16 +24,6 @@ _CARRIER = {
 ZERO_BASED = frozenset(
     ("indkey", "indclass", "indcollation", "indoption", "proargtypes", "tgattr", "partattrs")
 )
-_CATALOG_OIDS = {
-    "pg_class": 1259, "pg_proc": 1255, "pg_type": 1247, "pg_namespace": 2615,
-    "pg_constraint": 2606, "pg_attrdef": 2604, "pg_index": 2610, "pg_trigger": 2620,
-    "pg_database": 1262, "pg_authid": 1260, "pg_rewrite": 2618, "pg_extension": 3079,
-    "pg_language": 2612, "pg_opclass": 2616, "pg_operator": 2617, "pg_cast": 2605,
-    "pg_collation": 3456, "pg_conversion": 2607, "pg_am": 2601, "pg_tablespace": 1213,
-    "pg_opfamily": 2753, "pg_event_trigger": 3466, "pg_ts_config": 3602,
-    "pg_foreign_data_wrapper": 2328, "pg_foreign_server": 1417, "pg_statistic_ext": 3381,
-    "pg_policy": 3256, "pg_publication": 6104, "pg_subscription": 6100, "pg_description": 2609,
-}  # fmt: skip
 
 
 def rewritten(tree: exp.Expr) -> exp.Expr:
@@ -200,8 +191,10 @@ def _hidden(node: exp.Column) -> exp.Expr | None:
     select = node.find_ancestor(exp.Select)
     for table in select.find_all(exp.Table) if select is not None else ():
         if not node.table or table.alias_or_name.lower() == node.table.lower():
-            number = _CATALOG_OIDS.get(table.name.lower(), 0)
-            return exp.cast(exp.Literal.number(number), "UINTEGER", dialect="duckdb")
+            relation = shells.relations().get(table.name.lower())
+            number = relation.oid if relation is not None else table_oid(table.name)
+            found = exp.cast(exp.Literal.number(number), "UINTEGER", dialect="duckdb")
+            return exp.alias_(found, name) if node.parent is select else found
     return None
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from functools import cache
 from typing import Any
 
 from sqlagent.catalog import Table
 from sqlagent.engines.sequences import Sequence
 from sqlagent.parse.lexer import is_name, lex
-from sqlagent.serve.pg.catalog import definitions, shells, types
+from sqlagent.plan.view_types import select_of
+from sqlagent.serve.pg.catalog import definitions, extension, said, shells, types
 from sqlagent.serve.pg.catalog.objects import Index, Objects, kind_of, relkind
 from sqlagent.serve.pg.catalog.oids import FIRST, OWNER, PG_CATALOG, PUBLIC, oid, table_oid
 
 Row = dict[str, Any]
 INFORMATION_SCHEMA = 13_207
-_PG_CLASS, _PG_CONSTRAINT, _PG_PROC, _PG_TYPE = 1259, 2606, 1255, 1247
+_PG_CLASS, _PG_CONSTRAINT, _PG_PROC, _PG_TYPE, _PG_REWRITE = 1259, 2606, 1255, 1247, 2618
 _BTREE, _HEAP = 403, 2
 _ACTIONS = {
     "NO ACTION": "a", "RESTRICT": "r", "CASCADE": "c", "SET NULL": "n", "SET DEFAULT": "d"
@@ -24,7 +25,7 @@ _ACTIONS = {
 REFRESHED = {
     "pg_class": "oid", "pg_attribute": "attrelid", "pg_attrdef": "oid", "pg_index": "indexrelid",
     "pg_constraint": "oid", "pg_description": "objoid", "pg_trigger": "oid", "pg_rewrite": "oid",
-    "pg_depend": "refobjid", "pg_sequence": "seqrelid",
+    "pg_depend": "objid", "pg_sequence": "seqrelid",
 }  # fmt: skip
 
 
@@ -49,6 +50,9 @@ def system() -> dict[str, list[Row]]:
 def of_objects(found: Objects) -> dict[str, list[Row]]:
     """The rows of everything in the file, by relation."""
     made: dict[str, list[Row]] = {name: [] for name in REFRESHED}
+    made["pg_depend"] += extension.members(
+        [(t.name, relkind(t)) for t in found.tables], [(k.table, k.target) for k in found.keys]
+    )
     indexes: dict[str, list[Index]] = defaultdict(list)
     for index in found.indexes:
         indexes[index.table].append(index)
@@ -59,12 +63,11 @@ def of_objects(found: Objects) -> dict[str, list[Row]]:
             # The rowid itself is the key: SQLite has no index of that, PostgreSQL one for each key.
             names = [c.name for c in table.columns]
             parts = tuple((names.index(c) + 1 if c in names else 0, c, False) for c in columns)
-            indexes[table.name].insert(
-                0, Index(f"{table.name}_pkey", table.name, True, "pk", parts, None)
-            )
-    checked = {table for table, _, _ in found.checks}
+            name = found.primary_names.get(table.name, f"{table.name}_pkey")
+            indexes[table.name].insert(0, Index(name, table.name, True, "pk", parts, None))
+    checks = Counter(table for table, _, _ in found.checks)
     for table in found.tables:
-        _table(table, found, indexes[table.name], made, table.name in checked)
+        _table(table, found, indexes[table.name], made, checks[table.name])
     for index in (i for table in found.tables for i in indexes[table.name]):
         _index(index, made)
     known = {t.name: [c.name.lower() for c in t.columns] for t in found.tables}
@@ -94,10 +97,11 @@ def of_objects(found: Objects) -> dict[str, list[Row]]:
         made["pg_constraint"].append(_constraint(number, name, "c", table_name, about))
     for sequence in found.sequences:
         _sequence(sequence, made, known)
+    # Internal: their texts are SQLite's, and whoever ran one elsewhere would run its body alone.
     for name, table_name, _ in found.triggers:
         made["pg_trigger"].append({
             "oid": oid("pg_trigger", name), "tgrelid": table_oid(table_name), "tgparentid": 0,
-            "tgname": name, "tgfoid": 0, "tgtype": 5, "tgenabled": "O", "tgisinternal": False,
+            "tgname": name, "tgfoid": 0, "tgtype": 5, "tgenabled": "O", "tgisinternal": True,
             "tgconstrrelid": 0, "tgconstrindid": 0, "tgconstraint": 0, "tgdeferrable": False,
             "tginitdeferred": False, "tgnargs": 0, "tgattr": [],
         })  # fmt: skip
@@ -166,12 +170,12 @@ def _number(found: Objects, table: str, column: str) -> int:
 
 
 def _table(
-    table: Table, found: Objects, indexes: list[Index], made: dict[str, list[Row]], checked: bool
+    table: Table, found: Objects, indexes: list[Index], made: dict[str, list[Row]], checks: int
 ) -> None:
     number = table_oid(table.name)
     kind = relkind(table)
     row = _class(number, table.name, kind, len(table.columns), PUBLIC)
-    row["relhasindex"], row["relchecks"] = bool(indexes), int(checked)
+    row["relhasindex"], row["relchecks"] = bool(indexes), checks
     # Keys are triggers to PostgreSQL: psql asks for them where a table has any.
     row["relhastriggers"] = any(t[1] == table.name for t in found.triggers) or any(
         table.name in (k.table, k.target) for k in found.keys
@@ -184,17 +188,19 @@ def _table(
             "oid": rule, "rulename": "_RETURN", "ev_class": number, "ev_type": "1",
             "ev_enabled": "O", "is_instead": True,
         })  # fmt: skip
+        made["pg_depend"] += _read_by(rule, number, table, found)
     for place, column in enumerate(table.columns, 1):
         name, kind_oid, modifier = kind_of(column)
         attribute = _attribute(
             number, column.name, kind_oid, place, modifier, column.not_null, name
         )
-        default = found.defaults.get((table.name, column.name))
+        given = found.defaults.get((table.name, column.name))
+        default = None if given is None else definitions.default(given, column)
         if default is not None:
             attribute["atthasdef"] = True
             made["pg_attrdef"].append({
                 "oid": oid("pg_attrdef", f"{table.name}.{column.name}"), "adrelid": number,
-                "adnum": place, "adbin": definitions.default(default, column),
+                "adnum": place, "adbin": default,
             })  # fmt: skip
         if kind == "r" and table.key == column.name and column.type == "BIGINT":
             attribute["attidentity"] = "d"  # SQLite numbers the rows of a key that is the rowid
@@ -205,6 +211,18 @@ def _table(
     comment = found.comments.get((table.name.lower(), ""))
     if comment is not None:
         made["pg_description"].append(_description(number, 0, comment))
+
+
+def _read_by(rule: int, view: int, table: Table, found: Objects) -> list[Row]:
+    """What the rule of a view depends on: the view itself, and the tables that it reads."""
+    known = {t.name.lower(): t.name for t in found.tables}
+    reads = [known[n.lower()] for n in said.query(select_of(table))[1] if n.lower() in known]
+    of = [(view, "i"), *((table_oid(name), "n") for name in reads)]
+    return [
+        {"classid": _PG_REWRITE, "objid": rule, "objsubid": 0, "refclassid": _PG_CLASS,
+         "refobjid": number, "refobjsubid": 0, "deptype": kind}
+        for number, kind in of
+    ]  # fmt: skip
 
 
 def _description(number: int, place: int, text: str) -> Row:

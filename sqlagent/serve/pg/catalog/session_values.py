@@ -41,8 +41,10 @@ def filled(tree: exp.Expr, connection: Connection, values: list[Any], *, dry: bo
         answer = _ANSWERS.get(name)
         if answer is None:
             continue
-        if name == "current_setting" and given and _constant(given[0], values) is _UNKNOWN:
-            new: exp.Expr = exp.Anonymous(this="current_setting_of", expressions=[given[0].copy()])
+        if name == "set_config" and any(_constant(g, values) is _UNKNOWN for g in given):
+            new: exp.Expr = asked.later(node, given)
+        elif name == "current_setting" and given and _constant(given[0], values) is _UNKNOWN:
+            new = exp.Anonymous(this="current_setting_of", expressions=[given[0].copy()])
         else:
             new = answer(asked, given)
         if node is tree:
@@ -105,6 +107,28 @@ class _Session:
         if found is _UNKNOWN:
             raise NotSupportedError("the argument of a function of the session is a constant here")
         return found
+
+    def later(self, node: exp.Expr, given: list[exp.Expr]) -> exp.Expr:
+        """set_config() of what each row says: its arguments, for when the row is there."""
+        outer = node.parent.parent if isinstance(node.parent, exp.Alias) else node.parent
+        if not isinstance(outer, exp.Select) or outer.parent is not None or len(given) != 3:
+            raise NotSupportedError("set_config() of rows stands alone in a SELECT here")
+        if self.dry:
+            return exp.Literal.string("")
+        return exp.Anonymous(this="pg_set_config", expressions=[g.copy() for g in given])
+
+
+def set_later(connection: Connection, rows: list[tuple[Any, ...]], place: int) -> Any:
+    """The rows, with the settings set that their column `place` has the arguments of."""
+    settings = session(connection).settings
+    made = []
+    for row in rows:
+        name, value, local = row[place]
+        if name is None:
+            raise ProgrammingError("SET requires parameter name", sqlstate="22004")
+        said = settings.set(str(name), value or "", str(local).lower() in ("true", "t", "on", "1"))
+        made.append((*row[:place], said, *row[place + 1 :]))
+    return made
 
 
 def _text(value: str | None) -> exp.Expr:

@@ -20,7 +20,7 @@ import apsw
 import duckdb
 
 from sqlagent.parse.lexer import quote, quote_name
-from sqlagent.serve.pg.catalog import functions, rows, shells, sizes, types
+from sqlagent.serve.pg.catalog import extension, functions, rows, shells, sizes, types
 from sqlagent.serve.pg.catalog.objects import Objects, gather, quoted
 from sqlagent.serve.pg.catalog.oids import FIRST, OWNER, PG_CATALOG, PUBLIC, oid
 from sqlagent.serve.pg.catalog.session import session, shown
@@ -59,7 +59,7 @@ class Store:
             self._root.execute(shells.insert(relation, shells.rows(name), texts=True))
         for name, found in rows.system().items():
             self._insert(self._root, name, found)
-        for name, found in functions.rows().items():
+        for name, found in {**functions.rows(), **extension.rows()}.items():
             self._insert(self._root, name, found)
         for text in _statements("macros.sql"):
             self._root.execute(text)
@@ -185,7 +185,7 @@ _CLASSES = """CREATE TEMP TABLE pg_class AS SELECT * REPLACE (
 # The relations that have rows; the others are views.
 _STORED = frozenset((
     *shells.STATIC, *rows.REFRESHED, "pg_proc", "pg_namespace", "pg_database", "pg_authid",
-    "pg_tablespace",
+    "pg_tablespace", "pg_extension",
 ))  # fmt: skip
 
 
@@ -253,6 +253,7 @@ def user(connection: Connection) -> str:
 
 
 OWNER_NAME = "owner"
+_DATABASE_OWNER = 6171, "pg_database_owner"  # the role that public belongs to since PostgreSQL 14
 
 
 def database_name(connection: Connection) -> str:
@@ -274,10 +275,18 @@ def _server(connection: Connection) -> dict[str, list[dict[str, Any]]]:
             **role, "oid": oid("pg_authid", who), "rolname": who, "rolsuper": admin,
             "rolcreaterole": admin,
         })  # fmt: skip
-    spaces = ((PG_CATALOG, "pg_catalog"), (PUBLIC, "public"))
-    spaces += ((rows.INFORMATION_SCHEMA, "information_schema"),)  # type: ignore[assignment]
+    # As in a fresh database of PostgreSQL's: what differs from that, pg_dump would dump.
+    everybody = f"{_DATABASE_OWNER[1]}=UC/{_DATABASE_OWNER[1]}", f"=U/{_DATABASE_OWNER[1]}"
+    roles.append({**role, "oid": _DATABASE_OWNER[0], "rolname": _DATABASE_OWNER[1],
+                  "rolsuper": False, "rolcreaterole": False, "rolcanlogin": False})  # fmt: skip
+    spaces = [
+        {"oid": PG_CATALOG, "nspname": "pg_catalog", "nspowner": OWNER},
+        {"oid": PUBLIC, "nspname": "public", "nspowner": _DATABASE_OWNER[0],
+         "nspacl": list(everybody)},
+        {"oid": rows.INFORMATION_SCHEMA, "nspname": "information_schema", "nspowner": OWNER},
+    ]  # fmt: skip
     return {
-        "pg_namespace": [{"oid": o, "nspname": n, "nspowner": OWNER} for o, n in spaces],
+        "pg_namespace": spaces,
         "pg_database": [{
             "oid": oid("pg_database", name), "datname": name, "datdba": OWNER, "encoding": 6,
             "datlocprovider": "c", "datistemplate": False, "datallowconn": True,
