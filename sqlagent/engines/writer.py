@@ -221,7 +221,7 @@ class Writer:
         It spares BEGIN and COMMIT, and SQLite the copies of pages with which it undoes a statement
         within a transaction.
         """
-        if self._queue or not self._writing.acquire(blocking=False):
+        if self._queue or not self._writing.acquire(False):
             return None  # who waits shares a commit
         running, number, busy = connection.running, 0, self._busy
         try:
