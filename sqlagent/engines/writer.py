@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -119,8 +120,17 @@ class BusyWait:
     def __init__(self, timeout: float) -> None:
         self.timeout = timeout
         self.since = 0.0
-        self.owner: Any = None
+        self._owner: weakref.ref[Any] | None = None
         self.wait: Wait | None = None
+
+    @property
+    def owner(self) -> Any:
+        """The connection; weakly, for one that is dropped in its transaction gives it up."""
+        return None if self._owner is None else self._owner()
+
+    @owner.setter
+    def owner(self, connection: Any) -> None:
+        self._owner = None if connection is None else weakref.ref(connection)
 
     def __call__(self, tries: int) -> bool:
         now = time.monotonic()

@@ -8,9 +8,9 @@ from sqlagent.errors import NotSupportedError
 from sqlagent.rewrite.context import Context
 from sqlagent.rewrite.postgres.calls import CALLS, KEPT, call
 from sqlagent.rewrite.postgres.classes import CLASSES
+from sqlagent.rewrite.postgres.ctid import ctids
 from sqlagent.rewrite.postgres.rows import rows
 from sqlagent.rewrite.postgres.sources import named_sources
-from sqlagent.rewrite.postgres.ctid import ctids
 
 __all__ = ["postgres"]
 

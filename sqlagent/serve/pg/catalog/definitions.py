@@ -66,6 +66,8 @@ def default(text: str, column: Column) -> str | None:
     word = text.strip()
     if "/* now() */" in word:
         return "now()"
+    if word.startswith("nextval("):
+        return word  # of a sequence, which the catalogs say themselves
     tokens = lex(word)
     if len(tokens) != 1:
         return saying.default(word, column)

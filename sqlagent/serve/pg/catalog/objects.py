@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import apsw
@@ -77,7 +78,7 @@ class Objects(NamedTuple):
     triggers: tuple[tuple[str, str, str], ...]
     comments: dict[tuple[str, str], str]  # (table, column or '') → text
     sequences: tuple[Sequence, ...] = ()
-    primary_names: dict[str, str] = {}  # of the primary keys that were given one
+    primary_names: Mapping[str, str] = {}  # of the primary keys that were given one
 
 
 def gather(connection: Connection) -> Objects:
