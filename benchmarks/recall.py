@@ -8,9 +8,16 @@ from typing import Any
 import sqlagent
 from benchmarks.bench import Bench
 from benchmarks.data import Mixture, question, remember_all
-from benchmarks.measure import Work, turns
+from benchmarks.measure import Work, cpu, turns
 
 SQL = "SELECT memory_id, score, similarity FROM recall(?, ?, k => ?, embedding => ?)"
+CONDITIONS = {
+    "nothing": "k => 10",
+    "a condition": "filter => 'importance > 0.1'",
+    "as_of": "as_of => '2100-01-01'",
+}
+LATER = "SELECT memory_id FROM recall(?, ?, embedding => ?, {})"
+TOUCH = "UPDATE memories SET pinned = 1 WHERE memory_id = ?"
 NEAREST = """
 SELECT m.memory_id, vec_distance_cosine(v.vector, ?) AS distance
 FROM memories m JOIN memory_vectors v ON v.memory_id = m.memory_id
@@ -63,8 +70,31 @@ def run(bench: Bench) -> None:
             peer = 1000 * median(took[2])
             beside = "sqlite-vec, vectors alone"
             bench.report(f"CPU in {count:,}", mine, "ms", beside=beside, peer=peer)
+        if count == 10_000 or bench.quick:
+            filtered(bench, con, agent, questions, first)
         first += count
     con.close()
+
+
+def filtered(bench: Bench, con: Any, agent: str, questions: list[Any], first: int) -> None:
+    """CPU with a condition and at a time: asked again and again, and after a change of one memory,
+    which is not counted."""
+    for changed, after in ((False, ""), (True, ", after a change")):
+        plain = 0.0
+        for name, more in CONDITIONS.items():
+            took = []
+            for number, (words, vector) in enumerate(questions * 3):
+                if changed:
+                    con.execute(TOUCH, (first + number,))
+                before = cpu()
+                rows = con.execute(LATER.format(more), (agent, words, vector.tobytes())).fetchall()
+                took.append(1000 * (cpu() - before))
+                bench.check("ten rows", len(rows) == 10, len(rows))
+            plain = plain or median(took)
+            bench.report(
+                f"CPU with {name}{after}", median(took), "ms", reach=None if changed else 2,
+                beside="with nothing", peer=plain,
+            )  # fmt: skip
 
 
 def check(

@@ -69,6 +69,9 @@ class Function(NamedTuple):
     `after(connection, value)` gives the value in place of the body's once the transaction is
     committed: such a function cannot run in a transaction of the user's. `within_writes`: one that
     writes may also stand among the values of a statement that SQLite writes with.
+    `statement(*arguments)` is the one statement of SQLite (its text and values) that does what the
+    body does and gives its value; None where it takes more. A call that commits by itself is that
+    statement, without BEGIN and COMMIT; where it gives no row it did nothing, and the body runs.
     """
 
     name: str
@@ -83,6 +86,7 @@ class Function(NamedTuple):
     deterministic: bool = True
     prepare: Callable[..., Any] | None = None
     after: Callable[[Any, Any], Any] | None = None
+    statement: Callable[..., tuple[str, tuple[Any, ...]] | None] | None = None
     waits: bool = False
     within_writes: bool = False
 
@@ -148,6 +152,7 @@ def scalar(
     prepare: Callable[..., Any] | None = None,
     after: Callable[[Any, Any], Any] | None = None,
     within_writes: bool = False,
+    statement: Callable[..., tuple[str, tuple[Any, ...]] | None] | None = None,
 ) -> Callable[[Callable[..., Any]], Function]:
     """Declare a scalar function; the decorated name becomes its `Function`."""
 
@@ -161,6 +166,7 @@ def scalar(
             prepare=prepare,
             after=after,
             within_writes=within_writes,
+            statement=statement,
         )
 
     return declare
@@ -294,7 +300,7 @@ def _json(value: Any, name: str) -> str:
         import json
 
         decoder = json.JSONDecoder(parse_constant=_no_constant)
-        _decode, _scan = decoder.decode, decoder.scan_once
+        _decode, _scan = decoder.decode, vars(decoder)["scan_once"]
     try:
         # Without the decoder's look for blanks at the ends, which takes as long as a small state.
         if _scan(text, 0)[1] == len(text):

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from sqlagent.clock import exact
 from sqlagent.errors import DataError
 
 UTC = datetime.UTC
@@ -81,9 +82,9 @@ def read_timestamp(text: str, zone: datetime.tzinfo | None = None) -> datetime.d
     value, said = _moment(text, "timestamp with time zone")
     offset = said or zone
     if offset is None:
-        return value
+        return exact(value)
     try:
-        return value.replace(tzinfo=offset).astimezone(UTC).replace(tzinfo=None)
+        return exact(value.replace(tzinfo=offset).astimezone(UTC).replace(tzinfo=None))
     except OverflowError:
         raise DataError(f'timestamp out of range: "{text}"', sqlstate="22008") from None
 
@@ -94,7 +95,7 @@ def read_local(text: str) -> datetime.datetime:
     >>> str(read_local("2024-05-06T07:08:09.5+08:00")), str(read_local("2024-5-6 7:08"))
     ('2024-05-06 07:08:09.500000', '2024-05-06 07:08:00')
     """
-    return _moment(text, "timestamp")[0]
+    return exact(_moment(text, "timestamp")[0])
 
 
 # The fields need not have leading zeros; of the time, only hours and minutes must be there.
@@ -146,7 +147,8 @@ def _dated(said: str, text: str, name: str) -> datetime.datetime:
     micros = round(float(f"0.{found['f'] or 0}") * 1e6)
     day_after = whole[3] == 24 and not any((*whole[4:], micros))  # 24:00 is the next day's 0:00
     try:
-        value = datetime.datetime(*whole[:3], 0 if day_after else whole[3], *whole[4:])  # type: ignore[misc]
+        year, month, day, hour, minute, second = whole
+        value = datetime.datetime(year, month, day, 0 if day_after else hour, minute, second)
         return value + datetime.timedelta(days=day_after, microseconds=micros)
     except (ValueError, OverflowError):
         raise DataError(f'date/time field value out of range: "{text}"', sqlstate="22008") from None

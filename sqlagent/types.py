@@ -35,6 +35,19 @@ _BY_WORD = (
 )
 
 
+_FRACTION = re.compile(r"\s*timestamp(?:tz)?\s*\((\d)\)", re.I)
+
+
+def fraction(declared: str | None) -> int:
+    """The digits of a second that a time is declared with; -1 where it says none.
+
+    >>> fraction("timestamp(3)"), fraction("timestamp")
+    (3, -1)
+    """
+    found = _FRACTION.match(declared or "")
+    return int(found[1]) if found is not None else -1
+
+
 @lru_cache(maxsize=1000)
 def logical(declared: str | None) -> str | None:
     """The logical type of a column declared so in the file; None where nothing is declared.

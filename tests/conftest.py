@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +20,10 @@ import sqlagent
 collect_ignore = ["sqlalchemy_suite"]  # run by test_sqlalchemy_suite.py, in a process of its own
 
 SQLITE3 = "/usr/bin/sqlite3"
+
+# A shell that starts the tests in the background has them, and all that they start, ignore Ctrl-C.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples in every run, so that a failure is the change's; to look for new ones:
 # HYPOTHESIS_PROFILE=random make test

@@ -11,12 +11,14 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sqlagent.cli import main
+from sqlagent.cli.cancel import Cancel
 from sqlagent.cli.check import is_fine
 from sqlagent.cli.options import UsageError, check_file, scalar
 from sqlagent.cli.output import refuse_database
@@ -602,7 +604,24 @@ ENDLESS = (
 )
 
 
-def process(*arguments, **keywords):
+@pytest.fixture
+def process():
+    """`process(*arguments)`: the command in a process of its own, killed at the end of the test."""
+    made = []
+
+    def start(*arguments, **keywords):
+        made.append(started(*arguments, **keywords))
+        return made[-1]
+
+    yield start
+    for running in made:
+        running.kill()
+        running.wait()
+        for pipe in filter(None, (running.stdin, running.stdout, running.stderr)):
+            pipe.close()
+
+
+def started(*arguments, **keywords):
     path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry)
     command = [sys.executable, "-m", "sqlagent.cli", *arguments]
     environment = {**os.environ, "PYTHONPATH": path}
@@ -616,7 +635,7 @@ def process(*arguments, **keywords):
     )
 
 
-def test_ctrl_c_ends_a_statement_and_the_process(db):
+def test_ctrl_c_ends_a_statement_and_the_process(db, process):
     running = process(db, "--format", "csv", "SELECT 'ready'", ENDLESS, "SELECT 'never'")
     assert "ready" in running.stdout.readline() + running.stdout.readline()
     running.send_signal(signal.SIGINT)
@@ -625,7 +644,24 @@ def test_ctrl_c_ends_a_statement_and_the_process(db):
     assert err.strip() == "interrupted"
 
 
-def test_a_closed_pipe_is_no_error(db):
+def test_ctrl_c_goes_on_where_what_it_reached_had_just_ended():
+    again, told = threading.Event(), []
+
+    def interrupt():
+        told.append(1)
+        if len(told) == 1:
+            raise RuntimeError("it is closed")
+        again.set()
+
+    cancel = Cancel(interrupt)
+    with pytest.raises(KeyboardInterrupt), cancel:
+        signal.raise_signal(signal.SIGINT)
+        assert again.wait(30), "the thread that interrupts has ended"
+        cancel.check()
+    cancel.close()
+
+
+def test_a_closed_pipe_is_no_error(db, process):
     tables = ", ".join(f"tea t{number}" for number in range(12))  # 531,441 rows
     running = process(db, "--format", "csv", f"SELECT t0.name FROM {tables}")
     assert running.stdout.readline()

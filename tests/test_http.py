@@ -15,8 +15,6 @@ import anyio
 import httpx
 import httpx2
 import pytest
-from mcp.client import Client
-from mcp.client.streamable_http import streamable_http_client
 
 import sqlagent
 from sqlagent.serve import http
@@ -336,6 +334,9 @@ def test_noise(served: Any, noise: bytes) -> None:
 
 
 def test_mcp_over_http(served: Any) -> None:
+    from mcp.client import Client  # a second, for each process that only collects this file
+    from mcp.client.streamable_http import streamable_http_client
+
     async def main() -> None:
         async with (
             httpx2.AsyncClient(auth=WHO) as line,

@@ -8,7 +8,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sqlagent.index.porter import stem
-from sqlagent.index.words import names_in, query_terms, strip_names, terms
+from sqlagent.index.words import (
+    forms,
+    names_in,
+    query_forms,
+    query_terms,
+    stem_of,
+    strip_names,
+    terms,
+)
 
 SUFFIX_WORDS = """
     s es ies sses ed ing eed ational tional enci anci izer logi bli alli entli eli ousli ization
@@ -69,6 +77,21 @@ def test_latin_texts_are_cut_as_by_fts5(text: str) -> None:
 def test_every_text_has_terms_that_its_own_query_finds(text: str) -> None:
     assert set(query_terms(text)) <= set(terms(text))
     assert bool(query_terms(text)) == bool(terms(text))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=40))
+def test_terms_are_the_stems_of_forms(text: str) -> None:
+    assert sorted(map(stem_of, forms(text))) == sorted(terms(text))
+    asked = query_forms(text)
+    assert list(asked) == query_terms(text) and all(asked.values())
+    assert all(stem_of(form) == term for term, own in asked.items() for form in own)
+
+
+def test_forms_stand_as_they_are_written() -> None:
+    assert forms("Boats and a boat") == ["boats", "and", "a", "boat"]
+    assert forms("北京大 3 boats") == ["北", "北京", "京", "京大", "大", "3", "boats"]
+    assert query_forms("boating with boats, a boat") == {"boat": ["boating", "boats", "boat"]}
 
 
 def test_each_cjk_character_and_pair_is_a_term() -> None:

@@ -6,20 +6,24 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-from mcp.client import Client
-from mcp.client.stdio import StdioServerParameters, stdio_client
 
 import sqlagent
 
-Work = Callable[[Client], Awaitable[Any]]
+if TYPE_CHECKING:  # a second, for each process that only collects this file
+    from mcp.client import Client
+
+Work = Callable[["Client"], Awaitable[Any]]
 
 
 def talk(path: Path, *arguments: str, work: Work) -> Any:
     """What `work` finds out from a server that is started for it."""
+    from mcp.client import Client
+    from mcp.client.stdio import StdioServerParameters, stdio_client
+
     command = ["-m", "sqlagent.cli", "mcp", str(path), *arguments]
 
     async def main() -> Any:

@@ -83,7 +83,7 @@ def test_types_of_parameters(pg: sqlagent.Connection) -> None:
     catalog = schema.catalog(pg.database)
     cases = {
         "SELECT * FROM t WHERE id = $1 AND name LIKE $2": ["BIGINT", "VARCHAR"],
-        "SELECT * FROM t u WHERE u.at > $1 AND u.at < now() - $2": ["TIMESTAMP", "INTERVAL"],
+        "SELECT * FROM t u WHERE u.at > $1 AND u.at < now() - $2": ["timestamptz", "INTERVAL"],
         "INSERT INTO t (name, id) VALUES ($1, $2), ($3, $4)": ["VARCHAR", "BIGINT"] * 2,
         "UPDATE t SET name = $1 WHERE id IN ($2, $3)": ["VARCHAR", "BIGINT", "BIGINT"],
         "SELECT CASE WHEN $1 THEN id ELSE $2 END FROM t": ["BOOLEAN", "BIGINT"],

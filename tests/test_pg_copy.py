@@ -92,7 +92,7 @@ def test_typed_columns(pg: Any) -> None:
         ("", b"1\t\\N\n", "22P04", "COPY typed, line 1"),
         ("", b"1\t\\N\tt\textra\n", "22P04", "COPY typed, line 1"),
         ("(FORMAT csv)", b'1,"2026-01-01\n', "22P04", ""),
-        ("(FORMAT csv)", b"1,2026-13-45,t\n", "22007", "COPY typed, line 1, column at"),
+        ("(FORMAT csv)", b"1,2026-13-45,t\n", "22008", "COPY typed, line 1, column at"),
         ("(FORMAT binary)", b"nothing like it at all", "22P04", ""),
         ("", b"1\t\\N\tt\n1\t\\N\tt\n", "23505", ""),
         ("", b"1\t\\N\t\xff\n", "22021", ""),

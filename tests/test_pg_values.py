@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from sqlagent import texts
 from sqlagent.errors import DataError
+from sqlagent.intervals import parts_of, spoken
 from sqlagent.serve.pg import values_binary, values_text
 from sqlagent.serve.pg.encode import Rows
-from sqlagent.intervals import parts_of, spoken
 from sqlagent.serve.pg.outcome import described
 from sqlagent.serve.pg.types import ARRAYS, BY_OID, PgType, modifier, pg_type
 

@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,16 +42,16 @@ def one(portal: object, sql: str) -> Any:
 
 
 @pytest.fixture
-def portal(words: sqlagent.Connection) -> str:
-    """Where the portal of `words` is."""
-    assert words.database.folder is not None
-    return path_of(words.database.folder)
+def portal(fresh_db: Path) -> str:
+    """Where the portal of `lived` or `words` is."""
+    return path_of(f"{fresh_db}.d")
 
 
-@pytest.fixture
-def lived(words: sqlagent.Connection) -> sqlagent.Connection:
-    """A file in which something of everything is; nobody writes its portal unasked."""
-    words.execute("SET portal_interval_ms = 0")
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A closed file in which something of everything is, with its portal, for copies."""
+    path = tmp_path_factory.mktemp("portal") / "agent.db"
+    words = sqlagent.connect(path, embedding_model="none", portal_interval_ms=0)
     words.execute("SELECT remember('ada', 'likes tea 喜欢喝茶')")
     (rome,) = words.execute("SELECT remember('ada', 'lives in Rome')").fetchone()
     words.execute("SELECT supersede(?, 'lives in Oslo')", (rome,))
@@ -64,7 +64,18 @@ def lived(words: sqlagent.Connection) -> sqlagent.Connection:
     words.execute("CREATE VIEW dear AS SELECT item FROM shop WHERE price > 2.6")
     words.execute("CREATE MACRO doubled(x) AS x * 2")
     words.execute("CALL sync()")
-    return words
+    words.close()
+    return path
+
+
+@pytest.fixture
+def lived(template: Path, fresh_db: Path) -> Iterator[sqlagent.Connection]:
+    """A file in which something of everything is; nobody writes its portal unasked."""
+    shutil.copy2(template, fresh_db)
+    shutil.copytree(f"{template}.d", f"{fresh_db}.d")
+    con = sqlagent.connect(fresh_db, embedding_model="none", portal_interval_ms=0)
+    yield con
+    con.close()
 
 
 def test_every_table_has_the_rows_of_the_file(lived: sqlagent.Connection, portal: str) -> None:
@@ -304,13 +315,16 @@ def test_a_large_table(words: sqlagent.Connection, portal: str) -> None:
     assert one(portal, "SELECT count(*) FROM big WHERE t = 'z'") == [[1]]
 
 
-def test_the_file_itself_by_the_sqlite_extension(lived: sqlagent.Connection, portal: str) -> None:
+def test_the_file_itself_by_the_sqlite_extension(words: sqlagent.Connection, portal: str) -> None:
     from sqlagent.engines import extensions
 
     file = extensions.path("sqlite_scanner")
     if file is None:
         pytest.skip("the DuckDB extension sqlite_scanner is not installed")
-    lived.execute("INSERT INTO shop (item) VALUES ('just now')")
+    words.execute("SET portal_interval_ms = 0")
+    words.execute("CREATE TABLE shop (id INTEGER PRIMARY KEY, item TEXT)")
+    words.execute("CALL sync()")
+    words.execute("INSERT INTO shop (item) VALUES ('just now')")
     found = ask(portal, f"LOAD '{file}'", "SELECT item FROM live('shop') ORDER BY id DESC LIMIT 1")
     assert found[1] == [["just now"]]
 

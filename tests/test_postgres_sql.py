@@ -99,8 +99,8 @@ def test_keys_that_number_themselves(db: sqlagent.Connection) -> None:
         assert db.execute(f"INSERT INTO {name} DEFAULT VALUES RETURNING id, n").fetchall() == [
             (1, "x")
         ]
-    with pytest.raises(sqlagent.NotSupportedError, match="only a primary key"):
-        db.execute("CREATE TABLE d (n serial)")
+    with pytest.raises(sqlagent.NotSupportedError, match="only a column of whole numbers"):
+        db.execute("CREATE TABLE d (n text GENERATED ALWAYS AS IDENTITY)")
 
 
 def test_defaults(db: sqlagent.Connection) -> None:
@@ -319,3 +319,46 @@ def test_names_that_are_keywords_to_sqlite(db: sqlagent.Connection) -> None:
     assert db.execute("SELECT t.index, add AS a FROM public.t ORDER BY index").fetchall() == [
         (1, "y")
     ]
+
+
+@pytest.mark.parametrize(
+    ("sql", "wanted"),
+    [
+        ("SELECT count FROM (SELECT count(*) FROM t) AS x", [(2,)]),
+        ('SELECT "?column?" FROM (SELECT n + 1 FROM t WHERE n = 1) AS x', [(2,)]),
+        ("SELECT x.int4, x.s FROM (SELECT '5'::int, s::varchar FROM t WHERE n = 1) AS x",
+         [(5, "a")]),
+        ("WITH c AS (SELECT max(n), sum(n) FROM t) SELECT c.max, sum FROM c", [(2, 3)]),
+        ("WITH c AS (SELECT upper(s) FROM t UNION ALL SELECT 'Z') SELECT upper FROM c ORDER BY 1",
+         [("A",), ("Z",), ("茶",)]),
+        ("SELECT coalesce FROM (SELECT coalesce(s, 'z') FROM t) AS x ORDER BY coalesce",
+         [("a",), ("茶",)]),
+        ('SELECT "case" FROM (SELECT CASE WHEN true THEN 1 END) AS x', [(1,)]),
+        ("SELECT s.string_agg FROM t, LATERAL (SELECT string_agg(i.s, ',' ORDER BY i.n) "
+         "FROM t AS i WHERE i.n <= t.n) AS s ORDER BY 1", [("a",), ("a,茶",)]),
+        ("SELECT n FROM (SELECT DISTINCT ON (s) n, count(*) OVER () FROM t ORDER BY s, n) AS x "
+         "WHERE count > 1 ORDER BY n", [(1,), (2,)]),
+        ("SELECT max FROM (SELECT max(n) FROM (SELECT min(n) AS n FROM t) AS y) AS x", [(1,)]),
+        ("SELECT to_char FROM (SELECT to_char(1234.5, '9999.9')) AS x", [(" 1234.5",)]),
+        ("SELECT * FROM v", [(2, 2)]),
+        ("SELECT count, max FROM v", [(2, 2)]),
+        ("SELECT upper, count FROM made ORDER BY upper", [("A", 1), ("茶", 1)]),
+    ],
+)  # fmt: skip
+def test_inner_outputs_have_postgresqls_names(
+    db: sqlagent.Connection, sql: str, wanted: list[Any]
+) -> None:
+    db.execute("CREATE TABLE t (n int, s text)")
+    db.execute("INSERT INTO t VALUES (1, 'a'), (2, '茶')")
+    db.execute("CREATE VIEW v AS SELECT count(*), max(n) FROM t")
+    db.execute("CREATE TABLE made AS (SELECT upper(s), count(*) FROM t GROUP BY s)")
+    assert db.execute(sql).fetchall() == wanted
+
+
+def test_returning_is_called_as_in_postgresql(db: sqlagent.Connection) -> None:
+    db.execute("CREATE TABLE t (n int, s text)")
+    cursor = db.execute("INSERT INTO t AS i VALUES (1, 'a') RETURNING i.*, n + 1, upper(s), n AS m")
+    assert [d[0] for d in cursor.description or ()] == ["n", "s", "?column?", "upper", "m"]
+    assert cursor.fetchall() == [(1, "a", 2, "A", 1)]
+    cursor = db.execute("UPDATE t SET n = n + 1 RETURNING n::text")
+    assert [d[0] for d in cursor.description or ()] == ["n"]

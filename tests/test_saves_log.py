@@ -283,3 +283,29 @@ def test_two_processes_and_a_watcher_count_as_one(words: sqlagent.Connection) ->
     assert heard == [row[0] for row in words.execute(ENTRIES, (start,))]
     assert heard == sorted(set(heard))
     assert one(words, "SELECT max(version) FROM state_versions") == 201
+
+
+LARGEST = [
+    "max(seq)", "ifnull(max(seq), 0)", "max(l.seq) + 1", "max(seq), count(*)", "max(seq) OVER ()",
+    "max(seq) FILTER (WHERE tbl = 'x')", "max(seq + 1)", "min(seq)", "max(seq), min(seq)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("route", ["auto", "sqlite", "duckdb"])
+def test_the_largest_number_is_found_at_the_ends(words: sqlagent.Connection, route: str) -> None:
+    words.execute("SELECT save_state('ada', '[0]')")
+    words.execute("SELECT save_state('ada', '[1]')")
+    assert one(words, "SELECT max(seq) FROM sqlagent_change_log") == log.newest(words.database)
+    words.execute("SET route = 'sqlite'")
+    whole = words.execute("SELECT seq FROM sqlagent_change_log").fetchall()
+    words.execute(f"SET route = '{route}'")
+    numbers = [n for (n,) in whole]
+    for shown in LARGEST:
+        told = words.execute(f"SELECT {shown} FROM sqlagent_change_log AS l").fetchall()
+        kept = "(SELECT * FROM sqlagent_change_log LIMIT 1000)"
+        assert told == words.execute(f"SELECT {shown} FROM {kept} AS l").fetchall(), shown
+    assert one(words, "SELECT max(seq) FROM sqlagent_change_log") == max(numbers)
+    where = "WHERE seq = (SELECT max(seq) FROM sqlagent_change_log)"
+    assert one(words, f"SELECT tbl FROM sqlagent_change_log {where}") == "states"
+    plan = words.execute("EXPLAIN SELECT max(seq) FROM sqlagent_change_log").fetchall()
+    assert any("sqlagent_change_entries" in str(row) for row in plan)

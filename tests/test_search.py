@@ -160,6 +160,14 @@ def test_what_the_words_find_has_its_vector_first() -> None:
     sql = "SELECT content, similarity FROM search('word299', 1)"
     [(content, similarity)] = con.execute(sql).fetchall()
     assert content == "Word299 is in it." and similarity is not None
+    for n in range(300):
+        con.execute(
+            "INSERT INTO memories (agent_id, content, session_id) VALUES ('ada', ?, ?)",
+            (f"Soup number {n} was good.", "last" if n == 299 else "first"),
+        )
+    sql = "SELECT content, similarity FROM recall('ada', 'soup', 1, session_id => 'last')"
+    [(content, similarity)] = con.execute(sql).fetchall()
+    assert content == "Soup number 299 was good." and similarity is not None
     con.close()
 
 

@@ -97,9 +97,9 @@ def test_the_time_limit_holds_while_waiting(path: Path) -> None:
         holder.execute("ROLLBACK")
     with sqlagent.connect(path) as holder, sqlagent.connect(path, timeout=0.05) as other:
         holder.execute("BEGIN")
-        with pytest.raises(sqlagent.BusyError, match="busy for 0.05 s"):
+        with pytest.raises(sqlagent.BusyError, match=r"busy for 0\.05 s"):
             other.execute("INSERT INTO t VALUES (2)")
-        with pytest.raises(sqlagent.BusyError, match="busy for 0.05 s"):
+        with pytest.raises(sqlagent.BusyError, match=r"busy for 0\.05 s"):
             other.execute("BEGIN")
 
 

@@ -127,6 +127,17 @@ def test_a_plan_is_used_again(db: sqlagent.Connection) -> None:
         db.execute(sql, ("a", "b"))
 
 
+def test_many_sets_of_parameters_are_one_transaction(db: sqlagent.Connection) -> None:
+    sql = (
+        "WITH i AS (INSERT INTO tags (name) VALUES (?) RETURNING name) "
+        "INSERT INTO done (body) SELECT name FROM i"
+    )
+    db.executemany(sql, [("a",), ("b",)])
+    with pytest.raises(sqlagent.IntegrityError):
+        db.executemany(sql, [("c",), ("a",)])
+    assert rows(db, "SELECT body FROM done ORDER BY id") == [("a",), ("b",)]
+
+
 def test_all_or_none(db: sqlagent.Connection) -> None:
     failing = (
         "WITH d AS (DELETE FROM queue RETURNING id, body) "
@@ -165,7 +176,7 @@ def test_what_it_is_over_is_gone_afterwards(db: sqlagent.Connection) -> None:
         ("WITH a (x, y) AS (DELETE FROM queue RETURNING id) SELECT * FROM a", "2 columns"),
         (
             "WITH a AS (WITH b AS (DELETE FROM queue RETURNING 1) SELECT * FROM b) "
-            "DELETE FROM done RETURNING (SELECT 1 FROM a)", "",
+            "DELETE FROM done RETURNING (SELECT 1 FROM a)", ".",
         ),
         ("WITH a AS (DELETE FROM queue RETURNING id) INSERT INTO done (nosuch) SELECT 1", "nosuch"),
     ],
@@ -286,3 +297,26 @@ def test_the_gate_judges_each_part(tmp_path: Path) -> None:
         assert eve.execute("SELECT id FROM orders").fetchall() == [(1,)]
         with pytest.raises(sqlagent.Error):
             eve.execute("SELECT * FROM sqlagent_returned_1").fetchall()
+
+
+@pytest.mark.parametrize("dialect", ["duckdb", "postgres", "sqlite"])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "WITH d AS (DELETE FROM queue RETURNING n) SELECT * FROM d",
+        "WITH RECURSIVE d AS (UPDATE queue SET n = 2 RETURNING n) SELECT * FROM d",
+        "WITH d (a) AS NOT MATERIALIZED (/* */ DELETE FROM queue RETURNING n) SELECT * FROM d",
+        "WITH d AS (WITH x AS (SELECT 1) DELETE FROM queue RETURNING n) SELECT * FROM d",
+        "EXPLAIN ANALYZE WITH d AS (DELETE FROM queue RETURNING n) SELECT * FROM d",
+        "SELECT * FROM (WITH d AS (DELETE FROM queue RETURNING n) SELECT * FROM d) AS x",
+    ],
+)
+def test_a_reader_writes_in_no_way(tmp_path: Path, dialect: str, sql: str) -> None:
+    path = tmp_path / "agent.db"
+    with sqlagent.connect(path) as owner:
+        owner.executescript(TABLES)
+    with gate.connect(str(path), Principal("eve", "reader"), dialect=dialect) as eve:
+        with pytest.raises(sqlagent.Error) as caught:
+            eve.execute(sql).fetchall()
+        assert caught.value.sqlstate in ("42501", "42601", "0A000")
+        assert eve.execute("SELECT count(*), sum(n) FROM queue").fetchall() == [(3, 18)]

@@ -24,6 +24,7 @@ def currval(ctx: Context, sequence: str) -> int:
     Cost: a look-up.
 
     Examples:
+      CREATE SEQUENCE IF NOT EXISTS order_numbers;
       SELECT nextval('order_numbers');
       SELECT currval('order_numbers');
     """

@@ -17,6 +17,7 @@ def lastval(ctx: Context) -> int:
     Cost: a look-up.
 
     Examples:
+      CREATE SEQUENCE IF NOT EXISTS order_numbers;
       SELECT nextval('order_numbers');
       SELECT lastval();
     """

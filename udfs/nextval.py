@@ -25,6 +25,7 @@ def nextval(ctx: Context, sequence: str) -> int:
     Cost: one row.
 
     Examples:
+      CREATE SEQUENCE IF NOT EXISTS order_numbers;
       SELECT nextval('order_numbers');
     """
     from sqlagent.engines import sequences

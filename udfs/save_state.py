@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlagent.context import Context
 from sqlagent.errors import IntegrityError
 from sqlagent.functions import Json, scalar
@@ -9,7 +11,17 @@ from sqlagent.states import store
 from sqlagent.states.read import Key
 
 
-@scalar("BIGINT", writes=True)
+def _statement(
+    agent_id: str, data: str, state_type: str, session_id: str | None, metadata: str | None,
+    if_version: int | None,
+) -> tuple[str, tuple[Any, ...]] | None:  # fmt: skip
+    """The save as one statement; with `if_version` it is a look and a save."""
+    if if_version is not None:
+        return None
+    return store.one(agent_id, state_type, session_id, data, metadata)
+
+
+@scalar("BIGINT", writes=True, statement=_statement)
 def save_state(
     ctx: Context,
     agent_id: str,

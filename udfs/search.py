@@ -35,9 +35,10 @@ def search(
     """The chunks of documents about something, best first: words and meaning, fused.
 
     A chunk is found by its own words and meaning, by those of the chunks around it, by the meaning
-    of its whole document, and by how much of the question it covers. Where there are vectors, the
-    question is asked once more together with what its best documents say. Of chunks that nearly
-    repeat each other only the best comes.
+    of its whole document, and by how much of the question it covers. A word counts for more in the
+    form that the question has (`national`, not `nation`), and words of the question for more where
+    they stand together. Where there are vectors, the question is asked once more together with what
+    its best documents say. Of chunks that nearly repeat each other only the best comes.
 
     Arguments:
       query: a question or some words, in any language.
@@ -65,7 +66,10 @@ def search(
       chunk, once for a question.
 
     Source: feedback: Rocchio, Relevance feedback in information retrieval (1971); BM25: Robertson,
-      Walker, Jones, Hancock-Beaulieu and Gatford, Okapi at TREC-3 (1994).
+      Walker, Jones, Hancock-Beaulieu and Gatford, Okapi at TREC-3 (1994), with the floor of Lv and
+      Zhai, Lower-bounding term frequency normalization (2011); forms beside stems: Hull, Stemming
+      algorithms (1996); the best passage: Callan, Passage-level evidence in document retrieval
+      (1994).
 
     Examples:
       SELECT content, uri FROM search('how do I install it?', k => 3);

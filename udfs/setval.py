@@ -23,6 +23,7 @@ def setval(ctx: Context, sequence: str, value: int, is_called: bool = True) -> i
     Cost: one row.
 
     Examples:
+      CREATE SEQUENCE IF NOT EXISTS order_numbers;
       SELECT setval('order_numbers', 100);
       SELECT setval('order_numbers', 100, is_called => false);
     """

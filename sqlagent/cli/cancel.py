@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -97,5 +98,7 @@ class Cancel:
         """Interrupts the statement, unless it is over: the next one must not be hit."""
         with self._lock:
             if self._inside:
-                self._interrupt()
+                # What it reaches may end at this moment, and say so; the thread has to go on.
+                with suppress(Exception):
+                    self._interrupt()
             return self._inside

@@ -10,6 +10,8 @@ import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
+import apsw
+
 from sqlagent.engines.definitions import bump
 from sqlagent.errors import DataError, ProgrammingError
 from sqlagent.parse.lexer import lex, quote_name
@@ -54,23 +56,15 @@ def named(text: str) -> str:
     return last.name if last.kind == "quoted" else last.name.lower()
 
 
-def all_of(handle: Handle) -> list[Sequence]:
-    """Every sequence of the file, those of numbered keys included, by name."""
-    found = [
-        Sequence(*row)
-        for row in handle.execute(f"SELECT {_COLUMNS} FROM sqlagent_sequences ORDER BY name")
-    ]
-    names = {s.name.lower() for s in found}
-    rows = handle.execute(
-        "SELECT t.name, c.name FROM pragma_table_list AS t, pragma_table_info(t.name) AS c "
-        "WHERE t.schema = 'main' AND t.type = 'table' AND NOT t.wr AND c.pk = 1 "
-        "AND upper(c.type) = 'INTEGER' AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "
-        "AND (SELECT count(*) FROM pragma_table_info(t.name) AS o WHERE o.pk) = 1"
-    ).fetchall()
-    for table, column in rows:
-        if f"{table}_{column}_seq".lower() not in names:
-            found.append(_of_key(handle, str(table), str(column)))
-    return sorted(found, key=lambda s: s.name)
+def kept(handle: Handle) -> list[Sequence]:
+    """The sequences that the file keeps, by name; none in a file of a version that had none."""
+    try:
+        return [
+            Sequence(*row)
+            for row in handle.execute(f"SELECT {_COLUMNS} FROM sqlagent_sequences ORDER BY name")
+        ]
+    except apsw.SQLError:
+        return []
 
 
 def _of_key(handle: Handle, table: str, column: str) -> Sequence:
@@ -104,8 +98,6 @@ def find(handle: Handle, name: str) -> Sequence | None:
 
 def columns(handle: Handle) -> dict[tuple[str, str], str]:
     """The columns that sequences fill: lower-case table and column → the sequence's name."""
-    import apsw
-
     try:
         rows = handle.execute(
             "SELECT lower(table_name), lower(column_name), sequence FROM sqlagent_sequence_columns"
@@ -213,12 +205,10 @@ def next_value(database: Database, handle: Handle, text: str) -> int:
 
 def _greatest(handle: Handle, found: Sequence) -> int:
     """The greatest number in a key that numbers rows by itself too; else the least that can be."""
-    key = f"{found.owner_table}_{found.owner_column}_seq"
-    if key.lower() != found.name.lower():
-        return found.min_value - 1
     info = handle.execute(f"PRAGMA table_info({quote_name(str(found.owner_table))})").fetchall()
     keys = [c for c in info if c[5]]
-    if len(keys) != 1 or str(keys[0][2]).upper() != "INTEGER":
+    own = [str(c[1]).lower() for c in keys] == [str(found.owner_column).lower()]
+    if not own or str(keys[0][2]).upper() != "INTEGER":
         return found.min_value - 1
     text = f"SELECT max({quote_name(str(keys[0][1]))}) FROM {quote_name(str(found.owner_table))}"
     ((most,),) = handle.execute(text).fetchall()

@@ -20,7 +20,8 @@ LABEL_MAX = 32  # characters
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c8c3a")
 PLAIN = "#7b8594"  # of what has no kind, where others have one
 STYLE = """
-svg { max-width: 100%; height: auto; background: #fff; font: 13px system-ui, "Noto Sans CJK SC", "PingFang SC", sans-serif }
+svg { max-width: 100%; height: auto; background: #fff;
+  font: 13px system-ui, "Noto Sans CJK SC", "PingFang SC", sans-serif }
 .line { fill: none; stroke: #8a94a6 } .head { fill: #8a94a6 }
 .name { fill: #1b2430; text-anchor: middle; paint-order: stroke; stroke: #fff; stroke-width: 3px }
 .said { fill: #5b6678; text-anchor: middle; font-size: 11px; paint-order: stroke; stroke: #fff;

@@ -107,11 +107,11 @@ def _joined(
         cells[offset + target] += counts
     table = cells.reshape(len(found), used)
     table[:, 0] = 0.0
-    held = table > 0.0
-    idf = _weights(found, rarity(rows, np.count_nonzero(held, axis=1)))
+    idf = _weights(found, rarity(rows, np.count_nonzero(table, axis=1)))
+    least = np.float32(floor / (K1 + 1.0))
+    held = table > 0.0 if floor else None
     np.divide(table, table + norm, out=table)
-    if floor:
-        least = np.float32(floor / (K1 + 1.0))
+    if held is not None:
         table += held * (least * np.float32(_BESIDE))
         cells[offset + slots] += least * np.float32(1.0 - _BESIDE)
     total: Floats = ((idf * np.float32(K1 + 1.0)) @ table).astype(np.float32, copy=False)

@@ -1,6 +1,6 @@
 """What a question looks for: its terms, and the rows that hold each."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,8 @@ from .words import query_forms
 
 if TYPE_CHECKING:
     from .scope import ScopeIndex
+
+_MANY: Final = 16  # of each so many rows, one at least holds a term that is not rare
 
 
 class Held(NamedTuple):
@@ -74,25 +76,35 @@ def _held(index: "ScopeIndex", code: int) -> Held:
 
 
 def _merged(terms: list[list[Held]], used: int) -> list[Held]:
-    """For each term the slots that hold any of its forms, with the counts of all; the terms of
-    several forms at once, as most of the cost is in the calls."""
-    several = [n for n, forms in enumerate(terms) if len(forms) > 1]
-    if not several:
-        return [forms[0] for forms in terms]
-    sizes = [sum(len(held.slots) for held in terms[n]) for n in several]
-    keys = np.concatenate([held.slots for n in several for held in terms[n]]).astype(np.int64)
-    keys += np.repeat(np.arange(len(several)) * used, sizes)
-    counts = np.concatenate([held.counts for n in several for held in terms[n]])
+    """For each term the slots that hold any of its forms, with the counts of all. Terms that many
+    rows hold one by one; rare ones at once, as most of the cost is in the calls."""
+    merged = [forms[0] for forms in terms]
+    rare: list[int] = []
+    sizes: list[int] = []
+    for n, forms in enumerate(terms):
+        size = sum(len(held.slots) for held in forms)
+        if len(forms) > 1 and size * _MANY > used:
+            total = np.zeros(used, np.float32)
+            for held in forms:
+                total[held.slots] += held.counts
+            slots = np.flatnonzero(total).astype(np.int32)
+            merged[n] = Held(slots, total.take(slots))
+        elif len(forms) > 1:
+            rare.append(n)
+            sizes.append(size)
+    if not rare:
+        return merged
+    keys = np.concatenate([held.slots for n in rare for held in terms[n]]).astype(np.int64)
+    keys += np.repeat(np.arange(len(rare)) * used, sizes)
+    counts = np.concatenate([held.counts for n in rare for held in terms[n]])
     order = np.argsort(keys, kind="stable")
     keys = keys[order]
     first = np.ones(len(keys), np.bool_)
     np.not_equal(keys[1:], keys[:-1], out=first[1:])
     starts = np.flatnonzero(first)
     keys, counts = keys[starts], np.add.reduceat(counts[order], starts)
-    cuts = np.searchsorted(keys, np.arange(len(several) + 1) * used).tolist()
-    merged = [forms[0] for forms in terms]
-    for place, n in enumerate(several):
+    cuts = np.searchsorted(keys, np.arange(len(rare) + 1) * used).tolist()
+    for place, n in enumerate(rare):
         part = slice(cuts[place], cuts[place + 1])
-        slots = (keys[part] - place * used).astype(np.int32)
-        merged[n] = Held(slots, counts[part])
+        merged[n] = Held((keys[part] - place * used).astype(np.int32), counts[part])
     return merged

@@ -80,6 +80,11 @@ def plan(sql: str, catalog: Catalog, settings: Mapping[str, Any], protected: Pro
         several = writing_with(sql, parts[0])
         if several is not None:
             return Plan(sql, several)
+    inserts = parts[0][0].upper == "INSERT" and bool(catalog.sequences)
+    if inserts and settings.get("dialect") != "postgres":
+        numbered = _numbered_columns(sql, parts[0], catalog, settings, protected)
+        if numbered is not None:
+            return numbered
     if settings.get("dialect") == "postgres" and not settings.get(SPELLED):
         made = _postgres(sql, parts[0], catalog, settings, protected)
         if made is not None:
@@ -94,6 +99,30 @@ def plan(sql: str, catalog: Catalog, settings: Mapping[str, Any], protected: Pro
             "the statement is nested too deeply", sql=sql, position=parts[0][0].start,
             sqlstate="54001",
         ) from None  # fmt: skip
+
+
+def _numbered_columns(
+    sql: str,
+    tokens: list[Token],
+    catalog: Catalog,
+    settings: Mapping[str, Any],
+    protected: Protected,
+) -> Plan | None:
+    """The plan of an INSERT with the columns that sequences fill; None where it leaves none out."""
+    from sqlagent.plan.postgres import Edits
+    from sqlagent.plan.postgres.numbering import filled
+
+    found = Edits(tuple(filled(tokens, catalog)))
+    if not found.edits:
+        return None
+    try:
+        text = edited(sql, list(found.edits))
+        return plan(text, catalog, settings, protected)._replace(sql=sql)
+    except Error as error:
+        if error.position is not None:
+            error.position = found.place(error.position)
+        error.sql = sql
+        raise
 
 
 def _postgres(

@@ -9,7 +9,8 @@ from __future__ import annotations
 from sqlagent.parse.lexer import Token, is_name
 
 _ENDS = frozenset(("FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "UNION",
-                   "INTERSECT", "EXCEPT", "WINDOW", "QUALIFY", "USING", "FETCH", "FOR"))  # fmt: skip
+                   "INTERSECT", "EXCEPT", "WINDOW", "QUALIFY", "USING", "FETCH",
+                   "FOR"))  # fmt: skip
 _WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE")
 _NOT_ALIASES = frozenset(("END", "NULL", "TRUE", "FALSE", "CURRENT_DATE", "CURRENT_TIMESTAMP",
                           "CURRENT_TIME"))  # fmt: skip
@@ -98,6 +99,11 @@ def _first_select(tokens: list[Token]) -> int | None:
                 distinct = tokens[place].upper == "DISTINCT"
                 place += 1
                 if distinct and place < len(tokens) and tokens[place].upper == "ON":
+                    inner = 0
+                    for at in range(place + 1, len(tokens)):
+                        inner += (tokens[at].text == "(") - (tokens[at].text == ")")
+                        if not inner:
+                            return at + 1
                     return None
             return place
     return None

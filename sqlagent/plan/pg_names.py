@@ -39,13 +39,23 @@ def pg_names(tokens: list[Token]) -> Names | None:
         given = alias_of(output)
         if given == STAR and output[0].upper == "UNNEST":
             given = None if _aliased(output) else ""
-        names.append(given if given in (None, STAR) else _own(_figured(output)[0]) or "?column?")
+        names.append(given if given in (None, STAR) else figured(output))
     return tuple(names) if any(n is not None and n != STAR for n in names) else None
 
 
 def _aliased(output: list[Token]) -> bool:
     """Whether a name follows what is in parentheses."""
     return output[-1].text != ")" and is_name(output[-1])
+
+
+def figured(output: list[Token]) -> str:
+    """The name that PostgreSQL gives an output without one.
+
+    >>> from sqlagent.parse.lexer import lex
+    >>> [figured(lex(text)) for text in ("max(n)", "n + 1", "now()::date")]
+    ['max', '?column?', 'now']
+    """
+    return _own(_figured(output)[0]) or "?column?"
 
 
 def _own(name: str) -> str:

@@ -219,6 +219,7 @@ class Fill(NamedTuple):
     target: str = ""
     atomic: bool = False  # what is read decides what is written: both in one transaction
     returning: Lite | None = None  # `insert` with a RETURNING, whose rows are the result
+    functions: bool = False  # `insert` calls functions of ours
 
 
 class Native(NamedTuple):

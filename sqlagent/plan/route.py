@@ -89,7 +89,7 @@ class Router:
         self.tokens = tokens
         self.catalog = catalog
         self.dialect = str(settings.get("dialect", "duckdb"))
-        self.wanted = str(settings.get("route", "auto"))
+        self.wanted = self.asked = str(settings.get("route", "auto"))
         self.protected = protected
         self.numbering = Numbering(sql, tokens)
         self.own = True

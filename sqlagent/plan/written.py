@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from sqlagent.errors import NotSupportedError
+from sqlagent.functions import functions
 from sqlagent.parse.lexer import quote_name
 from sqlagent.plan import alike
 from sqlagent.plan.changes import by_key, using
@@ -116,6 +117,23 @@ def _lite(
     )  # fmt: skip
 
 
+def _drawn(router: Router, query: exp.Expr) -> list[str]:
+    """The calls of sequences at the end of a SELECT's outputs, as SQLite says them: what they give
+    is put in where the rows are written."""
+    found: list[str] = []
+    if not router.within_writes or not isinstance(query, exp.Select):
+        return found
+    known = functions()
+    for output in reversed(query.expressions):
+        call = output.this if isinstance(output, exp.Alias) else output
+        function = known.get(call.name.lower()) if isinstance(call, exp.Anonymous) else None
+        constant = all(isinstance(e, exp.Literal) for e in getattr(call, "expressions", ()))
+        if function is None or not function.within_writes or not constant:
+            break
+        found.insert(0, call.sql("sqlite"))
+    return found if len(found) < len(query.expressions) else []
+
+
 def _insert_select(
     router: Router, tree: exp.Insert, query: exp.Expr, context: Context, sources: Sources
 ) -> Fill | None:
@@ -127,7 +145,17 @@ def _insert_select(
     inner = router.context()
     inner.functions = set(context.functions)
     inner.changed = True
-    read = router.read(query, inner)
+    drawn = _drawn(router, query)
+    try:
+        read = router.read(query, inner)
+    except NotSupportedError:
+        if not drawn:
+            raise
+        router.wanted = router.asked  # the rows without their numbers
+        query.set("expressions", query.expressions[: -len(drawn)])
+        read = router.read(query, inner)
+    else:
+        drawn = []
     by_name = bool(tree.args.get("by_name"))
     if by_name and not isinstance(read, Duck):
         given = [e.alias_or_name for e in query.expressions]
@@ -155,7 +183,7 @@ def _insert_select(
     alternative = tree.args.get("alternative")
     verb = f"INSERT OR {alternative.upper()}" if alternative else "INSERT"
     names = ", ".join(quote_name(c) for c in columns)
-    marks = ", ".join("?" for _ in columns)
+    marks = ", ".join(["?"] * (len(columns) - len(drawn)) + drawn)
     text = f"{verb} INTO {quote_name(target.name)} ({names}) VALUES ({marks})"
     conflict = tree.args.get("conflict")
     if conflict is not None:
@@ -166,4 +194,6 @@ def _insert_select(
             raise refused(router, "ON CONFLICT with parameters over rows that DuckDB reads")
         text += " " + conflict.sql("sqlite")
     returning = returned(router, tree, target, text)
-    return Fill(read, text, table=target.name, returning=returning)
+    if returning is not None and drawn:
+        returning = returning._replace(functions=True)
+    return Fill(read, text, table=target.name, returning=returning, functions=bool(drawn))

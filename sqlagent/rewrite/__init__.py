@@ -21,6 +21,7 @@ from sqlagent.rewrite.left_out import left_out
 from sqlagent.rewrite.macros import macros
 from sqlagent.rewrite.matching import matching
 from sqlagent.rewrite.mixed import mixed
+from sqlagent.rewrite.newest import newest
 from sqlagent.rewrite.nulls import nulls
 from sqlagent.rewrite.operands import operands
 from sqlagent.rewrite.plain_numeric import plain_numeric
@@ -32,7 +33,17 @@ from sqlagent.rewrite.views import views
 
 # What users defined comes first: a definition may name files, and call functions of ours.
 # Arguments are bound before our macros are inlined, since a macro's body is filled by position.
-COMMON = (array_texts, plain_numeric, postgres, expand, files, inner_names, arguments, macros)
+COMMON = (
+    array_texts,
+    plain_numeric,
+    postgres,
+    expand,
+    newest,
+    files,
+    inner_names,
+    arguments,
+    macros,
+)
 # Times before spellings: a comparison decides whether `datetime('now')` is a text or a time.
 TO_SQLITE = (
     vectors,

@@ -44,14 +44,18 @@ class RunCalls:
         self.source = None if plan.source is None else make(database, Plan(text, plan.source))
 
         self.alone = next((b.name for b in self.bodies if b is not None and b.after), None)
-        self.only = None
+        self.ready = None
         if self.source is None and len(self.bodies) == 1 and not (self.prepares or self.alone):
-            self.only = _only(self.bodies[0], plan.outputs[0].arguments)
+            self.ready = _ready(self.bodies[0], plan.outputs[0].arguments)
 
     def __call__(self, connection: Connection, cursor: Cursor, parameters: Any) -> None:
         unbounded = not connection.slowly and connection.gate is None
-        if self.only is not None and unbounded and connection.autocommit:
-            self.give(cursor, [(self.quick(connection, self.only, parameters),)])
+        if self.ready is not None and unbounded and connection.autocommit:
+            try:
+                value = self.quick(connection, self.ready(parameters))
+            except BaseException as error:
+                raise failed(connection, error, self.text) from None
+            self.give(cursor, [(value,)])
             return
         if self.alone is not None and connection.txn is not None:
             raise ProgrammingError(
@@ -94,25 +98,31 @@ class RunCalls:
         cursor._iter = iter(rows)
         cursor.rowcount = len(rows)
 
-    def quick(
-        self, connection: Connection, only: Callable[[Context, Any], Any], parameters: Any
-    ) -> Any:
-        """The value of one call that commits by itself, with nothing to bound or to ask first: as
-        `writing`, in fewer steps, which count beside a commit of some hundred microseconds."""
+    def quick(self, connection: Connection, values: list[Any] | None) -> Any:
+        """One call that commits by itself, with nothing to bound or to ask first: as `writing`, in
+        fewer steps, which count beside a commit of some hundred microseconds."""
+        body = self.bodies[0]
+        if values is None or body is None or body.call is None:
+            return None
+        if body.statement is not None and (lone := body.statement(*values)) is not None:
+            value = self.database.write_one(lone[0], lone[1], connection)
+            if value is not None:
+                return value
+        return self.called(connection, body.call, values)
+
+    def called(self, connection: Connection, call: Callable[..., Any], values: list[Any]) -> Any:
+        """The value of a body in a transaction of its own."""
         running = connection.running
 
         def work(handle: Handle) -> Any:
             number = id(handle)
             running[number] = handle
             try:
-                return only(context_of(self.database, connection, handle), parameters)
+                return call(context_of(self.database, connection, handle), *values)
             finally:
                 running.pop(number, None)
 
-        try:
-            return self.database.write(work, connection.timeout)
-        except BaseException as error:
-            raise failed(connection, error, self.text) from None
+        return self.database.write(work, connection.timeout, connection)
 
     def finished(self, connection: Connection, row: tuple[Any, ...]) -> tuple[Any, ...]:
         """The values of a row after the commit."""
@@ -169,34 +179,34 @@ class RunCalls:
         ]
 
 
-def _only(
+def _ready(
     body: Function | None, arguments: tuple[Argument, ...]
-) -> Callable[[Context, Any], Any] | None:
-    """`invoke` of a body with arguments of which most are left out, as in a short call of a long
-    function: what is known ahead is done once."""
+) -> Callable[[Any], list[Any] | None] | None:
+    """What `invoke` hands to a body, given the parameters of a statement; None where a required
+    value is. What is known ahead is done once: most arguments of a long function are left out."""
     from sqlagent.functions import CHECKS, REQUIRED
 
     if body is None or body.call is None:
         return None
-    call = body.call
     defaults, given = [], []
     for number, (parameter, argument) in enumerate(zip(body.parameters, arguments, strict=True)):
         absent = argument.slot is None and (argument.value is None or argument.value is REQUIRED)
-        defaults.append(parameter.default)
-        if not absent or parameter.default is REQUIRED:
-            given.append((number, argument, CHECKS.get(parameter.type), parameter))
+        name, kind, default = parameter
+        defaults.append(default)
+        if not absent or default is REQUIRED:
+            given.append((number, argument, CHECKS.get(kind), name, default is REQUIRED))
 
-    def only(context: Context, parameters: Any) -> Any:
-        ready = defaults.copy()
-        for number, argument, check, parameter in given:
+    def ready(parameters: Any) -> list[Any] | None:
+        values = defaults.copy()
+        for number, argument, check, name, required in given:
             value = value_of(argument, (), parameters)
             if value is not None and value is not REQUIRED:
-                ready[number] = value if check is None else check(value, parameter.name)
-            elif parameter.default is REQUIRED:
+                values[number] = value if check is None else check(value, name)
+            elif required:
                 return None
-        return call(context, *ready)
+        return values
 
-    return only
+    return ready
 
 
 def context_of(database: Database, connection: Connection, handle: Handle) -> Context:

@@ -307,6 +307,10 @@ class RunFill:
                     if plan.replace:
                         handle.execute(f"DROP TABLE IF EXISTS {quoted(plan.table)}")
                     handle.execute(definition(plan.create, plan.table, columns))
+                if plan.functions:
+                    from sqlagent.run.calls import context_of
+
+                    context_of(self.database, connection, handle)
                 done = 0
                 batch: list[tuple[Any, ...]] = []
                 for row in result.rows():

@@ -21,6 +21,8 @@ from sqlagent.search.questions import marked
 from sqlagent.search.scopes import Scopes, scopes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlagent.context import Context
     from sqlagent.embedding import Model
 
@@ -56,8 +58,12 @@ def ask(
     *,
     embedding: bytes | None = None,
     words_alone: bool = False,
+    allowed: Callable[[ScopeIndex], Any] | None = None,
 ) -> Asked:
-    """The index of a scope, with vectors where there is a model, and the query's own vector."""
+    """The index of a scope, with vectors where there is a model, and the query's own vector.
+
+    `allowed` gives the ids that pass the filters, None for all.
+    """
     model: Model | None = None
     if embedding is None and not words_alone:
         from sqlagent.embedding import is_supported
@@ -78,7 +84,7 @@ def ask(
     found = scopes(context.database)
     index = found.index(context, key)
     if model is not None:
-        index = with_vectors(context, found, key, index, model, query)
+        index = with_vectors(context, found, key, index, model, query, allowed)
     vector = embedding
     if vector is None and model is not None and len(index):
         vector = model.encode_one(marked(strip_names(query, index.speakers)))
@@ -96,12 +102,18 @@ def any_key(context: Context, kind: str, scope: str | None) -> Key:
 
 
 def with_vectors(
-    context: Context, found: Scopes, key: Key, index: ScopeIndex, model: Model, query: str
+    context: Context,
+    found: Scopes,
+    key: Key,
+    index: ScopeIndex,
+    model: Model,
+    query: str,
+    allowed: Callable[[ScopeIndex], Any] | None,
 ) -> ScopeIndex:
     """The index with vectors of what was written without: a few at once, many in the background.
 
-    Where there are many, those that the question's words find come first: what was loaded a moment
-    ago is ranked by its meaning too.
+    Where there are many, those come first that the question's words find among what passes its
+    filters: what was loaded a moment ago is ranked by its meaning too.
     """
     missing = index.missing_vectors()
     if not len(missing):
@@ -114,7 +126,8 @@ def with_vectors(
         if not context.database.read_only:
             background(context.database, context.settings)
         weights = MEMORIES if index.turns else DOCUMENTS
-        worded = index.search(Query(query, None, EMBED_NOW, weights=weights)).ids
+        passing = None if allowed is None else allowed(index)
+        worded = index.search(Query(query, None, EMBED_NOW, passing, weights)).ids
         best = worded[np.isin(worded, missing)]
         missing = np.concatenate([best, np.setdiff1d(missing, best)[: EMBED_NOW - len(best)]])
     return embed_rows(context, found, key, index, model, [int(i) for i in missing])

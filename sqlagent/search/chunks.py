@@ -128,8 +128,6 @@ def ranked(
     from sqlagent.search.linking import linking
 
     scope = names[0] if len(names) == 1 else None
-    asked = ask(context, "chunks", scope, query, words_alone=alpha == 0)
-    weight = float(context.settings.get("search_alpha", 0.5)) if alpha is None else alpha
     allowed: frozenset[int] | None = None
     if len(names) > 1:
         with context.reading() as handle:
@@ -138,6 +136,10 @@ def ranked(
     if filter is not None:
         chosen = passing(context, FILTERED, "chunk_id", filter, ())
         allowed = chosen if allowed is None else allowed & chosen
+    asked = ask(
+        context, "chunks", scope, query, words_alone=alpha == 0, allowed=lambda _: allowed
+    )  # fmt: skip
+    weight = float(context.settings.get("search_alpha", 0.5)) if alpha is None else alpha
     fetch = vectors_of(context, "chunk_vectors", "chunk_id", asked.key.dimensions)
     weights = document_weights(context, weight)
     linked = linking(context, None, context.now(), weights.graph > 0.0)

@@ -13,7 +13,7 @@ import numpy as np
 from sqlagent.index.rows import Ids, Mask
 from sqlagent.memory.truth import true_ids
 from sqlagent.plan.steady import unsteady
-from sqlagent.search.filters import allowed
+from sqlagent.search import filters
 from sqlagent.search.followed import followed
 from sqlagent.search.kinds import listed
 
@@ -24,9 +24,15 @@ if TYPE_CHECKING:
     from sqlagent.engines.sqlite import Handle
 
 OWN = "SELECT * FROM memories WHERE agent_id = ?"
-SOME = (
-    "SELECT * FROM memories WHERE +agent_id = ? AND memory_id IN (SELECT value FROM json_each(?))"
-)
+# An index gives the rows in the order of the agents, a page of the file for each; where they are a
+# good part of the table, a scan of it is several times as fast.
+SCANNED = "SELECT * FROM memories WHERE coalesce(agent_id, '') = ?"
+SHARE = 8  # of each so many rows of the table, one at least is the agent's
+NEWEST = "SELECT max(memory_id) FROM memories"
+MANY = "SELECT 1 FROM memories WHERE agent_id = ? LIMIT 1 OFFSET ?"
+# The planner does not know that they are few: no index of the agent's is to be used.
+SOME = "SELECT * FROM memories WHERE coalesce(agent_id, '') = ? AND memory_id IN ({})"
+SOME_MAX = 64  # changed memories from which all are asked
 TIMES = """
 SELECT memory_id, created_at, coalesce(valid_from, created_at), valid_to, expires_at, archived_at,
   superseded_by
@@ -51,11 +57,31 @@ def passing(context: Context, agent_id: str, condition: str) -> Ids:
     from sqlagent.engines import schema
 
     def make(handle: Handle) -> Ids:
-        return _sorted(allowed(context, OWN, "memory_id", condition, (agent_id,)))
+        newest = int(handle.execute(NEWEST).fetchone()[0] or 0)
+        many = handle.execute(MANY, (agent_id, newest // SHARE)).fetchone() is not None
+        source = SCANNED if many else OWN
+        return _ids(filters.passing(context, source, "memory_id", condition, (agent_id,)))
 
     def renew(handle: Handle, ids: Ids, dirty: list[int]) -> Ids:
-        now = allowed(context, SOME, "memory_id", condition, (agent_id, listed(dirty)))
-        return np.union1d(ids[~np.isin(ids, np.array(dirty))], _sorted(now))
+        whole = len(dirty) > SOME_MAX
+        now: Any = ()
+
+        def elsewhere() -> list[Any]:
+            nonlocal whole  # DuckDB reads whole columns anyway
+            whole = True
+            return []
+
+        if not whole:
+            # As many marks as the next power of two, so that few texts are planned.
+            same = dirty + dirty[-1:] * ((1 << (len(dirty) - 1).bit_length()) - len(dirty))
+            some = SOME.format(", ".join("?" * len(same)))
+            values = agent_id, *same
+            now = filters.passing(
+                context, some, "memory_id", condition, values, on_duckdb=elsewhere
+            )
+        if whole:
+            return make(handle)
+        return _with(ids[_others(ids, dirty)], _ids(now))
 
     if unsteady(f"SELECT {condition}") is not None:
         with context.reading() as handle:
@@ -94,10 +120,12 @@ class Times(NamedTuple):
 
     def renewed(self, dirty: list[int], rows: list[Any]) -> Times:
         """With the rows, as they are now, of those that are dirty and still there."""
-        kept, now = ~np.isin(self.ids, np.array(dirty)), Times.of(rows)
+        kept, now = _others(self.ids, dirty), Times.of(rows)
         both = [np.concatenate((old[kept], new)) for old, new in zip(self, now, strict=True)]
-        order = np.argsort(both[0])
-        return Times._make(column[order] for column in both)
+        if len(now.ids) and not (both[0][:-1] < both[0][1:]).all():
+            order = np.argsort(both[0], kind="stable")
+            both = [column[order] for column in both]
+        return Times._make(both)
 
     def at(self, valid_at: str, known_at: str) -> Mask:
         """Those that held at a time as it was known at another; of odd ones none."""
@@ -136,7 +164,7 @@ def holding(context: Context, agent_id: str, valid_at: str, known_at: str) -> Id
         if 2 * len(asked) > len(times.ids):
             return _sorted(true_ids(handle, agent_id, valid_at, known_at))
         others = true_ids(handle, agent_id, valid_at, known_at, asked)
-    return np.union1d(times.ids[held], _sorted(others))
+    return _with(times.ids[held], _sorted(others))
 
 
 def _texts(times: list[str | None]) -> NDArray[np.bytes_]:
@@ -149,6 +177,28 @@ def _texts(times: list[str | None]) -> NDArray[np.bytes_]:
 def _plain(value: object) -> bool:
     """Whether a time is text that compares by its bytes."""
     return value is None or (isinstance(value, str) and value.isascii() and "\0" not in value)
+
+
+def _others(ids: Ids, dirty: list[int]) -> Mask:
+    """The places of sorted ids that are not among some."""
+    gone = np.array(dirty)
+    at = np.searchsorted(ids, gone)
+    at = at[at < len(ids)]
+    kept = np.ones(len(ids), np.bool_)
+    kept[at[np.isin(ids[at], gone)]] = False
+    return kept
+
+
+def _with(ids: Ids, more: Ids) -> Ids:
+    """Sorted ids with some others, which are few."""
+    return np.insert(ids, np.searchsorted(ids, more), more)
+
+
+def _ids(rows: Any) -> Ids:
+    """Rows of one id, sorted."""
+    ids = np.array(rows, np.int64).reshape(-1)
+    ids.sort()
+    return ids
 
 
 def _sorted(ids: frozenset[int]) -> Ids:

@@ -169,14 +169,20 @@ def answer(context: Context, asking: Asking, every: bool = False) -> Answer | No
     if asking.k == 0:
         return None
     which = "all memories" if asking.timed else "memories"
-    asked = ask(context, which, asking.agent_id, asking.query, embedding=asking.embedding)
+
+    def passing_of(index: ScopeIndex) -> Ids | None:
+        ids = allowed(context, asking, index)
+        return ids if chosen is None else both(ids, chosen)
+
+    asked = ask(
+        context, which, asking.agent_id, asking.query, embedding=asking.embedding,
+        allowed=passing_of,
+    )  # fmt: skip
     if not len(asked.scope):
         return None
     fetch = vectors_of(context, "memory_vectors", "memory_id", asked.key.dimensions)
     weights = weights_for(context, asking.agent_id)
-    ids = allowed(context, asking, asked.scope)
-    if chosen is not None:
-        ids = both(ids, chosen)
+    ids = passing_of(asked.scope)
     k = asking.k
     if asking.token_budget is not None:
         k = min(max(POOL_TIMES * k, POOL), 1 << 30)

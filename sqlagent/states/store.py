@@ -6,7 +6,7 @@ client which is not ours wrote whole. Everything runs with the writer, inside it
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlagent import clock
 from sqlagent.states import read
@@ -99,6 +99,17 @@ def save(
     else:
         insert(handle, key, data, metadata, checksum, now, number)
     return number
+
+
+def one(
+    agent_id: str, state_type: str, session_id: str | None, data: str, metadata: str | None
+) -> tuple[str, tuple[Any, ...]] | None:
+    """`save` as one statement, where the state is there already and is kept whole; None where it
+    would not be. It gives no row where there is no such state yet."""
+    encoded = data.encode()
+    if len(encoded) > WHOLE_MAX:
+        return None
+    return NEXT, (agent_id, state_type, session_id, data, metadata, read.digest(encoded))
 
 
 def save_whole(handle: Handle, key: Key, data: str, metadata: str | None, checksum: str) -> int:

@@ -17,7 +17,7 @@ folder=$(cd "$folder" && pwd)
 debian=(postgresql-client libpq-dev libdbd-pg-perl ruby-pg php-cli php-pgsql unixodbc odbc-postgresql
   libpostgresql-jdbc-java)
 python=(pg8000 psycopg2-binary pyodbc connectorx adbc-driver-postgresql)
-node=(pg)
+node=(pg pg-cursor pg-query-stream pg-copy-streams)
 if [ "$all" = --all ]; then
   debian+=(default-jdk-headless golang-go golang-github-lib-pq-dev
     golang-github-jackc-pgx-v4-dev cargo librust-tokio-postgres-dev r-cran-rpostgresql ruby-sequel

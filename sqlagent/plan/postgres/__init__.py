@@ -46,6 +46,7 @@ def statement(sql: str, tokens: list[Token], catalog: Catalog) -> Script | Edits
         inserting,
         names,
         numbering,
+        outputs,
         returning,
         tables,
     )
@@ -56,6 +57,9 @@ def statement(sql: str, tokens: list[Token], catalog: Catalog) -> Script | Edits
     qualified = names.edits(tokens, catalog)
     if qualified:
         return Edits(tuple(qualified), True)
+    named = outputs.edits(tokens)
+    if named:
+        return Edits(tuple(named), True)
     word = tokens[0].upper
     if word in ("INSERT", "UPDATE", "DELETE", "WITH") and (
         starred := returning.stars(sql, tokens, catalog)
@@ -71,8 +75,8 @@ def statement(sql: str, tokens: list[Token], catalog: Catalog) -> Script | Edits
         columns = inserting.columns(tokens, catalog)
         if columns and catalog.sequences:
             return Edits(tuple(columns), True)
-        named = columns + assigning.edits(sql, tokens, catalog)
-        return Edits(tuple(named)) if named else None
+        said = columns + assigning.edits(sql, tokens, catalog)
+        return Edits(tuple(said)) if said else None
     if word in ("WITH", "UPDATE"):
         said = assigning.edits(sql, tokens, catalog)
         return Edits(tuple(said)) if said else None

@@ -16,6 +16,7 @@ from sqlagent import texts
 from sqlagent.errors import DataError
 from sqlagent.parse.lexer import Token, is_name, lex, quote, unquote
 from sqlagent.plan.postgres.parts import arguments, closed, listed
+from sqlagent.types import is_zoned
 from sqlagent.values import stored
 
 if TYPE_CHECKING:
@@ -190,12 +191,11 @@ def _cast(part: list[Token]) -> str:
 
 def _value(text: str, kind: str, column: Column) -> Any:
     """A text as a value of a column's type; None where the column takes it as it is."""
-    declared = (column.declared or "").strip().lower()
     if kind.endswith("]"):
         return _list(text, kind) if text.lstrip()[:1] == "{" else None
     if kind.startswith("DECIMAL("):
         return _exact(text, kind)
-    if kind == "TIMESTAMP" and (declared == "timestamptz" or "with time zone" in declared):
+    if kind == "TIMESTAMP" and is_zoned(column.declared):
         return stored(texts.read_timestamp(text))
     read = _READERS.get(kind)
     return None if read is None else read(text)

@@ -34,6 +34,9 @@ def edits(tokens: list[Token], catalog: Catalog) -> list[tuple[int, int, str]]:
             found.append((word.start, word.start + len(word.text), quote_name(word.text.lower())))
             place += 1
             continue
+        if [t.upper for t in tokens[place : place + 3]] == ["FOR", "READ", "ONLY"]:
+            last = tokens[place + 2]  # what every query is that locks nothing
+            found.append((tokens[place].start, last.start + len(last.text), ""))
         if _only(tokens, place):
             found.append((tokens[place].start, tokens[place + 1].start, ""))
             place += 1

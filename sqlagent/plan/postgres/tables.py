@@ -27,6 +27,8 @@ UUID = (
     "substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6))))"
 )
 _NOW = "(strftime('%Y-%m-%d %H:%M:%f', 'now'))"
+# The catalogs say a default as it was written: mappers compare it with what they would write.
+_NOW_CALL = "(strftime('%Y-%m-%d %H:%M:%f', 'now') /* now() */)"
 _MOMENTS = {
     "NOW", "CLOCK_TIMESTAMP", "STATEMENT_TIMESTAMP", "TRANSACTION_TIMESTAMP", "CURRENT_TIMESTAMP",
     "LOCALTIMESTAMP",
@@ -321,17 +323,13 @@ def _column(
             found.append(_gap(tokens, *identity))
         if not plain and more is not None:
             more += _sequence(tokens, first, kind, table, drawn, options)
-    elif tokens[kind].upper in ("TIMESTAMP", "TIME"):
-        words = [t.upper or t.text for t in tokens[kind + 1 : kind + 7]]
-        if words[:1] == ["("] and words[2:6] in ([")", "WITH", "TIME", "ZONE"],
-                                                 [")", "WITHOUT", "TIME", "ZONE"]):  # fmt: skip
-            found.append(_gap(tokens, kind + 1, kind + 3))  # SQLite takes a size only at the end
     elif tokens[kind].upper in ("JSONB", "BYTEA", "BPCHAR"):
         said = {"JSONB": "JSONB TEXT", "BYTEA": "BLOB", "BPCHAR": "TEXT"}[tokens[kind].upper]
         array = kind < last and tokens[kind + 1].text == "["
         if not array:
             text = tokens[kind]
             found.append((text.start, text.start + len(text.text), said))
+    found += _sized_time(tokens, kind, last)
     place = kind + 1
     while place <= last:
         word = tokens[place].upper
@@ -354,6 +352,20 @@ def _column(
             found.append(_gap(tokens, place, place + 1))
             place += 1
         place += 1
+    return found
+
+
+def _sized_time(tokens: list[Token], kind: int, last: int) -> list[Edit]:
+    """`timestamp(3) with time zone` as timestamptz(3): SQLite's types end with the size."""
+    words = [t.upper or t.text for t in tokens[kind : min(last, kind + 6) + 1]]
+    if words[0] not in ("TIMESTAMP", "TIME") or words[1:2] != ["("] or words[3:4] != [")"]:
+        return []
+    if words[4:7] not in (["WITH", "TIME", "ZONE"], ["WITHOUT", "TIME", "ZONE"]):
+        return []
+    found = [_gap(tokens, kind + 4, kind + 6)]
+    if words[4] == "WITH":
+        first = tokens[kind]
+        found.append((first.start, first.start + len(first.text), f"{first.text}TZ"))
     return found
 
 
@@ -451,7 +463,17 @@ def _default(
     names = {w for w in words if w}
     if names & _MOMENTS or (words[0] == "(" and names & _MOMENTS):
         dated = "DATE" in names
-        found.append((start, stop, "(date('now'))" if dated else _NOW))
+        found.append(
+            (
+                start,
+                stop,
+                "(date('now'))"
+                if dated
+                else _NOW_CALL
+                if words[0] == "NOW" and len(words) == 3
+                else _NOW,
+            )
+        )
     elif words[0] == "CURRENT_DATE":
         pass
     elif words[0] in ("GEN_RANDOM_UUID", "UUID_GENERATE_V4"):

@@ -8,9 +8,9 @@ from sqlagent.errors import NotSupportedError
 from sqlagent.rewrite.context import Context
 from sqlagent.rewrite.postgres.calls import CALLS, KEPT, call
 from sqlagent.rewrite.postgres.classes import CLASSES
+from sqlagent.rewrite.postgres.ctid import ctids
 from sqlagent.rewrite.postgres.rows import rows
 from sqlagent.rewrite.postgres.sources import named_sources
-from sqlagent.rewrite.postgres.ctid import ctids
 
 __all__ = ["postgres"]
 
@@ -32,8 +32,7 @@ def postgres(tree: exp.Expr, context: Context) -> exp.Expr:
     for cte in tree.find_all(exp.CTE):
         if isinstance(cte.this, exp.Insert | exp.Update | exp.Delete):
             raise NotSupportedError(
-                "a statement that writes does not stand in WITH here",
-                hint="run it by itself, with RETURNING",
+                "a WITH that writes stands at the top of a statement, and is not explained",
             )
     return tree
 

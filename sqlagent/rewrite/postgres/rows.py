@@ -17,7 +17,7 @@ from sqlagent.errors import ProgrammingError
 from sqlagent.rewrite.context import Context
 from sqlagent.rewrite.postgres.calls import call
 
-Source = exp.Unnest | exp.Table | exp.Lateral
+Source = exp.Expr  # an Unnest, Table or Lateral
 
 
 class Rows(NamedTuple):
@@ -101,12 +101,12 @@ def rows(tree: exp.Expr, context: Context) -> exp.Expr:
 
 
 def _source(node: Source) -> tuple[exp.Select, Rows, exp.TableAlias | None] | None:
-    """The query that a source is, what it gives and its alias; None where it is no such function."""
+    """The query that a source is, what it gives and its alias; None where it is another."""
     inner = node if isinstance(node, exp.Unnest) else node.this
     alias = node.args.get("alias")
     alias = alias if isinstance(alias, exp.TableAlias) and alias.this is not None else None
     name = inner.name.lower() if isinstance(inner, exp.Anonymous) else ""
-    if name in _RECORDS:
+    if isinstance(inner, exp.Anonymous) and name in _RECORDS:
         return _record(inner, alias, _RECORDS[name])
     if isinstance(inner, exp.Unnest):
         found = _unnested(inner.expressions)

@@ -71,7 +71,7 @@ def copy_command(sql: str, tokens: list[Token]) -> tuple[str, Copy] | None:
     if at + 1 >= len(tokens):
         return None
     verb, where = tokens[at].upper, tokens[at + 1].upper
-    if (verb, where) not in (("FROM", "STDIN"), ("TO", "STDOUT")):
+    if where not in ("STDIN", "STDOUT"):  # PostgreSQL takes either word for either way
         return None
     if verb == "FROM" and table is None:
         raise ProgrammingError("COPY query is not allowed in COPY FROM", sql=sql, position=0)

@@ -93,6 +93,32 @@ def _unfit(column: Column, value: Any, state: str) -> DataError:
     )  # fmt: skip
 
 
+def _rounds(column: Column) -> bool:
+    """Whether a column's times are declared with fewer than six digits of a second."""
+    return column.type.codec in ("timestamp", "timestamptz") and 0 <= column.modifier < 6
+
+
+def _slow(column: Column) -> Column:
+    """A column that is encoded value by value, where its times are rounded."""
+    if not _rounds(column):
+        return column
+    return column._replace(type=column.type._replace(codec="rounded"))
+
+
+def _rounded(write: Field, digits: int) -> Field:
+    """Times as timestamp(digits) has them: the file may hold more."""
+    unit = 10 ** (6 - digits)
+
+    def rounded(value: Any) -> bytes:
+        if isinstance(value, datetime.datetime):
+            over = value.microsecond % unit
+            more = unit - over if 2 * over >= unit else -over
+            value += datetime.timedelta(microseconds=more)
+        return write(value)
+
+    return rounded
+
+
 class Rows:
     """Makes DataRow messages of the rows of one result; `letter` is d for COPY."""
 
@@ -104,12 +130,16 @@ class Rows:
         zone: datetime.tzinfo = datetime.UTC,
         letter: bytes = b"D",
     ) -> None:
-        self.columns = columns
+        self.columns = [_slow(c) for c in columns]
         self.formats = formats
         self.codec = codec
         self.zone = zone
         self.letter = letter
-        self.fields = [field(c, f, codec, zone) for c, f in zip(columns, formats, strict=True)]
+        made = [field(c, f, codec, zone) for c, f in zip(columns, formats, strict=True)]
+        self.fields = [
+            _rounded(make, c.modifier) if _rounds(c) else make
+            for c, make in zip(columns, made, strict=True)
+        ]
         self._columnar: Any = None
 
     def one(self, row: Sequence[Any]) -> bytes:

@@ -15,6 +15,7 @@ from sqlagent.serve.pg.describe import Description
 from sqlagent.serve.pg.outcome import Outcome, described
 
 if TYPE_CHECKING:
+    from sqlagent.connection import Connection
     from sqlagent.serve.pg.session import Session
 
 HANDLERS = {
@@ -47,6 +48,8 @@ def engine(
         writes = known.writes
     session.transactions.statement(writes, command.tag)
     cursor = connection.execute(command.sql, values)
+    if command.tag == "INSERT" and cursor.lastrowid is not None and cursor.rowcount != 0:
+        _numbered(connection, command, cursor.lastrowid)
     found = cursor._described()
     if found is None or cursor._iter is None:
         return Outcome(command.tag, count=cursor.rowcount)
@@ -63,6 +66,27 @@ def engine(
     if command.tag in ("INSERT", "UPDATE", "DELETE", "MERGE") and cursor.rowcount >= 0:
         outcome.count = cursor.rowcount
     return outcome
+
+
+def _numbered(connection: Connection, command: Command, row: int) -> None:
+    """An INSERT that let a key number its rows: currval() and lastval() give the last number."""
+    tokens = command.tokens
+    catalog = connection.database.known_catalog
+    if catalog is None or tokens[0].upper != "INSERT" or len(tokens) < 4:
+        return
+    place = 4 if tokens[3].text == "." else 2
+    table = catalog.table(tokens[place].name) if place < len(tokens) else None
+    if table is None or table.key in (None, "rowid"):
+        return
+    end = place + 1
+    while tokens[place + 1 : place + 2] and tokens[place + 1].text == "(" and (
+        end < len(tokens) and tokens[end].text != ")"
+    ):  # fmt: skip
+        if tokens[end].name.lower() == str(table.key).lower():
+            return  # the statement says the number itself
+        end += 1
+    connection.sequences[f"{table.name}_{table.key}_seq".lower()] = row
+    connection.sequences[""] = row
 
 
 _QUERIES = frozenset(("SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "("))

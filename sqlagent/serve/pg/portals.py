@@ -34,7 +34,7 @@ class Statement:
 
     def encoder(self, session: Session, formats: list[int]) -> tuple[Rows, bytes]:
         """What makes its rows in these formats, and their RowDescription."""
-        key = (tuple(formats), session.codec, session.zone, session.style)
+        key = (tuple(formats), session.codec, session.zone, session.style, session.bytes_as)
         found = self._encoders.get(key)
         if found is None:
             columns = self.description.columns or ()

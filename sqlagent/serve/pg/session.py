@@ -17,7 +17,7 @@ from sqlagent.serve.pg import catalog, failures, messages, violations
 from sqlagent.serve.pg.messages import READY, ProtocolError
 from sqlagent.serve.pg.settings import REPORTED, Settings, codec_of, milliseconds, zone_of
 from sqlagent.serve.pg.transactions import Transactions
-from sqlagent.serve.pg.types import INTERVAL
+from sqlagent.serve.pg.types import BYTEA, INTERVAL
 
 if TYPE_CHECKING:
     from sqlagent.connection import Connection
@@ -49,6 +49,7 @@ class Session:
         self.codec = "utf-8"
         self.zone: datetime.tzinfo = datetime.UTC
         self.style = "postgres"  # how intervals are said
+        self.bytes_as = "hex"  # how bytes are
         self.objects: tuple[int, Objects] | None = None  # what there is, by version of the schema
         self.settings = Settings(self._changed)
         self.transactions = Transactions(self)
@@ -237,11 +238,15 @@ class Session:
     # Settings ---------------------------------------------------------------------------------
 
     def said(self, columns: tuple[Column, ...]) -> tuple[Column, ...]:
-        """Columns whose intervals are said as IntervalStyle has it."""
-        if self.style == "postgres" or all(c.type.codec != "interval" for c in columns):
+        """Columns whose intervals are said as IntervalStyle has it, and bytes as bytea_output."""
+        if (self.style, self.bytes_as) == ("postgres", "hex"):
             return columns
-        kind = INTERVAL._replace(codec=self.style)
-        return tuple(c._replace(type=kind) if c.type is INTERVAL else c for c in columns)
+        kinds = {INTERVAL: INTERVAL, BYTEA: BYTEA}
+        if self.style != "postgres":
+            kinds[INTERVAL] = INTERVAL._replace(codec=self.style)
+        if self.bytes_as != "hex":
+            kinds[BYTEA] = BYTEA._replace(codec=self.bytes_as)
+        return tuple(c._replace(type=kinds.get(c.type, c.type)) for c in columns)
 
     def _changed(self, name: str, value: str) -> None:
         if name == "client_encoding":
@@ -250,6 +255,8 @@ class Session:
             self.zone = zone_of(value)
         elif name == "IntervalStyle":
             self.style = value
+        elif name == "bytea_output":
+            self.bytes_as = value
         elif name == "statement_timeout":
             self.connection.execute(
                 f"SET statement_timeout_ms = {milliseconds(name, value)}"

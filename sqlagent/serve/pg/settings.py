@@ -187,7 +187,7 @@ KNOWN: dict[str, Known] = {
     "idle_session_timeout": Known("0", _time),
     "client_min_messages": Known("notice", _MESSAGES),
     "log_min_messages": Known("warning", _MESSAGES),
-    "bytea_output": Known("hex", _one_of("hex")),
+    "bytea_output": Known("hex", _one_of("hex", "escape")),
     "xmloption": Known("content", _one_of("content", "document")),
     "escape_string_warning": Known("on", _bool),
     "backslash_quote": Known("safe_encoding", None),

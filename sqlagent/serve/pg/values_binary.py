@@ -13,9 +13,10 @@ from decimal import Decimal
 from typing import Any
 
 from sqlagent import texts
+from sqlagent.clock import exact
 from sqlagent.errors import DataError
-from sqlagent.serve.pg import values_text
 from sqlagent.intervals import interval_parts
+from sqlagent.serve.pg import values_text
 from sqlagent.serve.pg.types import BY_OID, PgType
 
 EPOCH = datetime.datetime(2000, 1, 1)
@@ -161,7 +162,7 @@ WRITERS: dict[str, Callable[[Any], bytes]] = {
     "numeric_plain": numeric_plain, "timestamp": timestamp, "timestamptz": timestamp, "date": date,
     "time": time, "timetz": lambda v: time(v) + b"\0\0\0\0", "interval": interval, "uuid": _uuid,
     "tid": lambda value: _TID.pack(*values_text.tid_parts(value)),
-    "iso_8601": interval, "postgres_verbose": interval, "sql_standard": interval,
+    "escape": _bytea, "iso_8601": interval, "postgres_verbose": interval, "sql_standard": interval,
 }  # fmt: skip
 
 
@@ -232,7 +233,7 @@ def read_timestamp(data: bytes) -> datetime.datetime:
     """Microseconds since 2000 as a naive time in UTC."""
     micros = _read(_INT8, "timestamp")(data)
     try:
-        return EPOCH + datetime.timedelta(microseconds=micros)
+        return exact(EPOCH + datetime.timedelta(microseconds=micros))
     except OverflowError:
         raise DataError("timestamp out of range", sqlstate="22008") from None
 

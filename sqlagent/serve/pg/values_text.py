@@ -176,6 +176,18 @@ def time(value: Any) -> str:
     return text.rstrip("0") if value.microsecond else text
 
 
+def bytea_escaped(value: Any) -> str:
+    """Bytes as bytea_output 'escape' has them: those that are no printable ASCII in octal.
+
+    >>> bytea_escaped(bytes([97, 92, 255])) == "a" + 2 * chr(92) + chr(92) + "377"
+    True
+    """
+    raw = value.encode() if isinstance(value, str) else bytes(value)
+    return "".join(
+        "\\\\" if b == 92 else chr(b) if 32 <= b < 127 else f"\\{b:03o}" for b in raw
+    )
+
+
 def styled(say: Callable[[int, int, int], str]) -> Callable[[Any], str]:
     """What prints intervals in another IntervalStyle."""
 
@@ -285,7 +297,7 @@ WRITERS: dict[str, Callable[[Any], str]] = {
     "numeric_plain": numeric_plain, "bytea": bytea, "timestamp": timestamp,
     "timestamptz": timestamptz, "date": date, "time": time, "timetz": time, "interval": interval,
     "json": json_text, "jsonb": json_text, "uuid": str, "text": text, "char": text,
-    "vector": vector, "tid": tid, "iso_8601": styled(spoken_iso),
+    "vector": vector, "tid": tid, "escape": bytea_escaped, "iso_8601": styled(spoken_iso),
     "postgres_verbose": styled(spoken_verbose), "sql_standard": styled(spoken_standard),
 }  # fmt: skip
 

@@ -85,7 +85,8 @@ def _unique(index: str | None, columns: str | None, objects: Objects) -> Violati
     if index:
         return _duplicate("", [], index)
     own = [c.lower() for c in objects.primary.get(table, ())] == [n.lower() for n in names]
-    return _duplicate(table, names, f"{table}_pkey" if own else "_".join([table, *names, "key"]))
+    key = objects.primary_names.get(table, f"{table}_pkey")
+    return _duplicate(table, names, key if own else "_".join([table, *names, "key"]))
 
 
 def _covers(index: Index, table: str, names: list[str]) -> bool:
@@ -121,27 +122,24 @@ def _foreign(verb: str, table: str, objects: Objects) -> Violation:
     """A foreign key: SQLite does not say which, so it is named where there is but one."""
     mine = [k for k in objects.keys if k.table.lower() == table.lower()]
     others = [k for k in objects.keys if k.target.lower() == table.lower()]
-    key: Key | None = None
     if verb in ("INSERT", "COPY") or (verb == "UPDATE" and not others):
-        key = mine[0] if len(mine) == 1 else None
-        said = f'insert or update on table "{table}" violates foreign key constraint'
-        detail = f"Key ({', '.join(key.columns)})=(...) is not present in table \"{key.target}\"." if (
-            key
-        ) else None  # fmt: skip
-        owner = table
+        said, found = f'insert or update on table "{table}"', mine
     elif verb == "DELETE" or (verb == "UPDATE" and not mine):
-        key = others[0] if len(others) == 1 else None
-        said = f'update or delete on table "{table}" violates foreign key constraint'
-        detail = f"Key ({', '.join(key.others)})=(...) is still referenced from table \"{key.table}\"." if (
-            key
-        ) else None  # fmt: skip
-        owner = key.table if key else table
+        said, found = f'update or delete on table "{table}"', others
     else:
         return Violation("a row violates a foreign key constraint", table)
-    if key is None:
+    said += " violates foreign key constraint"
+    if len(found) != 1:
         return Violation(said, table)
-    tail = f' "{key.name}"' + (f' on table "{key.table}"' if owner != table else "")
-    return Violation(said + tail, owner, "", key.name, detail)
+    key: Key = found[0]
+    if found is mine:
+        columns, tail = key.columns, f'is not present in table "{key.target}"'
+        said += f' "{key.name}"'
+    else:
+        columns, tail = key.others, f'is still referenced from table "{key.table}"'
+        said += f' "{key.name}" on table "{key.table}"'
+    detail = f"Key ({', '.join(columns)})=(...) {tail}."
+    return Violation(said, key.table, "", key.name, detail)
 
 
 def _target(sql: str) -> tuple[str, str]:

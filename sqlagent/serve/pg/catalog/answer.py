@@ -13,7 +13,7 @@ from sqlglot.errors import SqlglotError
 from sqlagent.engines.duck_errors import translate
 from sqlagent.errors import InterfaceError, NotSupportedError, ProgrammingError
 from sqlagent.parse.lexer import quote_name
-from sqlagent.serve.pg.catalog import kinds, shells, types
+from sqlagent.serve.pg.catalog import kinds, shells, sizes, types
 from sqlagent.serve.pg.catalog.names import named
 from sqlagent.serve.pg.catalog.rewrite import rewritten
 from sqlagent.serve.pg.catalog.session_values import filled, set_later
@@ -52,6 +52,7 @@ class Answer:
         self.outer = _outer_regs(tree, self.kinds)
         self.theirs = _foreign(tree)
         self.live = {t.name.lower() for t in tree.find_all(exp.Table)} & set(LIVE)
+        self.counted = sizes.asked(sql)
         self._described: list[tuple[str, str]] | None = None
 
     def _parameters(self, tree: exp.Expr) -> list[str]:
@@ -106,7 +107,7 @@ class Answer:
         for node in list(tree.find_all(exp.Parameter)):
             node.replace(_value(values[int(node.name) - 1]))
         text = _zoneless(self._said(tree), [kind for _, kind in columns])
-        with store(connection).cursor(connection, self.live) as duck:
+        with store(connection).cursor(connection, self.live, self.counted) as duck:
             made = self._give(connection, duck)
             connection.running[id(duck)] = duck
             try:
@@ -139,7 +140,7 @@ class Answer:
             node = query.expressions[place]
             inner = node.this if isinstance(node, exp.Alias) else node
             if not isinstance(inner, exp.Cast):
-                new = exp.Anonymous(this=f"pg_{name}_out", expressions=[inner.copy()])
+                new: exp.Expr = exp.Anonymous(this=f"pg_{name}_out", expressions=[inner.copy()])
                 if not isinstance(node, exp.Alias):
                     new = exp.alias_(new, inner.alias_or_name or name, quoted=True)
                 inner.replace(new)

@@ -58,12 +58,16 @@ def default(text: str, column: Column) -> str | None:
     """A column's default as pg_get_expr() gives it: constants with their type, as clients read
     them back; None for what only SQLite can compute.
 
-    >>> default("'x'", Column("c", "VARCHAR", declared="text")), default("1", Column("c", "BOOLEAN"))
-    ("'x'::text", 'true')
+    >>> default("'x'", Column("c", "VARCHAR", declared="text"))
+    "'x'::text"
     >>> default("'[\"a b\"]'", Column("c", "VARCHAR[]", declared="text[]"))
     '\'{"a b"}\'::text[]'
     """
     word = text.strip()
+    if "/* now() */" in word:
+        return "now()"
+    if word.startswith("nextval("):
+        return word  # of a sequence, which the catalogs say themselves
     tokens = lex(word)
     if len(tokens) != 1:
         return saying.default(word, column)

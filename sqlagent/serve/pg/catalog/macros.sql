@@ -41,7 +41,7 @@ CREATE MACRO pg_get_partkeydef(o) AS CAST(NULL AS VARCHAR);
 CREATE MACRO pg_get_partition_constraintdef(o) AS CAST(NULL AS VARCHAR);
 CREATE MACRO pg_get_statisticsobjdef(o) AS CAST(NULL AS VARCHAR);
 CREATE MACRO pg_get_statisticsobjdef_columns(o) AS CAST(NULL AS VARCHAR);
-CREATE MACRO pg_get_serial_sequence(t, c) AS CAST(NULL AS VARCHAR);
+CREATE MACRO pg_get_serial_sequence(t, c) AS getvariable('serials')[lower(replace(regexp_replace(t, '^("?public"?\.)', ''), '"', '')) || '.' || lower(c)];
 CREATE MACRO pg_get_userbyid(o) AS coalesce(getvariable('role_names')[TRY_CAST(o AS UINTEGER)], 'unknown (OID=' || o || ')');
 CREATE MACRO pg_get_function_arguments(o) AS coalesce(getvariable('proc_arguments')[TRY_CAST(o AS UINTEGER)], '');
 CREATE MACRO pg_get_function_identity_arguments(o) AS coalesce(getvariable('proc_arguments')[TRY_CAST(o AS UINTEGER)], '');
@@ -91,10 +91,10 @@ CREATE MACRO acldefault(k, o) AS CAST([] AS VARCHAR[]);
 CREATE MACRO aclexplode(a) AS unnest(CAST([] AS STRUCT(grantor UINTEGER, grantee UINTEGER, privilege_type VARCHAR, is_grantable BOOLEAN)[]));
 
 -- Sizes
-CREATE MACRO pg_relation_size(o) AS coalesce(getvariable('sizes')[pg_regclass(o)], 0), (o, f) AS coalesce(getvariable('sizes')[pg_regclass(o)], 0);
-CREATE MACRO pg_table_size(o) AS coalesce(getvariable('sizes')[pg_regclass(o)], 0);
-CREATE MACRO pg_total_relation_size(o) AS coalesce(getvariable('sizes')[pg_regclass(o)], 0);
-CREATE MACRO pg_indexes_size(o) AS CAST(0 AS BIGINT);
+CREATE MACRO pg_relation_size(o) AS coalesce(CAST(getvariable('sizes')[pg_regclass(o)] AS BIGINT), 0), (o, f) AS coalesce(CAST(getvariable('sizes')[pg_regclass(o)] AS BIGINT), 0);
+CREATE MACRO pg_table_size(o) AS coalesce(CAST(getvariable('sizes')[pg_regclass(o)] AS BIGINT), 0);
+CREATE MACRO pg_total_relation_size(o) AS coalesce(CAST(getvariable('totals')[pg_regclass(o)] AS BIGINT), CAST(getvariable('sizes')[pg_regclass(o)] AS BIGINT), 0);
+CREATE MACRO pg_indexes_size(o) AS coalesce(CAST(getvariable('index_sizes')[pg_regclass(o)] AS BIGINT), 0);
 CREATE MACRO pg_database_size(o) AS getvariable('file_size');
 CREATE MACRO pg_tablespace_size(o) AS getvariable('file_size');
 CREATE MACRO pg_size_pretty(n) AS CASE WHEN abs(n) < 10240 THEN n || ' bytes' WHEN abs(n) < 10485247 THEN CAST(round(n / 1024.0) AS BIGINT) || ' kB' WHEN abs(n) < 10736893952 THEN CAST(round(n / 1048576.0) AS BIGINT) || ' MB' WHEN abs(n) < 10994579406848 THEN CAST(round(n / 1073741824.0) AS BIGINT) || ' GB' ELSE CAST(round(n / 1099511627776.0) AS BIGINT) || ' TB' END;
@@ -116,8 +116,8 @@ CREATE MACRO pg_identify_object(c, o, n) AS {'type': 'table', 'schema': 'public'
 CREATE MACRO pg_indexam_has_property(o, p) AS CASE p WHEN 'can_order' THEN o = 403 WHEN 'can_unique' THEN o = 403 WHEN 'can_multi_col' THEN true WHEN 'can_exclude' THEN true WHEN 'can_include' THEN o = 403 END;
 CREATE MACRO pg_index_has_property(o, p) AS CASE p WHEN 'clusterable' THEN true WHEN 'index_scan' THEN true WHEN 'bitmap_scan' THEN true WHEN 'backward_scan' THEN true END;
 CREATE MACRO pg_index_column_has_property(o, c, p) AS CASE p WHEN 'asc' THEN true WHEN 'desc' THEN false WHEN 'nulls_first' THEN false WHEN 'nulls_last' THEN true WHEN 'orderable' THEN true WHEN 'returnable' THEN true WHEN 'search_nulls' THEN true ELSE false END;
-CREATE MACRO pg_sequence_last_value(o) AS CAST(NULL AS BIGINT);
-CREATE MACRO pg_sequence_parameters(o) AS {'start_value': 1, 'minimum_value': 1, 'maximum_value': 9223372036854775807, 'increment': 1, 'cycle_option': false, 'cache_size': 1, 'data_type': 20};
+CREATE MACRO pg_sequence_last_value(o) AS CAST(getvariable('last_values')[pg_regclass(o)] AS BIGINT);
+CREATE MACRO pg_sequence_parameters(o) AS (SELECT {'start_value': seqstart, 'minimum_value': seqmin, 'maximum_value': seqmax, 'increment': seqincrement, 'cycle_option': seqcycle, 'cache_size': seqcache, 'data_type': seqtypid} FROM pg_sequence WHERE seqrelid = o);
 
 -- The server
 CREATE MACRO pg_is_in_recovery() AS false;

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import apsw
 
 from sqlagent.catalog import Catalog, Column, Table
-from sqlagent.engines import schema
-from sqlagent.errors import Error, ProgrammingError
-from sqlagent.parse.lexer import Token, lex, quote_name
+from sqlagent.engines import schema, sequences
+from sqlagent.engines.sequences import Sequence
+from sqlagent.errors import ProgrammingError
+from sqlagent.parse.lexer import Token, lex, quote, quote_name
 from sqlagent.parse.table_text import TableText
 from sqlagent.plan.postgres.tables import TEMPORARY
 from sqlagent.plan.view_types import typed
@@ -75,6 +77,8 @@ class Objects(NamedTuple):
     checks: tuple[tuple[str, str, str], ...]  # (table, name, text), of those PostgreSQL can say
     triggers: tuple[tuple[str, str, str], ...]
     comments: dict[tuple[str, str], str]  # (table, column or '') → text
+    sequences: tuple[Sequence, ...] = ()
+    primary_names: Mapping[str, str] = {}  # of the primary keys that were given one
 
 
 def gather(connection: Connection) -> Objects:
@@ -100,8 +104,12 @@ def _gather(handle: Any, catalog: Catalog, connection: Connection) -> Objects:
         if t.name not in shadows
     }
     defaults, primary = {}, defaultdict(list)
+    filled = sequences.columns(handle)
     for table, column, default, _, pk in _rows(handle, _COLUMNS):
-        if default is not None:
+        sequence = filled.get((str(table).lower(), str(column).lower()))
+        if sequence is not None:
+            default = f"nextval({quote(quoted(sequence))}::regclass)"
+        if default is not None and str(default).upper() != "NULL":
             defaults[(table, column)] = str(default)
         if pk:
             primary[table].append((int(pk), str(column)))
@@ -121,7 +129,17 @@ def _gather(handle: Any, catalog: Catalog, connection: Connection) -> Objects:
         tuple(tables.values()), defaults,
         {t: tuple(c for _, c in sorted(cs)) for t, cs in primary.items() if t in tables},
         tuple(indexes), tuple(keys), tuple(checks), tuple(triggers), _comments(handle, tables),
+        _sequences(handle, tables),
+        {table: name for (table, kind, _), name in given.items() if kind == "pk"},
     )  # fmt: skip
+
+
+def _sequences(handle: Any, tables: dict[str, Table]) -> tuple[Sequence, ...]:
+    """The sequences, but for those that go with a table which is not there for the user."""
+    seen = {name.lower() for name in tables}
+    return tuple(
+        s for s in sequences.kept(handle) if s.owner_table is None or s.owner_table.lower() in seen
+    )
 
 
 def _whole(key: Key, tables: dict[str, Table]) -> bool:

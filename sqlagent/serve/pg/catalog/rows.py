@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from sqlagent.catalog import Table
+from sqlagent.engines.sequences import Sequence
 from sqlagent.parse.lexer import is_name, lex
 from sqlagent.plan.view_types import select_of
 from sqlagent.serve.pg.catalog import definitions, extension, said, shells, types
@@ -24,7 +25,7 @@ _ACTIONS = {
 REFRESHED = {
     "pg_class": "oid", "pg_attribute": "attrelid", "pg_attrdef": "oid", "pg_index": "indexrelid",
     "pg_constraint": "oid", "pg_description": "objoid", "pg_trigger": "oid", "pg_rewrite": "oid",
-    "pg_depend": "objid",
+    "pg_depend": "objid", "pg_sequence": "seqrelid",
 }  # fmt: skip
 
 
@@ -62,9 +63,8 @@ def of_objects(found: Objects) -> dict[str, list[Row]]:
             # The rowid itself is the key: SQLite has no index of that, PostgreSQL one for each key.
             names = [c.name for c in table.columns]
             parts = tuple((names.index(c) + 1 if c in names else 0, c, False) for c in columns)
-            indexes[table.name].insert(
-                0, Index(f"{table.name}_pkey", table.name, True, "pk", parts, None)
-            )
+            name = found.primary_names.get(table.name, f"{table.name}_pkey")
+            indexes[table.name].insert(0, Index(name, table.name, True, "pk", parts, None))
     checks = Counter(table for table, _, _ in found.checks)
     for table in found.tables:
         _table(table, found, indexes[table.name], made, checks[table.name])
@@ -95,6 +95,8 @@ def of_objects(found: Objects) -> dict[str, list[Row]]:
         said = {t.name.lower() for t in lex(text) if is_name(t)}
         about = [n for n, c in enumerate(known[table_name], 1) if c in said]
         made["pg_constraint"].append(_constraint(number, name, "c", table_name, about))
+    for sequence in found.sequences:
+        _sequence(sequence, made, known)
     # Internal: their texts are SQLite's, and whoever ran one elsewhere would run its body alone.
     for name, table_name, _ in found.triggers:
         made["pg_trigger"].append({
@@ -104,6 +106,28 @@ def of_objects(found: Objects) -> dict[str, list[Row]]:
             "tginitdeferred": False, "tgnargs": 0, "tgattr": [],
         })  # fmt: skip
     return made
+
+
+def _sequence(sequence: Sequence, made: dict[str, list[Row]], known: dict[str, list[str]]) -> None:
+    """A sequence, and the column that it goes with."""
+    number = table_oid(sequence.name)
+    kind = {"smallint": 21, "integer": 23}.get(sequence.data_type, 20)
+    made["pg_class"].append(_class(number, sequence.name, "S", 3, PUBLIC))
+    made["pg_sequence"].append({
+        "seqrelid": number, "seqtypid": kind, "seqstart": sequence.start_value,
+        "seqincrement": sequence.increment_by, "seqmax": sequence.max_value,
+        "seqmin": sequence.min_value, "seqcache": sequence.cache_size,
+        "seqcycle": bool(sequence.cycles),
+    })  # fmt: skip
+    for table, columns in known.items():
+        if table.lower() != (sequence.owner_table or "").lower():
+            continue
+        column = (sequence.owner_column or "").lower()
+        made["pg_depend"].append({
+            "classid": _PG_CLASS, "objid": number, "objsubid": 0, "refclassid": _PG_CLASS,
+            "refobjid": table_oid(table), "deptype": "a",
+            "refobjsubid": columns.index(column) + 1 if column in columns else 0,
+        })  # fmt: skip
 
 
 def texts(found: Objects, made: dict[str, list[Row]]) -> dict[str, dict[Any, str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
 from json import dumps
@@ -20,7 +20,7 @@ import apsw
 import duckdb
 
 from sqlagent.parse.lexer import quote, quote_name
-from sqlagent.serve.pg.catalog import extension, functions, rows, shells, types
+from sqlagent.serve.pg.catalog import extension, functions, rows, shells, sizes, types
 from sqlagent.serve.pg.catalog.objects import Objects, gather, quoted
 from sqlagent.serve.pg.catalog.oids import FIRST, OWNER, PG_CATALOG, PUBLIC, oid
 from sqlagent.serve.pg.catalog.session import session, shown
@@ -113,8 +113,10 @@ class Store:
             f"CREATE VIEW {quote_name(relation.stored)} AS SELECT {columns} FROM ({sql}) AS v"
         )
 
-    def _set(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        for name, value in self._variables.items():
+    def _set(
+        self, cursor: duckdb.DuckDBPyConnection, values: Mapping[str, Any] | None = None
+    ) -> None:
+        for name, value in (self._variables if values is None else values).items():
             if isinstance(value, dict):
                 kind = "VARCHAR" if name in _BY_TEXT else "UINTEGER"
                 shape = f'[{{"k":"{kind}","v":{_VALUES.get(name, _TEXT)}}}]'
@@ -129,11 +131,15 @@ class Store:
 
     @contextmanager
     def cursor(
-        self, connection: Connection, live: Iterable[str] = ()
+        self,
+        connection: Connection,
+        live: Iterable[str] = (),
+        counted: frozenset[str] = frozenset(),
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor that sees what the connection sees now, whatever others make of it meanwhile.
 
-        `live` are the relations of LIVE that the statement reads.
+        `live` are the relations of LIVE that the statement reads, `counted` what it wants to know
+        of `sizes`.
         """
         with self._lock:
             self._refresh(connection)
@@ -150,6 +156,11 @@ class Store:
                 relation = shells.relations()[name]
                 found.execute(shells.create(relation, temporary=True))
                 self._insert(found, name, LIVE[name](connection))
+            if counted:
+                oids = self._variables["class_oids"]
+                self._set(found, sizes.now(connection, counted, oids))
+                if "sizes" in counted:
+                    found.execute(_CLASSES)
             yield found
         finally:
             with self._lock:
@@ -168,6 +179,9 @@ class Store:
         self._root.close()
 
 
+_CLASSES = """CREATE TEMP TABLE pg_class AS SELECT * REPLACE (
+  coalesce(CAST(getvariable('tuples')[oid] AS FLOAT), reltuples) AS reltuples,
+  coalesce(CAST(getvariable('pages')[oid] AS INTEGER), relpages) AS relpages) FROM main.pg_class"""
 # The relations that have rows; the others are views.
 _STORED = frozenset((
     *shells.STATIC, *rows.REFRESHED, "pg_proc", "pg_namespace", "pg_database", "pg_authid",
@@ -189,10 +203,10 @@ _TEXT = '"VARCHAR"'
 # The maps whose keys are texts, and those whose values are none.
 _BY_TEXT = frozenset((
     "index_parts", "comments", "settings", "privileges", "class_oids", "type_oids", "proc_oids",
-    "role_oids", "space_oids",
+    "role_oids", "space_oids", "serials",
 ))  # fmt: skip
 _VALUES = {
-    "privileges": '["VARCHAR"]', "sizes": '"BIGINT"',
+    "privileges": '["VARCHAR"]', **dict.fromkeys(sizes.EMPTY, '"BIGINT"'),
     **{f"{what}_oids": '"UINTEGER"' for what in ("class", "type", "proc", "role", "space")},
 }  # fmt: skip
 
@@ -338,7 +352,12 @@ def _variables(
     maps["database"] = database_name(connection)
     maps["may_create"] = _may_create(connection)
     maps["privileges"] = _privileges(found, connection)
-    maps["sizes"], maps["file_size"] = _sizes(connection)
+    maps |= sizes.EMPTY
+    maps["file_size"] = _file_size(connection)
+    keys = {f"{t.name}.{t.key}": f"{t.name}_{t.key}_seq" for t in found.tables
+            if t.kind == "table" and t.key not in (None, "rowid")}  # fmt: skip
+    keys |= {f"{s.owner_table}.{s.owner_column}": s.name for s in found.sequences if s.owner_table}
+    maps["serials"] = {place.lower(): f"public.{quoted(name)}" for place, name in keys.items()}
     return maps
 
 
@@ -368,14 +387,14 @@ def _privileges(found: Objects, connection: Connection) -> dict[str, list[str]]:
     return made
 
 
-def _sizes(connection: Connection) -> tuple[dict[int, int], int]:
-    """Of each table its bytes in the file, where SQLite was built to say; and the file's."""
+def _file_size(connection: Connection) -> int:
+    """The bytes of the file."""
     with connection.database.read() as handle:
         pages, size = (
             int(handle.execute(f"PRAGMA {what}").fetchall()[0][0])
             for what in ("page_count", "page_size")
         )
-    return {}, pages * size
+    return pages * size
 
 
 def _statements(name: str) -> list[str]:

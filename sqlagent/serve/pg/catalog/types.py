@@ -10,7 +10,7 @@ import re
 
 from sqlagent.catalog import Column
 from sqlagent.serve.pg.types import ARRAYS, BY_NAME, modifier, pg_type
-from sqlagent.types import is_zoned
+from sqlagent.types import fraction, is_zoned
 
 # SQL's names of the same.
 ALIASES = {
@@ -59,8 +59,8 @@ def of_column(column: Column) -> tuple[str, int]:
             return "varchar", -1
     if column.type == "JSON" and declared.startswith("jsonb"):
         return "jsonb", -1
-    if column.type == "TIMESTAMP" and is_zoned(declared):
-        return "timestamptz", -1
+    if column.type == "TIMESTAMP":
+        return "timestamptz" if is_zoned(declared) else "timestamp", fraction(declared)
     return of_logical(column.type)
 
 

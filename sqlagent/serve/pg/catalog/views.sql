@@ -35,12 +35,12 @@ FROM pg_authid WHERE rolcanlogin;
 -- VIEW pg_stat_user_tables
 SELECT c.oid AS relid, n.nspname AS schemaname, c.relname AS relname, 0 AS seq_scan, 0 AS seq_tup_read,
   0 AS idx_scan, 0 AS idx_tup_fetch, 0 AS n_tup_ins, 0 AS n_tup_upd, 0 AS n_tup_del,
-  greatest(c.reltuples, 0) AS n_live_tup, 0 AS n_dead_tup
+  coalesce(CAST(getvariable('tuples')[c.oid] AS BIGINT), CAST(greatest(c.reltuples, 0) AS BIGINT)) AS n_live_tup, 0 AS n_dead_tup
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'm') AND n.nspname = 'public';
 -- VIEW pg_stat_all_tables
 SELECT c.oid AS relid, n.nspname AS schemaname, c.relname AS relname, 0 AS seq_scan, 0 AS seq_tup_read,
-  greatest(c.reltuples, 0) AS n_live_tup, 0 AS n_dead_tup
+  coalesce(CAST(getvariable('tuples')[c.oid] AS BIGINT), CAST(greatest(c.reltuples, 0) AS BIGINT)) AS n_live_tup, 0 AS n_dead_tup
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'm');
 -- VIEW pg_stat_database
 SELECT oid AS datid, datname, 1 AS numbackends, 0 AS xact_commit, 0 AS xact_rollback FROM pg_database;
@@ -198,3 +198,20 @@ SELECT rolname AS role_name FROM pg_authid;
 SELECT 'UTF8' AS character_set_name, 'UCS' AS character_repertoire, 'UTF8' AS form_of_use,
   getvariable('database') AS default_collate_catalog, 'pg_catalog' AS default_collate_schema,
   'C' AS default_collate_name;
+-- VIEW pg_sequences
+SELECT n.nspname AS schemaname, c.relname AS sequencename, pg_get_userbyid(c.relowner) AS sequenceowner,
+  s.seqtypid AS data_type, s.seqstart AS start_value, s.seqmin AS min_value, s.seqmax AS max_value,
+  s.seqincrement AS increment_by, s.seqcycle AS cycle, s.seqcache AS cache_size,
+  pg_sequence_last_value(c.oid) AS last_value
+FROM pg_sequence AS s JOIN pg_class AS c ON c.oid = s.seqrelid
+JOIN pg_namespace AS n ON n.oid = c.relnamespace;
+-- VIEW information_schema.sequences
+SELECT getvariable('database') AS sequence_catalog, n.nspname AS sequence_schema,
+  c.relname AS sequence_name, format_type(s.seqtypid, NULL) AS data_type,
+  CASE s.seqtypid WHEN 21 THEN 16 WHEN 23 THEN 32 ELSE 64 END AS numeric_precision,
+  2 AS numeric_precision_radix, 0 AS numeric_scale, CAST(s.seqstart AS VARCHAR) AS start_value,
+  CAST(s.seqmin AS VARCHAR) AS minimum_value, CAST(s.seqmax AS VARCHAR) AS maximum_value,
+  CAST(s.seqincrement AS VARCHAR) AS increment,
+  CASE WHEN s.seqcycle THEN 'YES' ELSE 'NO' END AS cycle_option
+FROM pg_sequence AS s JOIN pg_class AS c ON c.oid = s.seqrelid
+JOIN pg_namespace AS n ON n.oid = c.relnamespace;
