@@ -1,6 +1,7 @@
-"""`ctid`, by which clients of PostgreSQL name a row where it has no key, and read ranges of a table.
+"""`ctid`, by which clients of PostgreSQL name a row that has no key, and read parts of a table.
 
-Here it is the row's number in the file (SQLite's rowid): `(block,offset)` is block * 65536 + offset.
+Here it is the row's number in the file (SQLite's rowid): `(block,offset)` is block * 65536 +
+offset.
 The engine computes with the number alone; what speaks the protocol says it as PostgreSQL does.
 """
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 BLOCK = 1 << 16  # offsets in a block
 LAST = 0xFFFFFFFF  # no block: a range that ends with it is of all that follow
-# As PostgreSQL reads it: what stands around the parentheses is passed over. DuckDB puts quotes there.
+# As PostgreSQL reads it: what is around the parentheses is passed over. DuckDB puts quotes there.
 _TEXT = re.compile(r"[^(]*\(\s*(\d+)\s*,\s*(\d+)\s*\).*", re.S)
 
 

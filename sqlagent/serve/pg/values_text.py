@@ -183,9 +183,7 @@ def bytea_escaped(value: Any) -> str:
     True
     """
     raw = value.encode() if isinstance(value, str) else bytes(value)
-    return "".join(
-        "\\\\" if b == 92 else chr(b) if 32 <= b < 127 else f"\\{b:03o}" for b in raw
-    )
+    return "".join("\\\\" if b == 92 else chr(b) if 32 <= b < 127 else f"\\{b:03o}" for b in raw)
 
 
 def styled(say: Callable[[int, int, int], str]) -> Callable[[Any], str]:
