@@ -38,11 +38,11 @@ def condition(text: str, columns: tuple[Column, ...]) -> str | None:
     >>> condition("json_valid(data)", (Column("data", "JSON"),))
     """
     try:
-        tree: exp.Expression = parse_one(text, dialect="sqlite")
+        tree: exp.Expr = parse_one(text, dialect="sqlite")
     except SqlglotError:
         return None
     kinds = {c.name.lower(): c.type for c in columns}
-    for node in tree.find_all(exp.Expression):
+    for node in tree.find_all(exp.Expr):
         if isinstance(node, _TEXTUAL):
             inner = node.find_all(exp.Column)
             if any(kinds.get(c.name.lower()) != "VARCHAR" for c in inner):
