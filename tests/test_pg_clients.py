@@ -222,10 +222,10 @@ def test_every_spelling_of_a_zone(pg: Any, declared: str) -> None:
 
 
 def test_a_blank_that_no_function_takes_is_described(place: Served, pg: Any) -> None:
-    sql = "SELECT date_trunc($1::text, seen) FROM people"
+    sql = "SELECT date_trunc($1, seen) FROM people"
     assert _parameters(place, sql) == [25]
     pg.execute("DELETE FROM people")
-    rows = pg.execute("SELECT date_trunc(%s::text, seen) FROM people", ["month"], prepare=True)
+    rows = pg.execute("SELECT date_trunc(%s, seen) FROM people", ["month"], prepare=True)
     assert rows.fetchall() == []
 
 

@@ -20,7 +20,9 @@ def postgres(tree: exp.Expr, context: Context) -> exp.Expr:
     if context.dialect != "postgres":
         return tree
     tree = named_sources(rows(ctids(tree, context), context), context)
-    for node in reversed(list(tree.find_all(exp.Anonymous, exp.Table, *CLASSES))):
+    for node in reversed(
+        list(tree.find_all(exp.Anonymous, exp.Table, exp.TimestampTrunc, exp.DateTrunc, *CLASSES))
+    ):
         new = _new(node)
         if new is None or new is node:
             continue
@@ -47,6 +49,10 @@ def _new(node: exp.Expr) -> exp.Expr | None:
         return made(node)
     if isinstance(node, exp.Table):
         return _rows(node)
+    if isinstance(node, exp.TimestampTrunc | exp.DateTrunc) and (
+        isinstance(node.args.get("unit"), exp.Placeholder)
+    ):  # sqlglot would write the mark of the parameter as the unit's name
+        return exp.Anonymous(this="date_trunc", expressions=[node.args["unit"], node.this])
     for kind, made_ in CLASSES.items():
         if isinstance(node, kind):
             return made_(node)
