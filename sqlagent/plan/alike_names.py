@@ -50,8 +50,8 @@ WRITE_CALLS = (
     | SHARED_CALLS
     | names(
         "json sq_json json_array json_object json_quote json_extract json_type random hex typeof "
-        "sq_json_extract sq_replace lower upper round max min sq_printf format instr substr unicode printf "
-        "json_group_array json_group_object iif ifnull"
+        "lower upper round max min sq_printf format instr substr unicode printf "
+        "json_group_array json_group_object iif ifnull sq_json_extract sq_replace"
     )
 )
 WRITE_CLASSES = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -324,7 +324,9 @@ class RunFill:
                     handle.executemany(insert, batch)
                 return done + len(batch)
 
-            bulk = one_by_one if self.returning is not None else None
+            bulk: Callable[[Handle], int] | None = None
+            if self.returning is not None:
+                bulk = one_by_one
             if bulk is None and target is None and not made:
                 from sqlagent.run.fill_vectors import vectors_work
 

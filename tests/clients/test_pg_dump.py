@@ -1,4 +1,4 @@
-"""pg_dump into a PostgreSQL that is really one, postgres_fdw from it, and PostgreSQL's own tools."""
+"""pg_dump into what is really a PostgreSQL, postgres_fdw from it, and PostgreSQL's tools."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""`ctid`, by which clients of PostgreSQL name a row where it has no key, and read ranges of a table.
+"""`ctid`, by which clients of PostgreSQL name a row that has no key, and read parts of a table.
 
-Here it is the row's number in the file (SQLite's rowid): `(block,offset)` is block * 65536 + offset.
+Here it is the row's number in the file (SQLite's rowid): `(block,offset)` is block * 65536 +
+offset.
 The engine computes with the number alone; what speaks the protocol says it as PostgreSQL does.
 """
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 BLOCK = 1 << 16  # offsets in a block
 LAST = 0xFFFFFFFF  # no block: a range that ends with it is of all that follow
-_TEXT = re.compile(r"\s*\(\s*(\d+)\s*,\s*(\d+)\s*\)\s*")
+# As PostgreSQL reads it: what is around the parentheses is passed over. DuckDB puts quotes there.
+_TEXT = re.compile(r"[^(]*\(\s*(\d+)\s*,\s*(\d+)\s*\).*", re.S)
 
 
 def number(text: str) -> int:
@@ -81,7 +83,7 @@ def _uncast(cast: exp.Cast) -> exp.Expr:
     inner = cast.this
     if isinstance(inner, exp.Literal) and inner.is_string:
         if cast.to.this is exp.DataType.Type.ARRAY:
-            found = _TEXT.findall(inner.name)
+            found = re.findall(r"\(\s*(\d+)\s*,\s*(\d+)\s*\)", inner.name)
             return exp.Array(
                 expressions=[exp.Literal.number(int(b) * BLOCK + int(o)) for b, o in found]
             )
@@ -97,7 +99,7 @@ def _uncast(cast: exp.Cast) -> exp.Expr:
 
 def _read(text: exp.Expr) -> exp.Expr:
     """The number of a row whose `(block,offset)` is only known when it runs: as a list of JSON."""
-    for mark, bracket in (("(", "["), (")", "]")):
+    for mark, bracket in (("(", "["), (")", "]"), ("'", "")):
         marks = [exp.Literal.string(mark), exp.Literal.string(bracket)]
         text = exp.Anonymous(this="sq_replace", expressions=[text.copy(), *marks])
     block, offset = (

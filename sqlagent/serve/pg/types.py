@@ -114,7 +114,8 @@ _LOGICAL = {
 }  # fmt: skip
 # What a parameter of a type is to the engine, by which a text that meets it is read.
 _ENGINE = {
-    INT8: "BIGINT", INT4: "BIGINT", INT2: "BIGINT", TID: "BIGINT", FLOAT8: "DOUBLE", FLOAT4: "DOUBLE",
+    INT8: "BIGINT", INT4: "BIGINT", INT2: "BIGINT",
+    TID: "BIGINT", FLOAT8: "DOUBLE", FLOAT4: "DOUBLE",
     NUMERIC: "DECIMAL", BOOL: "BOOLEAN", BYTEA: "BLOB", TIMESTAMP: "TIMESTAMP",
     TIMESTAMPTZ: "TIMESTAMP", DATE: "DATE", TIME: "TIME", INTERVAL: "INTERVAL", JSON: "JSON",
     JSONB: "JSON", UUID: "UUID",

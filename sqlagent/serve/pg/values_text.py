@@ -183,9 +183,7 @@ def bytea_escaped(value: Any) -> str:
     True
     """
     raw = value.encode() if isinstance(value, str) else bytes(value)
-    return "".join(
-        "\\\\" if b == 92 else chr(b) if 32 <= b < 127 else f"\\{b:03o}" for b in raw
-    )
+    return "".join("\\\\" if b == 92 else chr(b) if 32 <= b < 127 else f"\\{b:03o}" for b in raw)
 
 
 def styled(say: Callable[[int, int, int], str]) -> Callable[[Any], str]:
@@ -285,7 +283,7 @@ def tid(value: Any) -> str:
 
 def read_tid(text: str) -> int:
     """`(block,offset)` as a row's number."""
-    found = re.fullmatch(r"\s*\(\s*(\d{1,10})\s*,\s*(\d{1,5})\s*\)\s*", text)
+    found = re.fullmatch(r"[^(]*\(\s*(\d{1,10})\s*,\s*(\d{1,5})\s*\).*", text, re.S)
     if found is None or int(found[1]) >= 1 << 32 or int(found[2]) >= 1 << 16:
         raise wrong("tid", text)
     return int(found[1]) << 16 | int(found[2])

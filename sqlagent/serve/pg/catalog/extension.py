@@ -2,8 +2,8 @@
 views and search indexes.
 
 So clients tell it from what users made: pg_dump leaves out the members of an extension that is the
-server's own, as it does plpgsql's. The tables whose rows users write (memories, documents, states …)
-are no members: they are data, to be dumped.
+server's own, as it does plpgsql's. The tables whose rows users write (memories, documents,
+states …) are no members: they are data, to be dumped.
 """
 
 from __future__ import annotations

@@ -27,7 +27,8 @@ _RETURNS = {
     "to_regnamespace": "regnamespace", "to_regrole": "regrole", "pg_my_temp_schema": "oid",
     "pg_get_userbyid": "name", "current_schema": "name", "current_database": "name",
     "pg_encoding_to_char": "name", "current_user": "name", "session_user": "name",
-    "json_build_object": "json", "jsonb_build_object": "jsonb", "pg_sleep": "void", "acldefault": "aclitem[]",
+    "json_build_object": "json", "jsonb_build_object": "jsonb", "pg_sleep": "void",
+    "acldefault": "aclitem[]",
 }  # fmt: skip
 
 

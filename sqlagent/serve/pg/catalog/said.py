@@ -38,7 +38,7 @@ def condition(text: str, columns: tuple[Column, ...]) -> str | None:
     >>> condition("json_valid(data)", (Column("data", "JSON"),))
     """
     try:
-        tree = parse_one(text, dialect="sqlite")
+        tree: exp.Expression = parse_one(text, dialect="sqlite")
     except SqlglotError:
         return None
     kinds = {c.name.lower(): c.type for c in columns}
