@@ -297,3 +297,26 @@ def test_the_gate_judges_each_part(tmp_path: Path) -> None:
         assert eve.execute("SELECT id FROM orders").fetchall() == [(1,)]
         with pytest.raises(sqlagent.Error):
             eve.execute("SELECT * FROM sqlagent_returned_1").fetchall()
+
+
+@pytest.mark.parametrize("dialect", ["duckdb", "postgres", "sqlite"])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "WITH d AS (DELETE FROM queue RETURNING n) SELECT * FROM d",
+        "WITH RECURSIVE d AS (UPDATE queue SET n = 2 RETURNING n) SELECT * FROM d",
+        "WITH d (a) AS NOT MATERIALIZED (/* */ DELETE FROM queue RETURNING n) SELECT * FROM d",
+        "WITH d AS (WITH x AS (SELECT 1) DELETE FROM queue RETURNING n) SELECT * FROM d",
+        "EXPLAIN ANALYZE WITH d AS (DELETE FROM queue RETURNING n) SELECT * FROM d",
+        "SELECT * FROM (WITH d AS (DELETE FROM queue RETURNING n) SELECT * FROM d) AS x",
+    ],
+)
+def test_a_reader_writes_in_no_way(tmp_path: Path, dialect: str, sql: str) -> None:
+    path = tmp_path / "agent.db"
+    with sqlagent.connect(path) as owner:
+        owner.executescript(TABLES)
+    with gate.connect(str(path), Principal("eve", "reader"), dialect=dialect) as eve:
+        with pytest.raises(sqlagent.Error) as caught:
+            eve.execute(sql).fetchall()
+        assert caught.value.sqlstate in ("42501", "42601", "0A000")
+        assert eve.execute("SELECT count(*), sum(n) FROM queue").fetchall() == [(3, 18)]

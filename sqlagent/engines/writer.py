@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 import time
-import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -114,23 +113,15 @@ class Wait:
 class BusyWait:
     """A busy handler that waits in short, growing, uneven steps until the timeout.
 
-    `owner` is the connection that is to write, None for several at once.
+    `owner` is the connection that is to write, None for several at once. Whoever sets it takes it
+    away again: a connection that is dropped in its transaction must not be kept.
     """
 
     def __init__(self, timeout: float) -> None:
         self.timeout = timeout
         self.since = 0.0
-        self._owner: weakref.ref[Any] | None = None
+        self.owner: Any = None
         self.wait: Wait | None = None
-
-    @property
-    def owner(self) -> Any:
-        """The connection; weakly, for one that is dropped in its transaction gives it up."""
-        return None if self._owner is None else self._owner()
-
-    @owner.setter
-    def owner(self, connection: Any) -> None:
-        self._owner = None if connection is None else weakref.ref(connection)
 
     def __call__(self, tries: int) -> bool:
         now = time.monotonic()
@@ -231,7 +222,7 @@ class Writer:
         It spares BEGIN and COMMIT, and SQLite the copies of pages with which it undoes a statement
         within a transaction.
         """
-        if self._queue or not self._writing.acquire(blocking=False):
+        if self._queue or not self._writing.acquire(False):
             return None  # who waits shares a commit
         running, number, busy = connection.running, 0, self._busy
         try:
@@ -295,7 +286,7 @@ class Writer:
         except BaseException as error:
             raise busy.over(error) or error from None
         finally:
-            busy.owner = None  # which may be dropped while its transaction is open
+            busy.owner = None
         if busy.wait is not None:
             busy.over()
 

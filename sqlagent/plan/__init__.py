@@ -80,7 +80,8 @@ def plan(sql: str, catalog: Catalog, settings: Mapping[str, Any], protected: Pro
         several = writing_with(sql, parts[0])
         if several is not None:
             return Plan(sql, several)
-    if parts[0][0].upper == "INSERT" and catalog.sequences and settings.get("dialect") != "postgres":
+    inserts = parts[0][0].upper == "INSERT" and bool(catalog.sequences)
+    if inserts and settings.get("dialect") != "postgres":
         numbered = _numbered_columns(sql, parts[0], catalog, settings, protected)
         if numbered is not None:
             return numbered

@@ -16,6 +16,17 @@ if TYPE_CHECKING:
     from sqlagent.plan.route import Router
 
 
+def unqualified(tree: exp.Expr, target: exp.Expr) -> None:
+    """RETURNING's columns without the alias of the written table, which SQLite does not know there;
+    changed in place."""
+    returning = tree.args.get("returning")
+    if returning is None or not target.alias:
+        return
+    for column in returning.find_all(exp.Column):
+        if column.table.lower() == target.alias.lower() and not column.args.get("db"):
+            column.set("table", None)
+
+
 def returned(router: Router, tree: exp.Expr, target: exp.Table, write: str) -> Lite | None:
     """`write`, a statement that writes one row of `target`, with the RETURNING of `tree`; None
     where it has none.

@@ -14,7 +14,7 @@ from sqlagent.plan.changes import by_key, using
 from sqlagent.plan.create import created
 from sqlagent.plan.plans import ColumnsWrite, Define, Duck, Fill, Lite, Merge
 from sqlagent.plan.refusals import WRITES, refused
-from sqlagent.plan.returning import returned
+from sqlagent.plan.returning import returned, unqualified
 from sqlagent.plan.say import say
 from sqlagent.plan.sources import Sources
 from sqlagent.plan.storing import stores
@@ -43,6 +43,7 @@ def written(
     if isinstance(tree, exp.Delete):
         using(tree)
     goal = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
+    unqualified(tree, goal)
     table = router.catalog.table(goal.name)
     if table is not None and table.kind == "columns":
         from sqlagent.plan.columns import written_columns

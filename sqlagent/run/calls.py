@@ -191,17 +191,18 @@ def _ready(
     defaults, given = [], []
     for number, (parameter, argument) in enumerate(zip(body.parameters, arguments, strict=True)):
         absent = argument.slot is None and (argument.value is None or argument.value is REQUIRED)
-        defaults.append(parameter.default)
-        if not absent or parameter.default is REQUIRED:
-            given.append((number, argument, CHECKS.get(parameter.type), parameter))
+        name, kind, default = parameter
+        defaults.append(default)
+        if not absent or default is REQUIRED:
+            given.append((number, argument, CHECKS.get(kind), name, default is REQUIRED))
 
     def ready(parameters: Any) -> list[Any] | None:
         values = defaults.copy()
-        for number, argument, check, parameter in given:
+        for number, argument, check, name, required in given:
             value = value_of(argument, (), parameters)
             if value is not None and value is not REQUIRED:
-                values[number] = value if check is None else check(value, parameter.name)
-            elif parameter.default is REQUIRED:
+                values[number] = value if check is None else check(value, name)
+            elif required:
                 return None
         return values
 

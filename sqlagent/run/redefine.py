@@ -183,9 +183,15 @@ class Change:
                 raise
             found = self._read_copy(keys[0], value)
         ids = ", ".join(f"k{n}" for n in range(len(keys)))
+        # Of the keys' own types: an index of another affinity is not looked into.
+        typed = ["k0 INTEGER"] if not self.text.without_rowid else [
+            f"k{n} {declared(self.text.elements[self.text.column(key)])}"
+            for n, key in enumerate(keys)
+        ]  # fmt: skip
         self.handle.execute(f"DROP TABLE IF EXISTS temp.{quote_name(_MADE)}")
         self.handle.execute(
-            f"CREATE TEMP TABLE {quote_name(_MADE)} ({ids}, v, PRIMARY KEY ({ids})) WITHOUT ROWID"
+            f"CREATE TEMP TABLE {quote_name(_MADE)} ({', '.join(typed)}, v, PRIMARY KEY ({ids})) "
+            "WITHOUT ROWID"
         )
         marks = ", ".join("?" * (len(keys) + 1))
         self.handle.executemany(

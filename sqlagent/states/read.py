@@ -106,7 +106,7 @@ def digest(data: bytes) -> str:
             return sha256(data)
     import hashlib
 
-    return hashlib.sha256(data).hexdigest()
+    return hashlib.sha256(data, usedforsecurity=False).hexdigest()
 
 
 def one(handle: Handle, sql: str, values: tuple[Any, ...]) -> Version | None:

@@ -81,7 +81,7 @@ _PLAIN = ("bool", "bytea", "date", "time", "interval", "uuid", "numeric")
 
 
 def _refined(column: Column, kind: Any) -> Column:
-    if kind is None:
+    if kind is None or (kind == "tid" and column.kind != "BIGINT"):
         return column
     if isinstance(kind, str):
         made = pg_type(kind)
