@@ -115,7 +115,6 @@ IMPORT DATABASE '/tmp/x'
 INSTALL httpfs
 LOAD httpfs
 USE x
-CHECKPOINT
 VACUUM INTO '/tmp/stolen.db'
 SELECT * FROM '/etc/passwd'
 SELECT * FROM "/etc/passwd"
