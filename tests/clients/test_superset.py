@@ -192,8 +192,6 @@ def test_what_there_is(web: Web, database: int) -> None:
     assert {i["name"] for i in about["indexes"]} >= {"ix_orders_user", "ix_orders_note"}
     web.get(f"/api/v1/database/{database}/table_metadata/extra/?name=sales&schema=public")
     web.get(f"/api/v1/database/{database}/select_star/sales/public/")
-    functions = web.get(f"/api/v1/database/{database}/function_names/")["function_names"]
-    assert "recall" in functions
 
 
 def test_sql_lab(web: Web, database: int) -> None:
