@@ -27,14 +27,21 @@ if [ "$all" = --all ]; then
 fi
 
 missing=()
+limit_s=300 # for all of them: a registry that does not answer holds up nobody
+[ "$all" = --all ] && limit_s=3600
 
-try() { # NAME COMMAND…: run it, and note the name where it fails
-  local name=$1
+try() { # NAME COMMAND…: run it, and note the name where it fails or takes too long
+  local name=$1 left=$((limit_s - SECONDS))
   shift
+  if [ $left -le 0 ]; then
+    missing+=("$name")
+    return 1
+  fi
   echo "installing $name …"
-  if ! "$@" >"$folder/log" 2>&1; then
+  if ! timeout -k 5 "$left" "$@" >"$folder/log" 2>&1 </dev/null; then
     missing+=("$name")
     tail -3 "$folder/log"
+    return 1
   fi
 }
 
@@ -45,10 +52,11 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     dpkg -s "$package" >/dev/null 2>&1 || wanted+=("$package")
   done
   if [ ${#wanted[@]} -gt 0 ]; then
-    try "the lists of packages" timeout 120 apt-get update -q
-    for package in "${wanted[@]}"; do
-      try "$package" timeout 600 apt-get install -y -q --no-install-recommends "$package"
-    done
+    if try "the lists of packages" timeout 60 apt-get update -q; then
+      for package in "${wanted[@]}"; do
+        try "$package" apt-get install -y -q --no-install-recommends "$package"
+      done
+    fi
   fi
 else
   echo "not root, or no apt: Debian's packages are not installed"
@@ -57,7 +65,8 @@ for package in "${python[@]}"; do
   try "$package" python -m pip --disable-pip-version-check install -q "$package"
 done
 if command -v npm >/dev/null; then
-  try "${node[*]}" npm install --silent --no-fund --no-audit --prefix "$folder" "${node[@]}"
+  try "${node[*]}" timeout 120 npm install --silent --no-fund --no-audit --fetch-retries 1 \
+    --fetch-timeout 20000 --prefix "$folder" "${node[@]}"
 fi
 
 own() { # NAME PACKAGE…: an environment of its own
