@@ -6,6 +6,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -227,3 +228,13 @@ def test_the_owner_of_the_server_needs_no_password_on_its_socket(
         for left in folder.iterdir():
             left.unlink()
         folder.rmdir()
+
+
+def test_the_server_starts_without_a_planner() -> None:
+    """It takes a tenth of a second and 30 MB: sqlglot, DuckDB and Arrow wait for who needs them."""
+    code = (
+        "import sys, sqlagent.serve.command, sqlagent.serve.pg.listener; "
+        "print(sorted(set(sys.modules) & {'sqlglot', 'duckdb', 'pyarrow', 'numpy', 'starlette'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr

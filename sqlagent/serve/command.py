@@ -167,9 +167,7 @@ def _end(server: Server, listeners: Sequence[Listener], grace_s: float) -> None:
 
 
 def _has_users(server: Server) -> bool:
-    """Whether anybody can log in with a password."""
-    return bool(
-        server.owner.execute(
-            "SELECT 1 FROM sqlagent_users WHERE can_log_in AND verifier IS NOT NULL LIMIT 1"
-        ).fetchall()
-    )
+    """Whether anybody can log in with a password; asked of SQLite, so that no planner is loaded."""
+    sql = "SELECT 1 FROM sqlagent_users WHERE can_log_in AND verifier IS NOT NULL LIMIT 1"
+    with server.owner.database.read() as handle:
+        return handle.execute(sql).fetchone() is not None

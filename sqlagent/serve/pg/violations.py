@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlagent.errors import Error, IntegrityError, ProgrammingError
 from sqlagent.parse.lexer import is_name, lex
-from sqlagent.serve.pg.catalog.objects import Index, Key, Objects, gather
 
 if TYPE_CHECKING:
+    from sqlagent.serve.pg.catalog.objects import Index, Key, Objects
     from sqlagent.serve.pg.session import Session
 
 _UNIQUE = re.compile(r"UNIQUE constraint failed: (?:index '(?P<index>.+)'|(?P<columns>.+))")
@@ -48,6 +48,8 @@ def spoken(error: BaseException, session: Session) -> None:
 
 def _objects(session: Session) -> Objects:
     """What there is, gathered once for each version of the schema."""
+    from sqlagent.serve.pg.catalog.objects import gather
+
     connection = session.connection
     known = connection.database.known_catalog
     if connection.redefined or known is None:
