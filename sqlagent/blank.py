@@ -99,7 +99,8 @@ def make(path: str) -> bool:
         # As SQLite creates it: the umask says who else may read it.
         file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         try:
-            with os.fdopen(file, "wb") as out:  # closed before SQLite sees it: see DESIGN, locks
+            # Closed before SQLite opens it: a later close would drop its locks.
+            with os.fdopen(file, "wb") as out:
                 out.write(data[:18] + WAL + data[20:])
                 out.flush()
                 os.fsync(out.fileno())

@@ -21,6 +21,16 @@ def wrong(sql: str, tokens: list[Token], place: int, wanted: str) -> Programming
     return ProgrammingError(f"expected {wanted} at the end", sql=sql, position=end)
 
 
+def closing(tokens: list[Token], place: int) -> int:
+    """Where the parenthesis at `place` is closed; the number of tokens where it is not."""
+    depth = 0
+    for at in range(place, len(tokens)):
+        depth += (tokens[at].text == "(") - (tokens[at].text == ")")
+        if not depth:
+            return at
+    return len(tokens)
+
+
 class Words:
     """Tokens, of which `at` is the next. What must follow and does not is a ProgrammingError."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sqlagent.errors import NotSupportedError, ProgrammingError
+from sqlagent.parse.clauses import closing
 from sqlagent.parse.lexer import Token, is_name
 
 WRITES = ("INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE")
@@ -105,16 +106,6 @@ def write_of(sql: str, tokens: list[Token]) -> Part | None:
         return None
     found = _part(sql, "", (), tokens)
     return found if found.returning else None
-
-
-def closing(tokens: list[Token], place: int) -> int:
-    """Where the parenthesis at `place` is closed; the number of tokens where it is not."""
-    depth = 0
-    for at in range(place, len(tokens)):
-        depth += (tokens[at].text == "(") - (tokens[at].text == ")")
-        if not depth:
-            return at
-    return len(tokens)
 
 
 def _part(sql: str, name: str, columns: tuple[str, ...], tokens: list[Token]) -> Part:

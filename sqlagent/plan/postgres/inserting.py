@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlagent.parse.clauses import closing
 from sqlagent.parse.lexer import Token, is_name, quote_name
 from sqlagent.plan.named import STAR, alias_of, output_tokens
 
@@ -43,7 +44,7 @@ def bare(tokens: list[Token]) -> list[tuple[int, int, str]]:
     for place, token in enumerate(tokens[:-1]):
         query = tokens[place + 1].upper in ("SELECT", "WITH", "VALUES", "(")
         if token.text == "(" and not depth and query and place > 2:
-            end = _closed(tokens, place)
+            end = closing(tokens, place)
             after = tokens[end + 1].upper if end + 1 < len(tokens) else ""
             if end < len(tokens) and after in ("", "ON", "RETURNING"):
                 last = tokens[end]
@@ -53,15 +54,6 @@ def bare(tokens: list[Token]) -> list[tuple[int, int, str]]:
         if token.upper in ("SELECT", "VALUES", "WITH") and not depth:
             return []
     return []
-
-
-def _closed(tokens: list[Token], place: int) -> int:
-    depth = 0
-    for at in range(place, len(tokens)):
-        depth += (tokens[at].text == "(") - (tokens[at].text == ")")
-        if not depth:
-            return at
-    return len(tokens)
 
 
 def _tuple(tokens: list[Token], place: int) -> int:

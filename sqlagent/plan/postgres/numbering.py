@@ -12,9 +12,10 @@ from sqlagent.errors import NotSupportedError, ProgrammingError
 from sqlagent.parse.lexer import Token, is_name, quote, quote_name, unquote
 from sqlagent.parse.sequence_calls import NAMES, SERIAL, spared
 from sqlagent.plan.plans import SequenceChange
+from sqlagent.plan.postgres.parts import closed
 
 if TYPE_CHECKING:
-    from sqlagent.catalog import Catalog, Table
+    from sqlagent.catalog import Catalog
 
 Edit = tuple[int, int, str]
 _OPTIONS = ("INCREMENT", "MINVALUE", "MAXVALUE", "START", "CACHE", "RESTART")
@@ -75,7 +76,7 @@ def filled(tokens: list[Token], catalog: Catalog) -> list[Edit]:
     at += 2 * (tokens[at].upper == "AS")
     columns, names = at, [c.name for c in table.columns]
     if tokens[at].text == "(" and tokens[at + 1].upper not in ("SELECT", "WITH", "VALUES"):
-        end = _closed(tokens, at)
+        end = closed(tokens, at)
         names = [t.name for t in tokens[at + 1 : end] if is_name(t)]
         at = end + 1
     listed = columns != at
@@ -97,7 +98,7 @@ def filled(tokens: list[Token], catalog: Catalog) -> list[Edit]:
         return found
     more = "".join(f", {quote_name(c)}" for c in left)
     given = "".join(f", {_next(s)}" for s in left.values())
-    close = tokens[_closed(tokens, columns)]
+    close = tokens[closed(tokens, columns)]
     found.append((close.start, close.start, more))
     if word == "VALUES":
         return found + [(t.start, t.start, given) for t in _rows(tokens, at)]
@@ -112,7 +113,7 @@ def _rows(tokens: list[Token], at: int) -> list[Token]:
     """The closing parentheses of the rows of VALUES."""
     found, place = [], at + 1
     while place < len(tokens) and tokens[place].text == "(":
-        end = _closed(tokens, place)
+        end = closed(tokens, place)
         found.append(tokens[end])
         place = end + 2 if end + 1 < len(tokens) and tokens[end + 1].text == "," else len(tokens)
     return found
@@ -151,15 +152,6 @@ def _selected(tokens: list[Token], at: int, given: str) -> list[Edit]:
     stop = last.start + len(last.text)
     start = tokens[at].start
     return [(start, start, f"SELECT q.*{given} FROM ("), (stop, stop, ") AS q WHERE true")]
-
-
-def _closed(tokens: list[Token], place: int) -> int:
-    depth = 0
-    for at in range(place, len(tokens)):
-        depth += (tokens[at].text == "(") - (tokens[at].text == ")")
-        if not depth:
-            return at
-    return len(tokens) - 1
 
 
 # Statements --------------------------------------------------------------------------------------
@@ -293,8 +285,3 @@ def default_of(tokens: list[Token]) -> str | None:
     if len(left) != 4 or left[0].name.lower() not in NAMES or (texts[1], texts[3]) != ("(", ")"):
         return None
     return unquote(left[2]) if left[2].kind == "string" else None
-
-
-def of_table(table: Table, catalog: Catalog) -> list[str]:
-    """The names of the sequences that fill columns of a table."""
-    return [s for (name, _), s in catalog.sequences.items() if name == table.name.lower()]

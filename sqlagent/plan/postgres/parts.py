@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+from sqlagent.parse.clauses import closing
 from sqlagent.parse.lexer import Token
 
 
 def closed(tokens: list[Token], place: int) -> int:
     """Where the parenthesis at `place` is closed; the last place where it is not."""
-    depth = 0
-    for at in range(place, len(tokens)):
-        depth += (tokens[at].text == "(") - (tokens[at].text == ")")
-        if not depth:
-            return at
-    return len(tokens) - 1
+    return min(closing(tokens, place), len(tokens) - 1)
 
 
 def listed(tokens: list[Token]) -> list[list[Token]]:

@@ -43,6 +43,7 @@ def spoken(error: BaseException, session: Session) -> None:
     if found is not None:
         error.message = found.message
         error.detail = found.detail or error.detail
+        # The engine's errors know nothing of PostgreSQL's fields: `failures` reads it from there.
         error.violation = found  # type: ignore[attr-defined]
 
 
