@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from itertools import count
+from pathlib import Path
 from statistics import median
 
 import apsw
@@ -30,6 +31,7 @@ INSERT INTO state_versions (agent_id, state_type, data, version, created_at)
 VALUES (?1, 'context', ?2, 1, {NOW})
 """
 SAVES = 20  # a round
+WAL_HEADER, FRAME = 32, 24  # bytes of the log's own: https://www.sqlite.org/walformat.html
 
 
 def run(bench: Bench) -> None:
@@ -99,5 +101,19 @@ def run(bench: Bench) -> None:
         "CPU", 1e6 * median(used["ours"]), "us",
         beside="raw apsw, two rows", peer=1e6 * median(used["raw apsw, two rows"]),
     )  # fmt: skip
+    mine, theirs = (pages(bench.folder / f, w) for f, w in (("agent.db", ours), ("raw.db", plain)))
+    bench.report("pages written", mine, "pages", beside="raw apsw, two rows", peer=theirs)
     os.close(log)
     con.close()
+
+
+def pages(path: Path, work: Work) -> float:
+    """How many pages a save writes to the log on disk, over 100 saves."""
+    own = apsw.Connection(str(path))
+    own.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # so that it has opened the log
+    own.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    size = int(own.execute("PRAGMA page_size").get)
+    own.close()
+    for _ in range(100):  # fewer pages than the log has when it begins anew
+        work()
+    return (path.with_name(f"{path.name}-wal").stat().st_size - WAL_HEADER) / (size + FRAME) / 100

@@ -7,7 +7,7 @@ from statistics import median
 import sqlagent
 from benchmarks.bench import Bench
 from benchmarks.data import MEMORY, STATE, text
-from benchmarks.measure import child
+from benchmarks.measure import child, cpu_of
 
 BEFORE = "import json, os, resource\n"
 OURS = """
@@ -76,3 +76,25 @@ def run(bench: Bench) -> None:
         bench.report("CPU beyond bare Python", cpu_ms, "ms", beside=name, peer=their_ms)
         bench.report("memory beyond bare Python", peak_mb, "MB", beside=name, peer=their_mb)
     bench.note(f"bare Python takes {base_ms:.0f} ms and {base_mb:.0f} MB")
+    new_files(bench)
+
+
+def new_files(bench: Bench) -> None:
+    """A file that is not there yet, and a database in memory: opened and closed, CPU of each."""
+    sqlagent.connect(bench.folder / "first.db").close()  # which makes the image of the schema
+    count = bench.size(40, 4)
+
+    def files() -> None:
+        for n in range(count):
+            sqlagent.connect(bench.folder / f"new{n}.db").close()
+
+    def memory() -> None:
+        for _ in range(count):
+            sqlagent.connect(":memory:").close()
+
+    bench.report("a new file", 1000 * cpu_of(files) / count, "ms")
+    bench.report("a new database in memory", 1000 * cpu_of(memory) / count, "ms")
+    with sqlagent.connect(bench.folder / "new0.db") as con:
+        found = con.execute("SELECT count(*) FROM sqlagent_migrations").fetchone()[0]
+    con.close()
+    bench.check("the new file is whole", found > 0, found)
